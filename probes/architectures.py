@@ -1,0 +1,156 @@
+"""Finite networks, many replicates at once. Imports torch, ``theory`` and ``probes.randomness``.
+
+Every tensor has the replicate as its first axis, so one ``bmm`` serves a whole group, and a loss
+summed over replicates has independent gradients.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from probes.randomness import standard_normals
+from theory.architecture import Activation, Architecture, Family, Role
+from theory.parameterization import Parameterization
+from theory.scaling import Cell
+
+ACTIVATIONS: Mapping[Activation, Callable[[Tensor], Tensor]] = {
+    Activation.IDENTITY: lambda x: x,
+    Activation.RELU: torch.relu,
+    Activation.TANH: torch.tanh,
+    Activation.GELU: torch.nn.functional.gelu,
+}
+
+
+class WeightKey(NamedTuple):
+    """Which weight: its role and, inside the stack, its block (counted from 1)."""
+
+    role: Role
+    block: int = 0
+
+
+Weights = dict[WeightKey, Tensor]
+
+
+class Trace(NamedTuple):
+    """One forward pass. Shapes: R replicates, B inputs, width n.
+
+    ``stream`` holds L + 1 states h_0 .. h_L (residual) or the L pre-activations z_1 .. z_L
+    (chain), each (R, B, n); ``inner`` the pre-activations u_1 .. u_L inside blocks of two layers;
+    ``output`` is (R, B, outputs).
+    """
+
+    stream: list[Tensor]
+    inner: list[Tensor]
+    output: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """An architecture under a parameterization at one cell, with its input and output sizes."""
+
+    architecture: Architecture
+    parameterization: Parameterization
+    cell: Cell
+    inputs: int
+    outputs: int
+
+    def shapes(self) -> dict[WeightKey, tuple[int, int]]:
+        """(rows, columns) of every weight, in the order in which they are drawn."""
+        width, depth = self.cell.width, self.cell.depth
+        first = 2 if self.architecture.family is Family.CHAIN else 1
+        shapes = {WeightKey(Role.INPUT): (width, self.inputs)}
+        for block in range(first, depth + 1):
+            for role in self.architecture.block_roles:
+                shapes[WeightKey(role, block)] = (width, width)
+        shapes[WeightKey(Role.OUTPUT)] = (self.outputs, width)
+        return shapes
+
+    @property
+    def size(self) -> int:
+        """Number of weights of one replicate."""
+        return sum(rows * columns for rows, columns in self.shapes().values())
+
+    def multiplier(self, role: Role) -> float:
+        """The explicit factor in front of a weight, architecture constants included."""
+        factor = self.parameterization[role].multiplier.at(self.cell)
+        if role is Role.INPUT:
+            return factor / math.sqrt(self.inputs)
+        if role in (Role.HIDDEN, Role.BRANCH_LAST):
+            factor *= math.sqrt(self.architecture.variance_factor)
+        if role is Role.BRANCH_LAST:
+            factor *= self.parameterization.residual.at(self.cell)
+        return factor
+
+    def rate(self, role: Role) -> float:
+        """The factor by which the base learning rate is multiplied for a role."""
+        return self.parameterization[role].rate.at(self.cell)
+
+    def initial_weights(
+        self,
+        seed: int,
+        replicates: Sequence[int],
+        device: torch.device,
+        dtype: torch.dtype = torch.float32,
+    ) -> Weights:
+        """Weights of a group of replicates, each (R, rows, columns), requiring gradients.
+
+        Drawn in float32 whatever the ``dtype``, so that every precision and every device sees
+        the same network.
+        """
+        drawn = torch.from_numpy(standard_normals(seed, replicates, self.cell, self.size))
+        drawn = drawn.to(device=device, dtype=dtype)
+        weights: Weights = {}
+        start = 0
+        for key, (rows, columns) in self.shapes().items():
+            part = drawn[:, start : start + rows * columns].view(-1, rows, columns)
+            # A product of its own storage: forward-mode differentiation allocates a tangent as
+            # large as the whole storage behind each weight.
+            std = self.parameterization[key.role].std.at(self.cell)
+            weights[key] = (part * std).requires_grad_()
+            start += rows * columns
+        return weights
+
+    def forward(self, weights: Weights, inputs: Tensor) -> Trace:
+        """The forward pass on inputs of shape (R, B, d)."""
+        if self.architecture.family is Family.CHAIN:
+            return self._chain(weights, inputs)
+        return self._residual(weights, inputs)
+
+    def _apply(
+        self, weights: Weights, role: Role, block: int, x: Tensor, onto: Tensor | None = None
+    ) -> Tensor:
+        """``onto`` + multiplier * W x, in one call: shapes (R, B, columns) to (R, B, rows).
+
+        The multiplier goes in as ``alpha``: under forward-mode differentiation a product with a
+        scalar costs several times the matrix product itself.
+        """
+        base = x.new_zeros(1, 1, 1) if onto is None else onto
+        matrix = weights[WeightKey(role, block)].transpose(1, 2)
+        keep = 0 if onto is None else 1
+        return torch.baddbmm(base, x, matrix, beta=keep, alpha=self.multiplier(role))
+
+    def _chain(self, weights: Weights, inputs: Tensor) -> Trace:
+        phi = ACTIVATIONS[self.architecture.activation]
+        stream = [self._apply(weights, Role.INPUT, 0, inputs)]
+        for block in range(2, self.cell.depth + 1):
+            stream.append(self._apply(weights, Role.HIDDEN, block, phi(stream[-1])))
+        return Trace(stream, [], self._apply(weights, Role.OUTPUT, 0, phi(stream[-1])))
+
+    def _residual(self, weights: Weights, inputs: Tensor) -> Trace:
+        phi = ACTIVATIONS[self.architecture.activation]
+        stream = [self._apply(weights, Role.INPUT, 0, inputs)]
+        inner: list[Tensor] = []
+        for block in range(1, self.cell.depth + 1):
+            entering = stream[-1]
+            if self.architecture.layers_per_block == 2:
+                entering = self._apply(weights, Role.BRANCH_FIRST, block, entering)
+                inner.append(entering)
+            after = self._apply(weights, Role.BRANCH_LAST, block, phi(entering), stream[-1])
+            stream.append(after)
+        return Trace(stream, inner, self._apply(weights, Role.OUTPUT, 0, stream[-1]))

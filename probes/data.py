@@ -1,0 +1,68 @@
+"""Inputs and labels of a replicate, the same for all of its cells. Imports numpy and scikit-learn.
+
+All inputs are scaled to |x|^2 = d, so that the first stream state has second moment 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.datasets import load_digits
+
+from probes.randomness import data_generator
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+SYNTHETIC_DIMENSION = 32
+HELD_OUT = 32
+
+
+def _on_sphere(rows: FloatArray) -> FloatArray:
+    """Rows scaled to squared length d."""
+    scaled: FloatArray = rows * np.sqrt(
+        rows.shape[-1] / np.square(rows).sum(axis=-1, keepdims=True)
+    )
+    return scaled
+
+
+def synthetic(seed: int, replicate: int, batch: int) -> tuple[FloatArray, FloatArray]:
+    """Gaussian inputs of shape (batch, d), and labels +-1 of shape (batch,)."""
+    generator = data_generator(seed, replicate)
+    inputs = _on_sphere(generator.standard_normal((batch, SYNTHETIC_DIMENSION)))
+    return inputs, generator.choice(np.array([-1.0, 1.0]), size=batch)
+
+
+@dataclass(frozen=True, slots=True)
+class DigitBatches:
+    """Training batches (steps, batch, d) with classes (steps, batch), and held-out inputs."""
+
+    inputs: FloatArray
+    classes: IntArray
+    held_out: FloatArray
+
+
+@cache
+def _digits() -> tuple[FloatArray, IntArray]:
+    images, classes = load_digits(return_X_y=True)
+    centred = images - images.mean(axis=0)
+    return _on_sphere(centred.astype(np.float64)), classes.astype(np.int64)
+
+
+DIGIT_DIMENSION = 64
+DIGIT_CLASSES = 10
+
+
+def digits(seed: int, replicate: int, batch: int, steps: int) -> DigitBatches:
+    """Batches of scikit-learn's 8x8 digits without repetition, drawn for one replicate.
+
+    Pixels are centred over the data set and each image is scaled to |x|^2 = 64.
+    """
+    images, classes = _digits()
+    order = data_generator(seed, replicate).permutation(len(images))
+    held_out, rest = order[:HELD_OUT], order[HELD_OUT : HELD_OUT + steps * batch]
+    chosen = rest.reshape(steps, batch)
+    return DigitBatches(images[chosen], classes[chosen], images[held_out])

@@ -1,0 +1,33 @@
+"""The report as one self-contained HTML page: no network, no script. Imports jinja2."""
+
+from __future__ import annotations
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from reports.document import PredictionEntry, Report, agrees
+from reports.plots import scaling_plot
+from reports.text import estimate_text, predicted_text, summary
+
+
+def _plot(entry: PredictionEntry) -> Markup:
+    return Markup(scaling_plot(entry))  # noqa: S704 - matplotlib escapes the text that it draws
+
+
+def render_html(report: Report) -> str:
+    """The page as text."""
+    environment = Environment(
+        loader=PackageLoader("reports"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "estimate": estimate_text,
+        "predicted": predicted_text,
+        "plot": _plot,
+        "agrees": agrees,
+    }
+    template = environment.get_template("report.html.j2")
+    return template.render(report=report, summary=summary(report))

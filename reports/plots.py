@@ -1,0 +1,85 @@
+"""One log-log figure per prediction, as SVG text. Imports matplotlib, numpy and ``reports``.
+
+Nothing in a figure depends on the clock or on a random identifier: the same report gives the
+same bytes.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from reports.document import CellEntry, PredictionEntry, RivalEntry
+
+_STYLE: dict[Any, Any] = {
+    "svg.hashsalt": "scaleproof",
+    "svg.fonttype": "none",
+    "font.family": "sans-serif",
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.25,
+    "axes.grid.which": "major",
+}
+_MEASURED, _PREDICTED, _RIVAL = "#1b4965", "#c1121f", "#7d8597"
+
+
+def _sizes(entry: PredictionEntry) -> np.ndarray:
+    return np.array([getattr(cell, entry.axis) for cell in entry.cells], dtype=float)
+
+
+def _through_middle(sizes: np.ndarray, cells: list[CellEntry], exponent: float) -> np.ndarray:
+    """The line of a predicted exponent, drawn through the middle of the measurements."""
+    logs = np.log([cell.measured for cell in cells])
+    line: np.ndarray = np.exp(logs.mean() + exponent * (np.log(sizes) - np.log(sizes).mean()))
+    return line
+
+
+def _draw_prediction(axes: Axes, entry: PredictionEntry, sizes: np.ndarray) -> None:
+    values = [cell.predicted for cell in entry.cells if cell.predicted is not None]
+    if len(values) == len(sizes):
+        axes.plot(sizes, values, "--", color=_PREDICTED, label="predicted value")
+        return
+    line = _through_middle(sizes, entry.cells, entry.predicted)
+    axes.plot(sizes, line, "--", color=_PREDICTED, label=f"predicted: {entry.relation}")
+    if isinstance(entry.rival, RivalEntry):
+        line = _through_middle(sizes, entry.cells, entry.rival.predicted)
+        axes.plot(sizes, line, ":", color=_RIVAL, label=f"rival: {entry.rival.relation}")
+
+
+def scaling_plot(entry: PredictionEntry) -> str:
+    """Points with 95 percent intervals, the fit and the predicted line: an ``<svg>`` element.
+
+    An entry without finite measurements gives an empty string.
+    """
+    if not entry.cells or not all(0 < cell.measured < np.inf for cell in entry.cells):
+        return ""
+    sizes = _sizes(entry)
+    measured = np.array([cell.measured for cell in entry.cells])
+    errors = np.array(
+        [[c.measured - max(c.low, c.measured / 10), c.high - c.measured] for c in entry.cells]
+    ).T
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(5.2, 3.2))
+        axes = figure.add_axes((0.14, 0.14, 0.83, 0.83))
+        axes.errorbar(sizes, measured, errors, fmt="o", color=_MEASURED, ms=4, label="measured")
+        fitted = [cell.fitted for cell in entry.cells if cell.fitted is not None]
+        if len(fitted) == len(sizes):
+            axes.plot(sizes, fitted, "-", color=_MEASURED, lw=1, label="fit")
+        _draw_prediction(axes, entry, sizes)
+        axes.set_xscale("log", base=2)
+        axes.set_yscale("log")
+        axes.set_xticks(sizes, [f"{size:g}" for size in sizes])
+        axes.set_xlabel(f"{entry.axis} {'n' if entry.axis == 'width' else 'L'}")
+        axes.set_ylabel(entry.observable.replace("_", " "))
+        axes.legend(frameon=False, fontsize=8)
+        buffer = io.StringIO()
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    svg = buffer.getvalue()
+    return svg[svg.index("<svg") :]

@@ -1,0 +1,57 @@
+"""The report as a table for people at a terminal. Imports rich and ``reports``."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from reports.document import PredictionEntry, Report, RivalEntry, VerdictEntry
+from reports.text import estimate_text, predicted_text, summary
+from theory.prediction import Verdict
+
+_COLOURS = {
+    Verdict.ACCEPTED: "green",
+    Verdict.REJECTED: "red",
+    Verdict.INCONCLUSIVE: "yellow",
+    Verdict.INVALID: "magenta",
+}
+
+
+def _verdict(entry: VerdictEntry) -> str:
+    return f"[bold {_COLOURS[entry.verdict]}]{entry.verdict.upper()}[/]"
+
+
+def _row(entry: PredictionEntry | RivalEntry, name: str) -> tuple[str, ...]:
+    return (
+        escape(name),
+        _verdict(entry),
+        str(entry.recorded or "-"),
+        escape(estimate_text(entry)),
+        predicted_text(entry),
+        str(entry.replicates),
+    )
+
+
+def print_report(report: Report, console: Console) -> None:
+    """Print verdicts as a table, then a reason for every one that decides nothing."""
+    title = f"scaleproof, profile {report.profile}, seed {report.seed}"
+    table = Table(title=title, title_justify="left")
+    for heading in ("prediction", "verdict", "on record", "estimate [interval]", "predicted"):
+        table.add_column(heading, overflow="fold")
+    table.add_column("replicates", justify="right")
+    undecided = []
+    for entry in report.predictions:
+        table.add_row(*_row(entry, entry.id))
+        if entry.rival is not None:
+            table.add_row(*_row(entry.rival, "  rival: power counting"))
+        if entry.verdict in (Verdict.INCONCLUSIVE, Verdict.INVALID):
+            undecided.append(entry)
+    console.print(table)
+    for entry in undecided:
+        console.print(f"{escape(entry.id)}: {entry.verdict}: {escape(entry.reason)}")
+    console.print(summary(report))
+    console.print(
+        f"Intervals: {report.family} relations judged together, probability of any wrong "
+        f"decision at most {report.family_alpha:g} (Holm). {report.times.seconds:.0f} s."
+    )

@@ -1,0 +1,63 @@
+"""What should happen: exponents, parameterizations, exact recursions and the catalogue.
+
+Imports numpy, mpmath and the standard library; never torch, never the other three packages.
+"""
+
+from theory.architecture import Activation, Architecture, Family, Role, chain, residual
+from theory.errors import DomainError
+from theory.parameterization import Parameterization, RoleScaling
+from theory.prediction import (
+    Citation,
+    Control,
+    CurveEquals,
+    Experiment,
+    ExponentEquals,
+    Grid,
+    Observable,
+    Prediction,
+    Profile,
+    Protocol,
+    Regime,
+    Relation,
+    Rival,
+    Setting,
+    Verdict,
+)
+from theory.presets import am_mup, depth_mup, depth_mup_corrected, mup, standard
+from theory.scaling import Axis, Cell, Power, rational
+
+__all__ = [
+    "Activation",
+    "Architecture",
+    "Axis",
+    "Cell",
+    "Citation",
+    "Control",
+    "CurveEquals",
+    "DomainError",
+    "Experiment",
+    "ExponentEquals",
+    "Family",
+    "Grid",
+    "Observable",
+    "Parameterization",
+    "Power",
+    "Prediction",
+    "Profile",
+    "Protocol",
+    "Regime",
+    "Relation",
+    "Rival",
+    "Role",
+    "RoleScaling",
+    "Setting",
+    "Verdict",
+    "am_mup",
+    "chain",
+    "depth_mup",
+    "depth_mup_corrected",
+    "mup",
+    "rational",
+    "residual",
+    "standard",
+]

@@ -1,0 +1,95 @@
+"""Which network is meant: its family, its activation, and the roles of its weights.
+
+Imports the standard library and ``theory`` only. ``probes.architectures`` builds what is said here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from fractions import Fraction
+
+from theory.errors import DomainError
+
+
+class Role(StrEnum):
+    """What a weight matrix does in the network; its scaling depends on nothing else."""
+
+    INPUT = "input"
+    HIDDEN = "hidden"
+    BRANCH_FIRST = "branch.first"
+    BRANCH_LAST = "branch.last"
+    OUTPUT = "output"
+
+
+class Activation(StrEnum):
+    """The nonlinearity phi, applied entry by entry."""
+
+    IDENTITY = "identity"
+    RELU = "relu"
+    TANH = "tanh"
+    GELU = "gelu"
+
+
+class Family(StrEnum):
+    """Whether layers are composed (chain) or added to a stream (residual)."""
+
+    CHAIN = "chain"
+    RESIDUAL = "residual"
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """A family of networks, one for every cell (n, L).
+
+    With s_w the multiplier of a weight's role, s the residual multiplier and c ``variance_factor``
+    (T, the residual horizon, or the c of Var W = c / fan_in in a chain):
+
+    * residual, m = 1:  h_0 = d^-1/2 s_in U x;  h_l = h_{l-1} + sqrt(c) s s_last W_l phi(h_{l-1});
+      f = s_out V h_L
+    * residual, m = 2:  u_l = s_first W_{l,1} h_{l-1};  h_l = h_{l-1} + sqrt(c) s s_last W_{l,2}
+      phi(u_l)
+    * chain, L layers:  z_1 = d^-1/2 s_in U x;  z_l = sqrt(c) s_hidden W_l phi(z_{l-1});
+      f = s_out V phi(z_L)
+
+    The constants d^-1/2 and sqrt(c) stand in the multiplier under every parameterization; moving
+    them into the weight would rescale a learning rate by a constant and change nothing else.
+
+    Raises ``DomainError`` for a number of layers per block other than 1 or 2, or one at all in a
+    chain.
+    """
+
+    family: Family
+    activation: Activation = Activation.RELU
+    layers_per_block: int = 1
+    variance_factor: Fraction = Fraction(1)
+
+    def __post_init__(self) -> None:
+        if self.layers_per_block not in (1, 2):
+            raise DomainError(f"layers per block {self.layers_per_block}: expected 1 or 2")
+        if self.family is Family.CHAIN and self.layers_per_block != 1:
+            raise DomainError("a chain has no blocks: leave layers_per_block at 1")
+        if self.variance_factor <= 0:
+            raise DomainError(f"variance factor {self.variance_factor}: expected a positive number")
+
+    @property
+    def block_roles(self) -> tuple[Role, ...]:
+        """Roles of the weights of one block (one layer, in a chain), in the order of the pass."""
+        if self.family is Family.CHAIN:
+            return (Role.HIDDEN,)
+        return (Role.BRANCH_FIRST, Role.BRANCH_LAST)[-self.layers_per_block :]
+
+    def __str__(self) -> str:
+        name = "chain" if self.family is Family.CHAIN else f"residual, m = {self.layers_per_block}"
+        letter = "c" if self.family is Family.CHAIN else "T"
+        return f"{name}, {self.activation}, {letter} = {self.variance_factor}"
+
+
+def residual(layers_per_block: int, activation: Activation = Activation.RELU) -> Architecture:
+    """A residual network with m layers per block and horizon T = 1."""
+    return Architecture(Family.RESIDUAL, activation, layers_per_block)
+
+
+def chain(variance_factor: int = 2, activation: Activation = Activation.RELU) -> Architecture:
+    """A plain MLP with Var W = c / fan_in; c = 2 keeps a ReLU chain critical."""
+    return Architecture(Family.CHAIN, activation, variance_factor=Fraction(variance_factor))

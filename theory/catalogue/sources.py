@@ -1,0 +1,28 @@
+"""The documents that the catalogue cites. Imports ``theory.prediction`` only."""
+
+from __future__ import annotations
+
+from theory.prediction import Citation
+
+
+def feature_learning_dynamics(where: str) -> Citation:
+    """The paper of claims A1 to A17."""
+    title = "Feature Learning Dynamics in Infinite-Depth Neural Networks"
+    return Citation("arXiv 2512.21075", title, where)
+
+
+def arithmetic_mean_mup(where: str) -> Citation:
+    """The paper of claims B1 to B12."""
+    title = "Arithmetic-Mean muP for Modern Architectures"
+    return Citation("arXiv 2510.04327", title, where)
+
+
+def depth_dependence_of_mup(where: str) -> Citation:
+    """The paper of claim C1."""
+    title = "Depth Dependence of muP Learning Rates in ReLU MLPs"
+    return Citation("arXiv 2305.07810", title, where)
+
+
+def power_counting(where: str) -> Citation:
+    """The elementary rules by which exponents of width and depth add up."""
+    return Citation("scaleproof", "Power counting", where)

@@ -1,0 +1,43 @@
+"""The command line ``scaleproof``. Imports click, rich and ``verify``.
+
+Data goes to stdout, progress and errors to stderr. Exit codes: 0 every verdict is the one on
+record; 1 some verdict is not; 2 usage; 3 only inconclusive ones are left; 4 the run itself failed
+or was interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from theory.errors import DomainError
+from verify.cli.catalogue import list_predictions, show_prediction
+from verify.cli.verify import verify_predictions
+
+USAGE, FAILED = 2, 4
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="scaleproof", prog_name="scaleproof")
+def scaleproof() -> None:
+    """Verdicts on scaling theories of neural networks, measured on real finite networks."""
+
+
+scaleproof.add_command(list_predictions)
+scaleproof.add_command(show_prediction)
+scaleproof.add_command(verify_predictions)
+
+
+def main() -> None:
+    """Run the command line; every error that a user can mend is one line and exit code 2."""
+    try:
+        code = scaleproof.main(standalone_mode=False)
+    except (click.ClickException, DomainError) as error:
+        text = error.format_message() if isinstance(error, click.ClickException) else str(error)
+        click.echo(f"scaleproof: {' '.join(text.split())}", err=True)
+        code = USAGE
+    except click.Abort:
+        click.echo("scaleproof: interrupted; nothing was measured", err=True)
+        code = FAILED
+    sys.exit(code)

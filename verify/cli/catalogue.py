@@ -1,0 +1,87 @@
+"""``scaleproof list`` and ``scaleproof show``. Imports click, rich and ``theory``."""
+
+from __future__ import annotations
+
+import json
+
+import click
+from rich.markup import escape
+from rich.table import Table
+
+from theory.catalogue import find, recorded, select
+from theory.prediction import Grid, Prediction
+from verify.cli.console import stdout_console
+
+
+def _summary(prediction: Prediction) -> dict[str, object]:
+    record = recorded(prediction)
+    return {
+        "id": prediction.id,
+        "sentence": prediction.sentence,
+        "relation": str(prediction.relation),
+        "margin": float(prediction.margin),
+        "recorded": None if record is None else record.verdict,
+        "rival_recorded": None if record is None else record.rival,
+        "citation": str(prediction.citation),
+    }
+
+
+def _grid(grid: Grid) -> str:
+    cells = "; ".join(str(cell) for cell in grid.cells)
+    return f"{grid.replicates} replicates ({grid.control_replicates} of a control) at {cells}"
+
+
+def _details(prediction: Prediction) -> dict[str, object]:
+    rival = prediction.rival
+    return _summary(prediction) | {
+        "observable": f"{prediction.observable}: {prediction.observable.definition}",
+        "setting": str(prediction.setting),
+        "parameterization": prediction.setting.parameterization.source,
+        "margin_reason": prediction.margin_reason,
+        "corrections": [str(power) for power in prediction.regime.corrections],
+        "quick": _grid(prediction.regime.quick),
+        "standard": _grid(prediction.regime.standard),
+        "controls": [f"{c.name}: {c.setting}" for c in prediction.controls],
+        "rival": None if rival is None else f"{rival.sentence} [{rival.relation}] {rival.citation}",
+        "rival_control": None
+        if rival is None
+        else f"{rival.control.name}: {rival.control.setting}",
+    }
+
+
+@click.command("list")
+@click.argument("patterns", nargs=-1, metavar="[PATTERN]...")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def list_predictions(patterns: tuple[str, ...], as_json: bool) -> None:
+    """List the predictions of the catalogue with the verdicts on record."""
+    chosen = select(patterns)
+    if as_json:
+        click.echo(json.dumps([_summary(prediction) for prediction in chosen], indent=2))
+        return
+    table = Table("prediction", "on record", "relation", "margin")
+    for prediction in chosen:
+        record = recorded(prediction)
+        table.add_row(
+            prediction.id,
+            str(record.verdict) if record else "-",
+            escape(str(prediction.relation)),
+            f"{float(prediction.margin):g}",
+        )
+    stdout_console().print(table)
+
+
+@click.command("show")
+@click.argument("id")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def show_prediction(id: str, as_json: bool) -> None:
+    """Show one prediction: sentence, regime, margin, controls, rival and source."""
+    details = _details(find(id))
+    if as_json:
+        click.echo(json.dumps(details, indent=2))
+        return
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    for name, value in details.items():
+        lines = value if isinstance(value, list) else [value]
+        text = "\n".join(str(line) for line in lines if line is not None) or "-"
+        table.add_row(f"[bold]{name.replace('_', ' ')}[/]", escape(text))
+    stdout_console().print(table)
