@@ -155,3 +155,13 @@ def shipped_json_schema() -> str:
 def agrees(entry: PredictionEntry | RivalEntry) -> bool:
     """Whether a verdict is the one on record."""
     return entry.verdict == entry.recorded
+
+
+def judged(report: Report) -> dict[str, PredictionEntry | RivalEntry]:
+    """Every verdict of a report by name: predictions, each followed by its rival."""
+    entries: dict[str, PredictionEntry | RivalEntry] = {}
+    for entry in report.predictions:
+        entries[entry.id] = entry
+        if entry.rival is not None:
+            entries[f"{entry.id}, rival"] = entry.rival
+    return entries

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from reports.document import PredictionEntry, Report, RivalEntry, VerdictEntry
+from reports.document import PredictionEntry, Report, RivalEntry, VerdictEntry, judged
 from reports.text import estimate_text, predicted_text, summary
 from theory.prediction import Verdict
 
@@ -40,16 +40,12 @@ def print_report(report: Report, console: Console) -> None:
     for heading in ("prediction", "verdict", "on record", "estimate [interval]", "predicted"):
         table.add_column(heading, overflow="fold")
     table.add_column("replicates", justify="right")
-    undecided = []
-    for entry in report.predictions:
-        table.add_row(*_row(entry, entry.id))
-        if entry.rival is not None:
-            table.add_row(*_row(entry.rival, "  rival: power counting"))
-        if entry.verdict in (Verdict.INCONCLUSIVE, Verdict.INVALID):
-            undecided.append(entry)
+    for name, entry in judged(report).items():
+        table.add_row(*_row(entry, "  its rival" if isinstance(entry, RivalEntry) else name))
     console.print(table)
-    for entry in undecided:
-        console.print(f"{escape(entry.id)}: {entry.verdict}: {escape(entry.reason)}")
+    for name, entry in judged(report).items():
+        if entry.verdict in (Verdict.INCONCLUSIVE, Verdict.INVALID):
+            console.print(f"{escape(name)}: {entry.verdict}: {escape(entry.reason)}")
     console.print(summary(report))
     console.print(
         f"Intervals: {report.family} relations judged together, probability of any wrong "

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 
-from reports.document import Report, VerdictEntry
+from reports.document import Report, VerdictEntry, agrees, judged
 from theory.prediction import Verdict
 
 
@@ -21,15 +22,20 @@ def predicted_text(entry: VerdictEntry) -> str:
     return f"{entry.predicted:+.2f} ± {entry.margin:.2f}"
 
 
-def summary(report: Report) -> str:
-    """How many predictions got which verdict, in one line."""
-    counts = Counter(entry.verdict for entry in report.predictions)
+def _counted(name: str, entries: Iterable[VerdictEntry]) -> str:
+    counts = Counter(entry.verdict for entry in entries)
     found = ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict])
-    changed = sum(
-        entry.recorded is not None and entry.verdict != entry.recorded
-        for entry in report.predictions
-    )
-    record = f"{changed} not as on record" if changed else "all as on record"
-    if all(entry.recorded is None for entry in report.predictions):
-        record = "none on record"
-    return f"{len(report.predictions)} predictions: {found}; {record}"
+    return f"{counts.total()} {name}: {found or 'none'}"
+
+
+def summary(report: Report) -> str:
+    """How many predictions and rivals got which verdict, and how many are not as on record."""
+    rivals = [entry.rival for entry in report.predictions if entry.rival is not None]
+    parts = [_counted("predictions", report.predictions)]
+    parts += [_counted("rivals", rivals)] if rivals else []
+    entries = judged(report).values()
+    unrecorded = sum(entry.recorded is None for entry in entries)
+    changed = sum(not agrees(entry) for entry in entries) - unrecorded
+    parts += [f"{changed} not as on record"] if changed else []
+    parts += [f"{unrecorded} without a record"] if unrecorded else []
+    return "; ".join(parts if changed or unrecorded else [*parts, "all as on record"])

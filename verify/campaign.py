@@ -184,7 +184,9 @@ def judge_campaign(campaign: Campaign, store: Store) -> list[Answer]:
 def vouched(
     judgement: Judgement, controls: tuple[Control, ...], judgements: tuple[Judgement, ...]
 ) -> Judgement:
-    """The judgement, if every control was rejected; without that an experiment shows nothing."""
+    """A decision, if every control was rejected; without that an experiment decides nothing."""
+    if judgement.verdict not in (Verdict.ACCEPTED, Verdict.REJECTED):
+        return judgement
     for control, judged in zip(controls, judgements, strict=True):
         if judged.verdict is Verdict.REJECTED:
             continue

@@ -32,7 +32,7 @@ scaleproof.add_command(verify_predictions)
 def main() -> None:
     """Run the command line; every error that a user can mend is one line and exit code 2."""
     try:
-        code = scaleproof.main(standalone_mode=False)
+        code = scaleproof.main(standalone_mode=False) or 0
     except (click.ClickException, DomainError) as error:
         text = error.format_message() if isinstance(error, click.ClickException) else str(error)
         click.echo(f"scaleproof: {' '.join(text.split())}", err=True)

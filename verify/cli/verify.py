@@ -18,7 +18,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from reports.document import PredictionEntry, Report, RivalEntry, agrees
+from reports.document import Report, agrees, judged
 from reports.html import render_html
 from reports.terminal import print_report
 from theory.catalogue import select
@@ -30,6 +30,13 @@ from verify.reporting import build_report
 from verify.store import Store
 
 AS_RECORDED, NOT_AS_RECORDED, UNDECIDED, FAILED = 0, 1, 3, 4
+_MEANING = {
+    AS_RECORDED: "Exit code 0: every verdict is the one on record.",
+    NOT_AS_RECORDED: "Exit code 1: some verdict is not the one on record.",
+    UNDECIDED: "Exit code 3: nothing contradicts the record, but this campaign was too small to "
+    "decide everything; a larger --profile would.",
+    FAILED: "Exit code 4: interrupted; the same command continues where it was.",
+}
 
 
 @click.command("verify")
@@ -85,16 +92,16 @@ def verify_predictions(
     else:
         print_report(report, stdout_console())
         click.echo(f"Report: {out / 'report.html'}")
-    return exit_code(report)
+    code = exit_code(report)
+    click.echo(_MEANING[code], err=True)
+    return code
 
 
 def exit_code(report: Report) -> int:
     """0 all as on record, 1 some not, 3 only inconclusive ones are left, 4 interrupted."""
     if not report.complete:
         return FAILED
-    entries: list[PredictionEntry | RivalEntry] = [*report.predictions]
-    entries += [entry.rival for entry in report.predictions if entry.rival is not None]
-    differing = [entry for entry in entries if not agrees(entry)]
+    differing = [entry for entry in judged(report).values() if not agrees(entry)]
     if not differing:
         return AS_RECORDED
     undecided = all(entry.verdict is Verdict.INCONCLUSIVE for entry in differing)

@@ -1,0 +1,63 @@
+"""Hypothesis profiles and shared fixtures."""
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from theory import (
+    Axis,
+    Control,
+    Experiment,
+    ExponentEquals,
+    Grid,
+    Observable,
+    Prediction,
+    Profile,
+    Protocol,
+    Regime,
+    Setting,
+    depth_mup,
+    mup,
+    residual,
+)
+from theory.catalogue import find
+from theory.prediction import Citation, product
+from theory.scaling import rational
+from verify import Campaign, Report, Store, build_report, judge_campaign, measure
+
+settings.register_profile("developer", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
+settings.load_profile("ci" if os.environ.get("CI") else "developer")
+
+
+@pytest.fixture
+def prediction() -> Prediction:
+    """A true prediction that is measured in a fraction of a second."""
+    setting = Setting(residual(1), depth_mup(), Protocol(Experiment.PROPAGATION, batch=2))
+    blows_up = Setting(residual(1), mup(), setting.protocol)
+    grid = Grid(product((24,), (4, 8, 16)), 12, 6)
+    return Prediction(
+        id="T1.forward.depth",
+        sentence="The forward pass is stable in depth.",
+        observable=Observable.FORWARD_SECOND_MOMENT,
+        relation=ExponentEquals(Axis.DEPTH, rational(0)),
+        setting=setting,
+        regime=Regime(grid, grid),
+        margin=rational("1/2"),
+        margin_reason="wide, for a small network",
+        citation=Citation("tests", "A test", "here"),
+        controls=(Control("alpha = 0", blows_up),),
+    )
+
+
+@pytest.fixture
+def report(prediction: Prediction, tmp_path: Path) -> Report:
+    """An accepted prediction, and one of the catalogue that was not measured at all."""
+    store = Store(tmp_path / "fixture.sqlite")
+    measure(Campaign((prediction,), Profile.QUICK, seed=1), store)
+    campaign = Campaign((prediction, find("A8.stream.depth")), Profile.QUICK, seed=1)
+    started = datetime.now(UTC)
+    return build_report(campaign, (), judge_campaign(campaign, store), started, complete=False)

@@ -1,0 +1,129 @@
+"""Networks of the batched engine against plain loops, and the symmetry of conventions."""
+
+from collections.abc import Callable
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from probes.architectures import Network, WeightKey
+from theory import (
+    Activation,
+    Architecture,
+    Cell,
+    Experiment,
+    Family,
+    Parameterization,
+    Protocol,
+    Role,
+    Setting,
+    am_mup,
+    depth_mup,
+    depth_mup_corrected,
+    mup,
+    standard,
+)
+
+CPU = torch.device("cpu")
+PRESETS = (standard(), mup(), depth_mup(), depth_mup_corrected(), am_mup())
+
+architectures = st.one_of(
+    st.builds(
+        Architecture,
+        st.just(Family.RESIDUAL),
+        st.sampled_from(Activation),
+        st.sampled_from([1, 2]),
+        st.sampled_from([Fraction(1), Fraction(1, 2), Fraction(3)]),
+    ),
+    st.builds(
+        Architecture,
+        st.just(Family.CHAIN),
+        st.sampled_from(Activation),
+        variance_factor=st.sampled_from([Fraction(1), Fraction(2)]),
+    ),
+)
+parameterizations = st.sampled_from(PRESETS)
+cells = st.builds(Cell, st.integers(2, 9), st.integers(1, 5))
+
+_PHI: dict[Activation, Callable[[np.ndarray], np.ndarray]] = {
+    Activation.IDENTITY: lambda x: x,
+    Activation.RELU: lambda x: np.maximum(x, 0),
+    Activation.TANH: np.tanh,
+    Activation.GELU: lambda x: torch.nn.functional.gelu(torch.from_numpy(x)).numpy(),
+}
+
+
+def written_out(
+    network: Network, weights: dict[WeightKey, np.ndarray], x: np.ndarray
+) -> np.ndarray:
+    """f of one replicate and one input: the formulas of the papers, a matrix at a time."""
+    phi = _PHI[network.architecture.activation]
+
+    def layer(role: Role, block: int, vector: np.ndarray) -> np.ndarray:
+        product: np.ndarray = weights[WeightKey(role, block)] @ vector
+        return network.multiplier(role) * product
+
+    state = layer(Role.INPUT, 0, x)
+    for block in range(1, network.cell.depth + 1):
+        if network.architecture.family is Family.CHAIN:
+            if block > 1:
+                state = layer(Role.HIDDEN, block, phi(state))
+            continue
+        entering = state
+        if network.architecture.layers_per_block == 2:
+            entering = layer(Role.BRANCH_FIRST, block, state)
+        state = state + layer(Role.BRANCH_LAST, block, phi(entering))
+    if network.architecture.family is Family.CHAIN:
+        state = phi(state)
+    return layer(Role.OUTPUT, 0, state)
+
+
+@given(architectures, parameterizations, cells, st.integers(0, 2**32))
+@settings(max_examples=40)
+def test_batched_forward_is_the_written_out_formula(
+    architecture: Architecture, parameterization: Parameterization, cell: Cell, seed: int
+) -> None:
+    network = Network(architecture, parameterization, cell, inputs=3, outputs=2)
+    weights = network.initial_weights(seed, [0, 1], CPU, torch.float64)
+    inputs = torch.randn(2, 4, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    output = network.forward(weights, inputs).output.detach().numpy()
+    for replicate in range(2):
+        single = {key: weight[replicate].detach().numpy() for key, weight in weights.items()}
+        for example in range(4):
+            expected = written_out(network, single, inputs[replicate, example].numpy())
+            np.testing.assert_allclose(output[replicate, example], expected, rtol=1e-12, atol=1e-14)
+
+
+@given(architectures, parameterizations, cells, st.sampled_from(list(Experiment)))
+@settings(max_examples=30)
+def test_moving_scales_into_the_weights_changes_nothing(
+    architecture: Architecture,
+    parameterization: Parameterization,
+    cell: Cell,
+    experiment: Experiment,
+) -> None:
+    """The abc-symmetry: one network, two conventions, equal to rounding through training."""
+    from probes.trials import run_group
+
+    protocol = Protocol(experiment, batch=3, steps=2, rate=Fraction(1, 20))
+    results = [
+        run_group(Setting(architecture, variant, protocol), cell, 5, [0, 1], CPU, torch.float64)
+        for variant in (parameterization, parameterization.in_variance_convention())
+    ]
+    for observable, values in results[0].items():
+        np.testing.assert_allclose(values, results[1][observable], rtol=1e-9)
+
+
+@pytest.mark.parametrize("role", [Role.INPUT, Role.HIDDEN, Role.OUTPUT])
+def test_initial_scales_are_those_of_the_preset(role: Role) -> None:
+    cell = Cell(128, 4)
+    network = Network(Architecture(Family.CHAIN), am_mup(), cell, inputs=32, outputs=4)
+    weights = network.initial_weights(0, range(16), CPU)
+    drawn = torch.cat([w.flatten() for key, w in weights.items() if key.role is role])
+    expected = am_mup()[role].std.at(cell)
+    # Sixteen replicates of at least 512 entries: four standard errors of a standard deviation.
+    assert drawn.std().item() == pytest.approx(expected, rel=4 / np.sqrt(2 * len(drawn)))
+    assert abs(drawn.mean().item()) < 4 * expected / np.sqrt(len(drawn))

@@ -1,0 +1,102 @@
+"""Numbers depend on (seed, replicate, cell) only: not on order, grouping or neighbours."""
+
+import numpy as np
+import pytest
+import torch
+
+from probes import data
+from probes.randomness import standard_normals
+from probes.trials import resolve_device, run_group
+from theory import (
+    Cell,
+    DomainError,
+    Experiment,
+    Protocol,
+    Setting,
+    depth_mup,
+    mup,
+    residual,
+)
+
+CPU = torch.device("cpu")
+CELL = Cell(16, 4)
+
+
+def setting(experiment: Experiment) -> Setting:
+    return Setting(residual(2), depth_mup(), Protocol(experiment, batch=4, steps=2))
+
+
+@pytest.mark.parametrize("experiment", Experiment)
+def test_group_and_order_do_not_matter(experiment: Experiment) -> None:
+    together = run_group(setting(experiment), CELL, 3, range(6), CPU, torch.float64)
+    for order in ([5, 0, 3], [3], [0, 1, 2, 3, 4, 5]):
+        apart = run_group(setting(experiment), CELL, 3, order, CPU, torch.float64)
+        for name, values in apart.items():
+            np.testing.assert_allclose(values, together[name][order], rtol=1e-12)
+
+
+@pytest.mark.parametrize("experiment", Experiment)
+def test_the_same_call_gives_the_same_bits(experiment: Experiment) -> None:
+    first, second = (run_group(setting(experiment), CELL, 3, range(6), CPU) for _ in range(2))
+    for name, values in first.items():
+        np.testing.assert_array_equal(values, second[name])
+
+
+def test_seeds_replicates_and_cells_have_weights_of_their_own() -> None:
+    reference = standard_normals(1, [0], CELL, 64)
+    for other in (
+        standard_normals(2, [0], CELL, 64),
+        standard_normals(1, [1], CELL, 64),
+        standard_normals(1, [0], Cell(16, 8), 64),
+        standard_normals(1, [0], Cell(4, 16), 64),
+    ):
+        assert not np.isclose(reference, other).any()
+
+
+def test_replicates_draw_their_own_data() -> None:
+    (first, labels), (second, _) = data.synthetic(1, 0, 4), data.synthetic(1, 1, 4)
+    assert not np.isclose(first, second).any()
+    np.testing.assert_allclose(np.square(first).sum(1), data.SYNTHETIC_DIMENSION)
+    assert set(labels) <= {-1.0, 1.0}
+
+
+def test_parameterizations_share_their_draws() -> None:
+    """Common random numbers: at alpha = 0 and L = 1 both parameterizations are one network."""
+    protocol = Protocol(Experiment.PROPAGATION, batch=2)
+    plain, deep = (
+        run_group(Setting(residual(1), p(), protocol), Cell(16, 1), 0, [0], CPU)
+        for p in (mup, depth_mup)
+    )
+    for name, values in plain.items():
+        np.testing.assert_array_equal(values, deep[name])
+
+
+def test_divergence_is_returned_and_stays_with_its_replicate() -> None:
+    from fractions import Fraction
+
+    protocol = Protocol(Experiment.TRAINING, batch=4, steps=6, rate=Fraction(10**9))
+    exploding = Setting(residual(2), mup(), protocol)
+    (values,) = run_group(exploding, CELL, 0, range(3), CPU).values()
+    assert not np.isfinite(values).any()
+
+
+@pytest.mark.parametrize("name", ["tpu", "cuda:7", ""])
+def test_unknown_devices_are_named(name: str) -> None:
+    with pytest.raises(DomainError, match=f"unknown device '{name}'; choose one of: cpu, cuda"):
+        resolve_device(name)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")
+def test_an_absent_device_is_one_clear_line() -> None:
+    with pytest.raises(DomainError, match="not available on this machine; use --device cpu"):
+        resolve_device("cuda")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
+@pytest.mark.parametrize("experiment", Experiment)
+def test_cuda_gives_the_numbers_of_the_cpu(experiment: Experiment) -> None:
+    device = resolve_device("cuda")
+    there = run_group(setting(experiment), CELL, 3, range(4), device, torch.float64)
+    here = run_group(setting(experiment), CELL, 3, range(4), CPU, torch.float64)
+    for name, values in here.items():
+        np.testing.assert_allclose(values, there[name], rtol=1e-9)

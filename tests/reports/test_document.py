@@ -1,0 +1,65 @@
+"""The document round-trips, obeys its shipped schema, and says what was asked of it."""
+
+import json
+
+import jsonschema
+import pytest
+from pydantic import ValidationError
+
+from reports import Report, json_schema, shipped_json_schema
+from theory import Verdict
+
+
+def test_the_shipped_schema_is_that_of_the_code() -> None:
+    assert json.loads(shipped_json_schema()) == json_schema()
+
+
+def test_a_report_obeys_the_shipped_schema(report: Report) -> None:
+    document = json.loads(report.model_dump_json())
+    jsonschema.Draft202012Validator(json.loads(shipped_json_schema())).validate(document)
+    document["predictions"][0].pop("margin")
+    with pytest.raises(jsonschema.ValidationError, match="'margin' is a required property"):
+        jsonschema.validate(document, json.loads(shipped_json_schema()))
+
+
+def test_a_report_round_trips(report: Report) -> None:
+    assert Report.model_validate_json(report.model_dump_json()) == report
+
+
+def test_unknown_fields_and_versions_are_refused(report: Report) -> None:
+    document = json.loads(report.model_dump_json())
+    for change in ({"schema_version": "2.0"}, {"mood": "good"}):
+        with pytest.raises(ValidationError):
+            Report.model_validate(document | change)
+
+
+def test_every_verdict_has_the_promised_fields(report: Report) -> None:
+    promised = {
+        "id",
+        "verdict",
+        "recorded",
+        "estimate",
+        "interval",
+        "predicted",
+        "margin",
+        "replicates",
+        "reason",
+    }
+    for entry in json.loads(report.model_dump_json())["predictions"]:
+        assert promised <= entry.keys()
+
+
+def test_measured_and_unmeasured_predictions_are_told_apart(report: Report) -> None:
+    measured, unmeasured = report.predictions
+    assert measured.verdict is Verdict.ACCEPTED
+    assert measured.interval is not None
+    assert measured.interval[0] < (measured.estimate or 0) < measured.interval[1]
+    assert [cell.depth for cell in measured.cells] == [4, 8, 16]
+    assert all(cell.low < cell.measured < cell.high for cell in measured.cells)
+    assert unmeasured.verdict is Verdict.INCONCLUSIVE
+    assert unmeasured.estimate is None
+    assert unmeasured.cells == []
+    assert unmeasured.reason.startswith("interrupted after 0 of")
+    assert unmeasured.rival is not None
+    assert unmeasured.rival.predicted == 0.5
+    assert unmeasured.recorded is Verdict.REJECTED

@@ -1,0 +1,68 @@
+"""What people read: every fact of the document, in a page that needs nothing else."""
+
+import io
+import re
+from xml.etree import ElementTree
+
+from rich.console import Console
+
+from reports import Report, print_report, render_html
+from reports.plots import scaling_plot
+
+
+def test_the_page_is_self_contained(report: Report) -> None:
+    page = render_html(report)
+    assert "<script" not in page
+    assert not re.search(r"""(?:src|href)=["'](?!#)""", page)
+    assert "@import" not in page
+    assert "url(http" not in page
+
+
+def test_the_page_shows_every_fact_of_a_prediction(report: Report) -> None:
+    page = render_html(report)
+    entry, unmeasured = report.predictions
+    for text in (
+        entry.id,
+        entry.sentence,
+        entry.citation,
+        entry.margin_reason,
+        entry.reason,
+        entry.command,
+        entry.controls[0].name,
+        "accepted",
+        "rejected",
+        f"{entry.estimate:+.3f}",
+        unmeasured.rival.sentence if unmeasured.rival else "",
+    ):
+        assert text.replace(">", "&gt;").replace("'", "&#39;") in page
+    assert page.count("<svg") == 1  # nothing is drawn of what was not measured
+    assert "This campaign was interrupted" in page
+
+
+def test_the_same_report_gives_the_same_page(report: Report) -> None:
+    assert render_html(report) == render_html(report)
+
+
+def test_the_plot_is_an_svg_with_points_fit_and_prediction(report: Report) -> None:
+    svg = scaling_plot(report.predictions[0])
+    ElementTree.fromstring(svg)
+    for text in ("measured", "fit", "predicted: exponent of L = 0", "depth L"):
+        assert f">{text}</text>" in svg or f">{text}<" in svg
+
+
+def test_text_is_escaped(report: Report) -> None:
+    entry = report.predictions[0].model_copy(update={"sentence": "<b>bold</b> [red]x[/red]"})
+    changed = report.model_copy(update={"predictions": [entry]})
+    assert "<b>bold</b>" not in render_html(changed)
+
+
+def test_the_table_has_verdict_estimate_and_reason(report: Report) -> None:
+    output = io.StringIO()
+    print_report(report, Console(file=output, width=140))
+    text = output.getvalue()
+    entry = report.predictions[0]
+    assert re.search(
+        rf"{re.escape(entry.id)}\W+ACCEPTED\W+-\W+{re.escape(f'{entry.estimate:+.3f}')}", text
+    )
+    assert "A8.stream.depth: inconclusive: interrupted after 0 of 160 replicates" in text
+    assert "2 predictions: 1 accepted, 1 inconclusive; 1 rivals: 1 inconclusive" in text

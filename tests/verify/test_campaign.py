@@ -1,0 +1,184 @@
+"""Campaigns: what is measured, resuming, and what a control is for."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from theory import (
+    Cell,
+    Control,
+    DomainError,
+    ExponentEquals,
+    Observable,
+    Prediction,
+    Profile,
+    Verdict,
+    rational,
+)
+from theory.prediction import Citation, Rival
+from verify import campaign as campaigns
+from verify.campaign import Campaign, Group, judge_campaign, measure, plan
+from verify.store import Store, trial_key
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "measurements.sqlite")
+
+
+def of(*predictions: Prediction, seed: int = 1) -> Campaign:
+    return Campaign(predictions, Profile.QUICK, seed)
+
+
+def all_values(campaign: Campaign, store: Store) -> np.ndarray:
+    judge = judge_campaign(campaign, store)
+    return np.concatenate([answer.values.ravel() for answer in judge])
+
+
+def test_a_true_prediction_is_accepted_and_its_control_rejected(
+    prediction: Prediction, store: Store
+) -> None:
+    campaign = of(prediction)
+    measure(campaign, store)
+    (answer,) = judge_campaign(campaign, store)
+    assert answer.judgement.verdict is Verdict.ACCEPTED
+    assert [control.verdict for control in answer.controls] == [Verdict.REJECTED]
+    assert answer.values.shape == (12, 3)
+
+
+def test_a_false_prediction_is_rejected(prediction: Prediction, store: Store) -> None:
+    wrong = replace(prediction, relation=ExponentEquals(prediction.relation.axis, rational(-2)))
+    campaign = of(wrong)
+    measure(campaign, store)
+    (answer,) = judge_campaign(campaign, store)
+    assert answer.judgement.verdict is Verdict.REJECTED
+
+
+def test_an_experiment_whose_control_passes_shows_nothing(
+    prediction: Prediction, store: Store
+) -> None:
+    """A "control" in which the relation is true must spoil an otherwise accepted verdict."""
+    same = replace(prediction.setting, protocol=replace(prediction.setting.protocol, batch=3))
+    campaign = of(replace(prediction, controls=(Control("no control at all", same),)))
+    measure(campaign, store)
+    (answer,) = judge_campaign(campaign, store)
+    assert answer.controls[0].verdict is Verdict.ACCEPTED
+    assert answer.judgement.verdict is Verdict.INVALID
+    assert "'no control at all' is accepted, not rejected" in answer.judgement.reason
+
+
+def test_a_rival_is_judged_on_the_same_measurements(prediction: Prediction, store: Store) -> None:
+    axis = prediction.relation.axis
+    rival = Rival(
+        "It decays.",
+        ExponentEquals(axis, rational(-2)),
+        Citation("tests", "A test", "here"),
+        Control("alpha = 0", prediction.controls[0].setting),
+    )
+    campaign = of(replace(prediction, rival=rival))
+    measure(campaign, store)
+    own, other = judge_campaign(campaign, store)
+    np.testing.assert_array_equal(own.values, other.values)
+    assert own.judgement.verdict is Verdict.ACCEPTED
+    assert other.judgement.verdict is Verdict.REJECTED
+
+
+def test_every_trial_is_planned_once(prediction: Prediction) -> None:
+    twin = replace(prediction, id="T2.forward.depth")
+    once, twice = (
+        [(g.setting, g.cell, r) for g in plan(of(*ps)) for r in g.replicates]
+        for ps in ((prediction,), (prediction, twin))
+    )
+    assert once == twice
+    assert len(set(once)) == len(once) == 3 * (12 + 6)
+
+
+def test_order_does_not_matter(
+    prediction: Prediction, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    campaign = of(prediction)
+    forward, backward = Store(tmp_path / "a.sqlite"), Store(tmp_path / "b.sqlite")
+    measure(campaign, forward)
+    single = [
+        Group(g.setting, g.cell, range(r, r + 1), 1.0)
+        for g in reversed(plan(campaign))
+        for r in reversed(g.replicates)
+    ]
+    monkeypatch.setattr(campaigns, "plan", lambda _: single)
+    measure(campaign, backward)
+    values = all_values(campaign, forward), all_values(campaign, backward)
+    np.testing.assert_allclose(*values, rtol=1e-5)  # float32: a group may round differently
+
+
+def test_a_stopped_campaign_goes_on_where_it_was(
+    prediction: Prediction, tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    campaign = of(prediction)
+    straight = Store(tmp_path / "straight.sqlite")
+    measure(campaign, straight)
+
+    groups = []
+
+    def stop_in_the_third(cost: float) -> None:
+        groups.append(cost)
+        if len(groups) == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        measure(campaign, store, stop_in_the_third)
+    (answer,) = judge_campaign(campaign, store)
+    assert answer.judgement.verdict is Verdict.INCONCLUSIVE
+
+    measured: list[Cell] = []
+    from probes.trials import run_group
+
+    def counting(setting, cell, *rest):  # type: ignore[no-untyped-def]
+        measured.append(cell)
+        return run_group(setting, cell, *rest)
+
+    monkeypatch.setattr(campaigns, "run_group", counting)
+    measure(campaign, store)
+    assert len(measured) == len(plan(campaign)) - 3
+    np.testing.assert_array_equal(all_values(campaign, store), all_values(campaign, straight))
+    measure(campaign, store)
+    assert len(measured) == len(plan(campaign)) - 3
+
+
+def test_seeds_give_different_measurements(prediction: Prediction, store: Store) -> None:
+    for seed in (1, 2):
+        measure(of(prediction, seed=seed), store)
+    one, two = (all_values(of(prediction, seed=seed), store) for seed in (1, 2))
+    assert not np.isclose(one, two).any()
+
+
+def test_a_key_covers_everything_that_a_number_depends_on(prediction: Prediction) -> None:
+    setting, control = prediction.setting, prediction.controls[0].setting
+    keys = {
+        trial_key(setting, Cell(8, 4), 0, "cpu"),
+        trial_key(control, Cell(8, 4), 0, "cpu"),
+        trial_key(setting, Cell(8, 8), 0, "cpu"),
+        trial_key(setting, Cell(8, 4), 1, "cpu"),
+        trial_key(setting, Cell(8, 4), 0, "cuda"),
+    }
+    assert len(keys) == 5
+
+
+def test_divergence_survives_the_store(store: Store) -> None:
+    values = np.array([1.0, np.nan, np.inf])
+    store.add("trial", range(3), {Observable.STREAM_CHANGE: values})
+    np.testing.assert_array_equal(store.values("trial", Observable.STREAM_CHANGE, 3), values)
+
+
+def test_values_end_at_the_first_missing_replicate(store: Store) -> None:
+    store.add("trial", [0, 1, 3], {Observable.STREAM_CHANGE: np.array([1.0, 2.0, 4.0])})
+    assert list(store.values("trial", Observable.STREAM_CHANGE, 4)) == [1.0, 2.0]
+    assert store.replicates("trial") == {0, 1, 3}
+
+
+def test_a_file_that_is_no_store_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "measurements.sqlite"
+    path.write_text("not a database, and long enough to be read as one" * 20)
+    with pytest.raises(DomainError, match="cannot keep measurements"):
+        Store(path)

@@ -1,0 +1,178 @@
+"""The command line: exit codes, one-line errors, JSON on stdout, and Ctrl-C."""
+
+import json
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from reports import Report
+from theory import Prediction, Verdict
+from theory.catalogue import PREDICTIONS
+from verify.cli import main
+from verify.cli.verify import exit_code
+
+
+def run(*arguments: object) -> int:
+    """The command in this process; returns its exit code."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["scaleproof", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+    code = ended.value.code
+    assert isinstance(code, int)
+    return code
+
+
+@pytest.fixture
+def small_catalogue(prediction: Prediction, monkeypatch: pytest.MonkeyPatch) -> Prediction:
+    """A catalogue of one prediction that is measured at once."""
+    monkeypatch.setattr("theory.catalogue.PREDICTIONS", (prediction,))
+    return prediction
+
+
+def test_list_names_every_prediction(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("list", "--json") == 0
+    listed = json.loads(capsys.readouterr().out)
+    assert [entry["id"] for entry in listed] == [p.id for p in PREDICTIONS]
+    assert all(entry["recorded"] for entry in listed)
+    assert run("list") == 0
+    assert "A8.output.depth" in capsys.readouterr().out
+
+
+def test_show_tells_how_a_prediction_is_tried(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("show", "A8.stream.depth") == 0
+    text = capsys.readouterr().out
+    for fact in ("stream_change", "exponent of L = 0", "160 replicates", "Power counting", "T = 4"):
+        assert fact in text
+    assert run("show", "A8.stream.depth", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["margin"] == 0.1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("verify", "A99"), "unknown prediction 'A99'; choose one of: A1.forward.depth"),
+        (("show", "A99"), "unknown prediction 'A99'; choose one of: A1.forward.depth"),
+        (("verify", "--profile", "huge"), "'huge' is not one of 'quick', 'standard'"),
+        (("verify", "--device", "tpu"), "unknown device 'tpu'; choose one of: cpu, cuda"),
+        (("verify", "--seed", "-1"), "-1 is not in the range x>=0"),
+        (("verify", "--seed", "one"), "'one' is not a valid integer range"),
+        (("prove",), "No such command 'prove'"),
+        (("verify", "--fast"), "No such option"),
+    ],
+)
+def test_bad_input_is_one_clear_line(
+    arguments: tuple[str, ...],
+    expected: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(*arguments) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("scaleproof: ")
+    assert captured.err.count("\n") == 1
+    assert expected in captured.err
+    assert list(tmp_path.iterdir()) == [], "something was written"
+
+
+def test_a_folder_that_cannot_be_written_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("mine")
+    for out in (blocked, blocked / "below"):
+        assert run("verify", "A1", "--out", out) == 2
+        error = capsys.readouterr().err
+        assert str(out) in error
+        assert "--out" in error
+        assert error.count("\n") == 1
+    assert blocked.read_text() == "mine"
+
+
+def test_verify_measures_judges_and_writes(
+    small_catalogue: Prediction, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("verify", "--out", tmp_path, "--json") == 1  # nothing is on record
+    printed = Report.model_validate_json(capsys.readouterr().out)
+    written = Report.model_validate_json((tmp_path / "report.json").read_text())
+    assert printed == written
+    assert [entry.verdict for entry in printed.predictions] == [Verdict.ACCEPTED]
+    assert small_catalogue.id in (tmp_path / "report.html").read_text()
+
+
+def test_the_same_seed_gives_the_same_report_but_for_times(
+    small_catalogue: Prediction, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reports = []
+    for name, seed in (("one", 3), ("two", 3), ("three", 4)):
+        run("verify", "--seed", seed, "--out", tmp_path / name, "--json")
+        report = json.loads(capsys.readouterr().out)
+        report.pop("times")
+        reports.append(report)
+    assert reports[0] == reports[1]
+    assert reports[0]["predictions"][0]["estimate"] != reports[2]["predictions"][0]["estimate"]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "recorded", "complete", "code"),
+    [
+        (Verdict.REJECTED, Verdict.REJECTED, True, 0),
+        (Verdict.ACCEPTED, Verdict.REJECTED, True, 1),
+        (Verdict.INVALID, Verdict.ACCEPTED, True, 1),
+        (Verdict.ACCEPTED, None, True, 1),
+        (Verdict.INCONCLUSIVE, Verdict.ACCEPTED, True, 3),
+        (Verdict.ACCEPTED, Verdict.ACCEPTED, False, 4),
+    ],
+)
+def test_exit_codes(
+    verdict: Verdict, recorded: Verdict | None, complete: bool, code: int, report: Report
+) -> None:
+    entry = report.predictions[0].model_copy(update={"verdict": verdict, "recorded": recorded})
+    changed = report.model_copy(update={"predictions": [entry], "complete": complete})
+    assert exit_code(changed) == code
+
+
+def test_a_rival_that_changes_its_verdict_is_noticed(report: Report) -> None:
+    entry = report.predictions[1]
+    assert entry.rival is not None
+    rival = entry.rival.model_copy(update={"verdict": Verdict.REJECTED})
+    agreed = entry.model_copy(update={"verdict": entry.recorded, "rival": rival})
+    assert exit_code(report.model_copy(update={"predictions": [agreed], "complete": True})) == 1
+
+
+def test_ctrl_c_leaves_what_was_measured_and_the_next_run_goes_on(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "from verify.cli import main; main()"]
+    command += ["verify", "A1", "--out", str(tmp_path)]
+    store = tmp_path / "measurements.sqlite"
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        while process.poll() is None and _rows(store) <= 100:
+            time.sleep(0.05)
+        assert process.poll() is None, "finished before it could be interrupted"
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=60) == 4
+    report = Report.model_validate_json((tmp_path / "report.json").read_text())
+    assert not report.complete
+    assert {entry.verdict for entry in report.predictions} >= {Verdict.INCONCLUSIVE}
+    before = _rows(store)
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        while process.poll() is None and _rows(store) <= before:
+            time.sleep(0.05)
+        process.kill()  # a kill loses at most the group that is being measured
+    assert _rows(store) > before
+
+
+def _rows(store: Path) -> int:
+    try:
+        with closing(sqlite3.connect(f"file:{store}?mode=ro", uri=True)) as connection:
+            return int(connection.execute("SELECT count(*) FROM measurements").fetchone()[0])
+    except sqlite3.OperationalError:
+        return 0
