@@ -14,7 +14,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reports.document import CellEntry, PredictionEntry, RivalEntry
+from reports.document import CellEntry, PredictionEntry
 
 _STYLE: dict[Any, Any] = {
     "svg.hashsalt": "scaleproof",
@@ -35,49 +35,68 @@ def _sizes(entry: PredictionEntry) -> np.ndarray:
 
 
 def _through_middle(sizes: np.ndarray, cells: list[CellEntry], exponent: float) -> np.ndarray:
-    """The line of a predicted exponent, drawn through the middle of the measurements."""
+    """The line of an exponent, drawn through the middle of the measurements."""
     logs = np.log([cell.measured for cell in cells])
     line: np.ndarray = np.exp(logs.mean() + exponent * (np.log(sizes) - np.log(sizes).mean()))
     return line
 
 
 def _draw_prediction(axes: Axes, entry: PredictionEntry, sizes: np.ndarray) -> None:
-    values = [cell.predicted for cell in entry.cells if cell.predicted is not None]
+    """The predicted line with its margin as a band, and the rival's line."""
+    values = np.array([cell.predicted for cell in entry.cells if cell.predicted is not None])
     if len(values) == len(sizes):
-        axes.plot(sizes, values, "--", color=_PREDICTED, label="predicted value")
-        return
-    line = _through_middle(sizes, entry.cells, entry.predicted)
-    axes.plot(sizes, line, "--", color=_PREDICTED, label=f"predicted: {entry.relation}")
-    if isinstance(entry.rival, RivalEntry):
+        line, low, high = values, values * (1 - entry.margin), values * (1 + entry.margin)
+        label = "predicted value"
+    else:
+        line, low, high = (
+            _through_middle(sizes, entry.cells, entry.predicted + shift)
+            for shift in (0.0, -entry.margin, entry.margin)
+        )
+        label = f"predicted: {entry.relation}"
+    axes.fill_between(sizes, low, high, color=_PREDICTED, alpha=0.12, lw=0, label="margin")
+    axes.plot(sizes, line, "--", color=_PREDICTED, lw=1.2, label=label)
+    if entry.rival is not None:
         line = _through_middle(sizes, entry.cells, entry.rival.predicted)
-        axes.plot(sizes, line, ":", color=_RIVAL, label=f"rival: {entry.rival.relation}")
+        axes.plot(sizes, line, ":", color=_RIVAL, lw=1.6, label=f"rival: {entry.rival.relation}")
+
+
+def _scale_axes(axes: Axes, entry: PredictionEntry, sizes: np.ndarray) -> None:
+    """Logarithmic axes with plain numbers, and a range of at least a factor two.
+
+    A narrower range would make noise look like a trend.
+    """
+    axes.set_xscale("log", base=2)
+    axes.set_yscale("log")
+    low, high = axes.get_ylim()
+    missing = max(1.0, 2.0 / (high / low)) ** 0.5
+    axes.set_ylim(low / missing, high * missing)
+    axes.set_xticks(sizes, [f"{size:g}" for size in sizes])
+    ticks = np.geomspace(*axes.get_ylim(), 6)[1:-1]
+    axes.set_yticks(ticks, [f"{tick:.3g}" for tick in ticks])
+    axes.minorticks_off()
+    axes.set_xlabel(f"{entry.axis} {'n' if entry.axis == 'width' else 'L'}")
+    axes.set_ylabel(entry.observable.replace("_", " "))
 
 
 def scaling_plot(entry: PredictionEntry) -> str:
     """Points with 95 percent intervals, the fit and the predicted line: an ``<svg>`` element.
 
-    An entry without finite measurements gives an empty string.
+    An entry without measurements gives an empty string.
     """
-    if not entry.cells or not all(0 < cell.measured < np.inf for cell in entry.cells):
+    if not entry.cells:
         return ""
     sizes = _sizes(entry)
     measured = np.array([cell.measured for cell in entry.cells])
-    errors = np.array(
-        [[c.measured - max(c.low, c.measured / 10), c.high - c.measured] for c in entry.cells]
-    ).T
+    errors = np.array([[c.measured - c.low, c.high - c.measured] for c in entry.cells]).T
     with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(5.2, 3.2))
-        axes = figure.add_axes((0.14, 0.14, 0.83, 0.83))
+        figure = Figure(figsize=(5.2, 3.4))
+        axes = figure.add_axes((0.15, 0.14, 0.83, 0.83))
         axes.errorbar(sizes, measured, errors, fmt="o", color=_MEASURED, ms=4, label="measured")
         fitted = [cell.fitted for cell in entry.cells if cell.fitted is not None]
         if len(fitted) == len(sizes):
             axes.plot(sizes, fitted, "-", color=_MEASURED, lw=1, label="fit")
         _draw_prediction(axes, entry, sizes)
-        axes.set_xscale("log", base=2)
-        axes.set_yscale("log")
-        axes.set_xticks(sizes, [f"{size:g}" for size in sizes])
-        axes.set_xlabel(f"{entry.axis} {'n' if entry.axis == 'width' else 'L'}")
-        axes.set_ylabel(entry.observable.replace("_", " "))
+        _scale_axes(axes, entry, sizes)
         axes.legend(frameon=False, fontsize=8)
         buffer = io.StringIO()
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
