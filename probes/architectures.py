@@ -22,16 +22,21 @@ from theory.scaling import Cell
 ACTIVATIONS: Mapping[Activation, Callable[[Tensor], Tensor]] = {
     Activation.IDENTITY: lambda x: x,
     Activation.RELU: torch.relu,
+    Activation.LEAKY_RELU: torch.nn.functional.leaky_relu,
+    Activation.ABS: torch.abs,
     Activation.TANH: torch.tanh,
+    Activation.ERF: torch.erf,
     Activation.GELU: torch.nn.functional.gelu,
+    Activation.SILU: torch.nn.functional.silu,
 }
 
 
 class WeightKey(NamedTuple):
-    """Which weight: its role and, inside the stack, its block (counted from 1)."""
+    """Which weight: its role and, inside the stack, its block and layer (counted from 1)."""
 
     role: Role
     block: int = 0
+    layer: int = 0
 
 
 Weights = dict[WeightKey, Tensor]
@@ -41,8 +46,8 @@ class Trace(NamedTuple):
     """One forward pass. Shapes: R replicates, B inputs, width n.
 
     ``stream`` holds L + 1 states h_0 .. h_L (residual) or the L pre-activations z_1 .. z_L
-    (chain), each (R, B, n); ``inner`` the pre-activations u_1 .. u_L inside blocks of two layers;
-    ``output`` is (R, B, outputs).
+    (chain), each (R, B, n); ``inner`` the pre-activations u_{l,1} of the first layers of blocks of
+    two or more; ``output`` is (R, B, outputs).
     """
 
     stream: list[Tensor]
@@ -66,8 +71,8 @@ class Network:
         first = 2 if self.architecture.family is Family.CHAIN else 1
         shapes = {WeightKey(Role.INPUT): (width, self.inputs)}
         for block in range(first, depth + 1):
-            for role in self.architecture.block_roles:
-                shapes[WeightKey(role, block)] = (width, width)
+            for layer, role in enumerate(self.architecture.block_roles, start=1):
+                shapes[WeightKey(role, block, layer)] = (width, width)
         shapes[WeightKey(Role.OUTPUT)] = (self.outputs, width)
         return shapes
 
@@ -123,7 +128,7 @@ class Network:
         return self._residual(weights, inputs)
 
     def _apply(
-        self, weights: Weights, role: Role, block: int, x: Tensor, onto: Tensor | None = None
+        self, weights: Weights, key: WeightKey, x: Tensor, onto: Tensor | None = None
     ) -> Tensor:
         """``onto`` + multiplier * W x, in one call: shapes (R, B, columns) to (R, B, rows).
 
@@ -131,26 +136,29 @@ class Network:
         scalar costs several times the matrix product itself.
         """
         base = x.new_zeros(1, 1, 1) if onto is None else onto
-        matrix = weights[WeightKey(role, block)].transpose(1, 2)
+        matrix = weights[key].transpose(1, 2)
         keep = 0 if onto is None else 1
-        return torch.baddbmm(base, x, matrix, beta=keep, alpha=self.multiplier(role))
+        return torch.baddbmm(base, x, matrix, beta=keep, alpha=self.multiplier(key.role))
 
     def _chain(self, weights: Weights, inputs: Tensor) -> Trace:
         phi = ACTIVATIONS[self.architecture.activation]
-        stream = [self._apply(weights, Role.INPUT, 0, inputs)]
+        stream = [self._apply(weights, WeightKey(Role.INPUT), inputs)]
         for block in range(2, self.cell.depth + 1):
-            stream.append(self._apply(weights, Role.HIDDEN, block, phi(stream[-1])))
-        return Trace(stream, [], self._apply(weights, Role.OUTPUT, 0, phi(stream[-1])))
+            stream.append(self._apply(weights, WeightKey(Role.HIDDEN, block, 1), phi(stream[-1])))
+        return Trace(stream, [], self._apply(weights, WeightKey(Role.OUTPUT), phi(stream[-1])))
 
     def _residual(self, weights: Weights, inputs: Tensor) -> Trace:
         phi = ACTIVATIONS[self.architecture.activation]
-        stream = [self._apply(weights, Role.INPUT, 0, inputs)]
-        inner: list[Tensor] = []
+        stream = [self._apply(weights, WeightKey(Role.INPUT), inputs)]
+        first: list[Tensor] = []
+        *inside, last = enumerate(self.architecture.block_roles, start=1)
         for block in range(1, self.cell.depth + 1):
-            entering = stream[-1]
-            if self.architecture.layers_per_block == 2:
-                entering = self._apply(weights, Role.BRANCH_FIRST, block, entering)
-                inner.append(entering)
-            after = self._apply(weights, Role.BRANCH_LAST, block, phi(entering), stream[-1])
-            stream.append(after)
-        return Trace(stream, inner, self._apply(weights, Role.OUTPUT, 0, stream[-1]))
+            state = stream[-1]
+            for layer, role in inside:
+                entering = state if layer == 1 else phi(state)
+                state = self._apply(weights, WeightKey(role, block, layer), entering)
+                if layer == 1:
+                    first.append(state)
+            key = WeightKey(last[1], block, last[0])
+            stream.append(self._apply(weights, key, phi(state), stream[-1]))
+        return Trace(stream, first, self._apply(weights, WeightKey(Role.OUTPUT), stream[-1]))

@@ -18,17 +18,22 @@ class Role(StrEnum):
     INPUT = "input"
     HIDDEN = "hidden"
     BRANCH_FIRST = "branch.first"
+    BRANCH_INNER = "branch.inner"
     BRANCH_LAST = "branch.last"
     OUTPUT = "output"
 
 
 class Activation(StrEnum):
-    """The nonlinearity phi, applied entry by entry."""
+    """The nonlinearity phi, applied entry by entry (leaky ReLU with slope 0.01)."""
 
     IDENTITY = "identity"
     RELU = "relu"
+    LEAKY_RELU = "leaky_relu"
+    ABS = "abs"
     TANH = "tanh"
+    ERF = "erf"
     GELU = "gelu"
+    SILU = "silu"
 
 
 class Family(StrEnum):
@@ -47,16 +52,15 @@ class Architecture:
 
     * residual, m = 1:  h_0 = d^-1/2 s_in U x;  h_l = h_{l-1} + sqrt(c) s s_last W_l phi(h_{l-1});
       f = s_out V h_L
-    * residual, m = 2:  u_l = s_first W_{l,1} h_{l-1};  h_l = h_{l-1} + sqrt(c) s s_last W_{l,2}
-      phi(u_l)
+    * residual, m >= 2:  u_{l,1} = s_first W_{l,1} h_{l-1};  u_{l,i} = s_inner W_{l,i}
+      phi(u_{l,i-1});  h_l = h_{l-1} + sqrt(c) s s_last W_{l,m} phi(u_{l,m-1})
     * chain, L layers:  z_1 = d^-1/2 s_in U x;  z_l = sqrt(c) s_hidden W_l phi(z_{l-1});
       f = s_out V phi(z_L)
 
     The constants d^-1/2 and sqrt(c) stand in the multiplier under every parameterization; moving
     them into the weight would rescale a learning rate by a constant and change nothing else.
 
-    Raises ``DomainError`` for a number of layers per block other than 1 or 2, or one at all in a
-    chain.
+    Raises ``DomainError`` for a block without a layer, a chain with blocks, or c <= 0.
     """
 
     family: Family
@@ -65,8 +69,8 @@ class Architecture:
     variance_factor: Fraction = Fraction(1)
 
     def __post_init__(self) -> None:
-        if self.layers_per_block not in (1, 2):
-            raise DomainError(f"layers per block {self.layers_per_block}: expected 1 or 2")
+        if self.layers_per_block < 1:
+            raise DomainError(f"layers per block {self.layers_per_block}: expected at least 1")
         if self.family is Family.CHAIN and self.layers_per_block != 1:
             raise DomainError("a chain has no blocks: leave layers_per_block at 1")
         if self.variance_factor <= 0:
@@ -77,7 +81,8 @@ class Architecture:
         """Roles of the weights of one block (one layer, in a chain), in the order of the pass."""
         if self.family is Family.CHAIN:
             return (Role.HIDDEN,)
-        return (Role.BRANCH_FIRST, Role.BRANCH_LAST)[-self.layers_per_block :]
+        inner = (Role.BRANCH_INNER,) * (self.layers_per_block - 2)
+        return (Role.BRANCH_FIRST, *inner, Role.BRANCH_LAST)[-self.layers_per_block :]
 
     def __str__(self) -> str:
         name = "chain" if self.family is Family.CHAIN else f"residual, m = {self.layers_per_block}"

@@ -11,7 +11,7 @@ from theory.architecture import Role
 from theory.parameterization import Parameterization, RoleScaling
 from theory.scaling import ONE, Power, Rational, rational
 
-_BLOCK_ROLES = (Role.HIDDEN, Role.BRANCH_FIRST, Role.BRANCH_LAST)
+_BRANCH_ROLES = (Role.BRANCH_FIRST, Role.BRANCH_INNER, Role.BRANCH_LAST)
 
 
 def _uniform(
@@ -22,7 +22,7 @@ def _uniform(
     source: str,
 ) -> Parameterization:
     """The same scaling for every n x n matrix, and one each for input and output."""
-    roles = [(Role.INPUT, ends[0]), *((role, block) for role in _BLOCK_ROLES)]
+    roles = [(Role.INPUT, ends[0]), *((role, block) for role in (Role.HIDDEN, *_BRANCH_ROLES))]
     return Parameterization(name, residual, (*roles, (Role.OUTPUT, ends[1])), source)
 
 
@@ -73,5 +73,5 @@ def am_mup() -> Parameterization:
     width_only = mup().in_variance_convention()
     hidden = width_only[Role.HIDDEN]
     branch = RoleScaling(std=hidden.std * Power(depth="-1/2"), rate=hidden.rate)
-    variant = width_only.changed("am_mup", {Role.BRANCH_FIRST: branch, Role.BRANCH_LAST: branch})
+    variant = width_only.changed("am_mup", dict.fromkeys(_BRANCH_ROLES, branch))
     return Parameterization("am_mup", ONE, variant.roles, "arXiv 2510.04327, abstract")

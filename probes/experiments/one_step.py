@@ -71,6 +71,6 @@ def _first_layer_own_change(network: Network, trace: Trace, direction: Weights) 
     multiplier = network.multiplier(Role.BRANCH_FIRST)
     blocks = []
     for block, entering in enumerate(trace.stream[:-1], start=1):
-        moved = direction[WeightKey(Role.BRANCH_FIRST, block)]
+        moved = direction[WeightKey(Role.BRANCH_FIRST, block, 1)]
         blocks.append(_second_moment(multiplier * torch.bmm(entering, moved.transpose(1, 2))))
     return torch.stack(blocks).mean(0).sqrt()

@@ -1,6 +1,5 @@
 """Networks of the batched engine against plain loops, and the symmetry of conventions."""
 
-from collections.abc import Callable
 from fractions import Fraction
 
 import numpy as np
@@ -26,6 +25,7 @@ from theory import (
     mup,
     standard,
 )
+from theory.gaussian import MOMENTS
 
 CPU = torch.device("cpu")
 PRESETS = (standard(), mup(), depth_mup(), depth_mup_corrected(), am_mup())
@@ -35,7 +35,7 @@ architectures = st.one_of(
         Architecture,
         st.just(Family.RESIDUAL),
         st.sampled_from(Activation),
-        st.sampled_from([1, 2]),
+        st.sampled_from([1, 2, 3, 4]),
         st.sampled_from([Fraction(1), Fraction(1, 2), Fraction(3)]),
     ),
     st.builds(
@@ -48,37 +48,34 @@ architectures = st.one_of(
 parameterizations = st.sampled_from(PRESETS)
 cells = st.builds(Cell, st.integers(2, 9), st.integers(1, 5))
 
-_PHI: dict[Activation, Callable[[np.ndarray], np.ndarray]] = {
-    Activation.IDENTITY: lambda x: x,
-    Activation.RELU: lambda x: np.maximum(x, 0),
-    Activation.TANH: np.tanh,
-    Activation.GELU: lambda x: torch.nn.functional.gelu(torch.from_numpy(x)).numpy(),
-}
-
 
 def written_out(
     network: Network, weights: dict[WeightKey, np.ndarray], x: np.ndarray
 ) -> np.ndarray:
     """f of one replicate and one input: the formulas of the papers, a matrix at a time."""
-    phi = _PHI[network.architecture.activation]
+    phi = MOMENTS[network.architecture.activation].value
 
-    def layer(role: Role, block: int, vector: np.ndarray) -> np.ndarray:
-        product: np.ndarray = weights[WeightKey(role, block)] @ vector
+    def times(vector: np.ndarray, role: Role, block: int = 0, layer: int = 0) -> np.ndarray:
+        product: np.ndarray = weights[WeightKey(role, block, layer)] @ vector
         return network.multiplier(role) * product
 
-    state = layer(Role.INPUT, 0, x)
+    state = times(x, Role.INPUT)
+    m = network.architecture.layers_per_block
     for block in range(1, network.cell.depth + 1):
         if network.architecture.family is Family.CHAIN:
             if block > 1:
-                state = layer(Role.HIDDEN, block, phi(state))
+                state = times(phi(state), Role.HIDDEN, block, 1)
             continue
-        entering = state
-        if network.architecture.layers_per_block == 2:
-            entering = layer(Role.BRANCH_FIRST, block, state)
-        state = state + layer(Role.BRANCH_LAST, block, phi(entering))
+        if m == 1:
+            state = state + times(phi(state), Role.BRANCH_LAST, block, 1)
+            continue
+        u = times(state, Role.BRANCH_FIRST, block, 1)
+        for layer in range(2, m):
+            u = times(phi(u), Role.BRANCH_INNER, block, layer)
+        state = state + times(phi(u), Role.BRANCH_LAST, block, m)
     if network.architecture.family is Family.CHAIN:
         state = phi(state)
-    return layer(Role.OUTPUT, 0, state)
+    return times(state, Role.OUTPUT)
 
 
 @given(architectures, parameterizations, cells, st.integers(0, 2**32))

@@ -21,7 +21,7 @@ from theory import (
     residual,
 )
 
-SMOOTH = {Activation.IDENTITY, Activation.TANH, Activation.GELU}
+SMOOTH = set(Activation) - {Activation.RELU, Activation.LEAKY_RELU, Activation.ABS}
 
 
 def batch(inputs: int, size: int = 3) -> tuple[torch.Tensor, torch.Tensor]:
@@ -80,7 +80,7 @@ def test_own_change_leaves_the_moving_stream_out() -> None:
     trace, change, _ = first_order_change(network, weights, x, y)
     own = []
     for block in range(1, 4):
-        matrix = weights[WeightKey(Role.BRANCH_FIRST, block)].detach()
+        matrix = weights[WeightKey(Role.BRANCH_FIRST, block, 1)].detach()
         carried = change.stream[block - 1] @ matrix.transpose(1, 2)
         moved = change.inner[block - 1] - network.multiplier(Role.BRANCH_FIRST) * carried
         own.append(moved.square().mean((1, 2)))

@@ -23,7 +23,11 @@ from theory import (
     mup,
     residual,
 )
-from theory.propagation import backward_second_moment, forward_second_moment
+from theory.propagation import (
+    backward_second_moment,
+    chain_log_variance,
+    forward_second_moment,
+)
 
 horizons = st.fractions(Fraction(1, 8), 4, max_denominator=8)
 
@@ -96,9 +100,9 @@ def test_a_misscaled_width_is_predicted_to_grow() -> None:
     assert large > 8 * small
 
 
-def test_values_need_a_homogeneous_activation() -> None:
-    with pytest.raises(DomainError, match="'tanh'"):
-        forward_second_moment(residual(1, Activation.TANH), depth_mup(), Cell(8, 2))
+def test_only_homogeneous_chains_have_a_known_log_variance() -> None:
+    with pytest.raises(DomainError, match="'tanh' is not homogeneous"):
+        chain_log_variance(Activation.TANH, Cell(8, 2))
 
 
 def test_roles_of_blocks() -> None:
