@@ -83,18 +83,22 @@ class Network:
 
     def multiplier(self, role: Role) -> float:
         """The explicit factor in front of a weight, architecture constants included."""
-        factor = self.parameterization[role].multiplier.at(self.cell)
+        factor = self.parameterization.multiplier(role, self.cell)
         if role is Role.INPUT:
             return factor / math.sqrt(self.inputs)
         if role in (Role.HIDDEN, Role.BRANCH_LAST):
             factor *= math.sqrt(self.architecture.variance_factor)
         if role is Role.BRANCH_LAST:
-            factor *= self.parameterization.residual.at(self.cell)
+            factor *= self.parameterization.residual_multiplier(self.cell)
         return factor
+
+    def epsilon(self, role: Role) -> float:
+        """The factor by which Adam's base epsilon is multiplied for a role."""
+        return self.parameterization.epsilon(role, self.cell)
 
     def rate(self, role: Role) -> float:
         """The factor by which the base learning rate is multiplied for a role."""
-        return self.parameterization[role].rate.at(self.cell)
+        return self.parameterization.rate(role, self.cell)
 
     def initial_weights(
         self,
@@ -116,7 +120,7 @@ class Network:
             part = drawn[:, start : start + rows * columns].view(-1, rows, columns)
             # A product of its own storage: forward-mode differentiation allocates a tangent as
             # large as the whole storage behind each weight.
-            std = self.parameterization[key.role].std.at(self.cell)
+            std = self.parameterization.std(key.role, self.cell)
             weights[key] = (part * std).requires_grad_()
             start += rows * columns
         return weights

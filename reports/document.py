@@ -133,7 +133,7 @@ class Report(_Frozen):
     profile: Profile
     seed: int
     family: int = Field(description="number of relations judged together")
-    family_alpha: float = Field(description="probability of any wrong decision in the family")
+    family_alpha: float = Field(description="nominal family-wise error rate")
     complete: bool
     command: str
     environment: Environment

@@ -48,6 +48,6 @@ def print_report(report: Report, console: Console) -> None:
             console.print(f"{escape(name)}: {entry.verdict}: {escape(entry.reason)}")
     console.print(summary(report))
     console.print(
-        f"Intervals: {report.family} relations judged together, probability of any wrong "
-        f"decision at most {report.family_alpha:g} (Holm). {report.times.seconds:.0f} s."
+        f"Intervals: {report.family} relations judged together at a nominal family-wise error "
+        f"rate of {report.family_alpha:g} (Holm). {report.times.seconds:.0f} s."
     )

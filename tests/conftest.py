@@ -58,6 +58,6 @@ def report(prediction: Prediction, tmp_path: Path) -> Report:
     """An accepted prediction, and one of the catalogue that was not measured at all."""
     store = Store(tmp_path / "fixture.sqlite")
     measure(Campaign((prediction,), Profile.QUICK, seed=1), store)
-    campaign = Campaign((prediction, find("A8.stream.depth")), Profile.QUICK, seed=1)
+    campaign = Campaign((prediction, find("A8.stream.depth.horizon-4")), Profile.QUICK, seed=1)
     started = datetime.now(UTC)
     return build_report(campaign, (), judge_campaign(campaign, store), started, complete=False)

@@ -5,7 +5,8 @@ Imports numpy, mpmath and the standard library; never torch, never the other thr
 
 from theory.architecture import Activation, Architecture, Family, Role, chain, residual
 from theory.errors import DomainError
-from theory.parameterization import Parameterization, RoleScaling
+from theory.parameterization import Optimizer, Parameterization, RoleScaling
+from theory.power_counting import count_powers, diagnose
 from theory.prediction import (
     Citation,
     Control,
@@ -23,7 +24,17 @@ from theory.prediction import (
     Setting,
     Verdict,
 )
-from theory.presets import am_mup, depth_mup, depth_mup_corrected, mup, standard
+from theory.presets import (
+    am_mup,
+    completep,
+    depth_mup,
+    depth_mup_corrected,
+    mean_field,
+    mup,
+    ntk,
+    residual_he,
+    standard,
+)
 from theory.scaling import Axis, Cell, Power, rational
 
 __all__ = [
@@ -40,6 +51,7 @@ __all__ = [
     "Family",
     "Grid",
     "Observable",
+    "Optimizer",
     "Parameterization",
     "Power",
     "Prediction",
@@ -54,10 +66,16 @@ __all__ = [
     "Verdict",
     "am_mup",
     "chain",
+    "completep",
+    "count_powers",
     "depth_mup",
     "depth_mup_corrected",
+    "diagnose",
+    "mean_field",
     "mup",
+    "ntk",
     "rational",
     "residual",
+    "residual_he",
     "standard",
 ]

@@ -258,7 +258,7 @@ class Analytic(GaussianMoments):
         decay = -math.log(_ROUNDING) + height**2 / 2 + math.log(100)
         spacing = 2 * math.pi * height / decay
         count = math.ceil(_REACH / spacing)
-        nodes: FloatArray = np.arange(-count, count + 1) * spacing
+        nodes = np.asarray(np.arange(-count, count + 1) * spacing, dtype=np.float64)
         weights = np.exp(-np.square(nodes) / 2)
         return nodes, np.asarray(weights / weights.sum())
 

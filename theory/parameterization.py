@@ -8,28 +8,48 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from enum import StrEnum
 
 from theory.architecture import Role
-from theory.scaling import ONE, Power
+from theory.errors import DomainError
+from theory.scaling import ONE, Cell, Power
+
+
+class Optimizer(StrEnum):
+    """What turns gradients into updates; learning rates scale differently under each."""
+
+    SGD = "sgd"
+    ADAM = "adam"
 
 
 @dataclass(frozen=True, slots=True)
 class RoleScaling:
-    """One role: the layer computes ``multiplier * W``, W has entries N(0, std^2), and SGD moves
-    W by ``rate`` times the base learning rate times the gradient."""
+    """How one role scales.
+
+    The layer computes ``multiplier * W``; W has entries N(0, std^2); the optimizer moves W with the
+    base learning rate times ``rate``, and Adam adds its base epsilon times ``epsilon``.
+    """
 
     multiplier: Power = ONE
     std: Power = ONE
     rate: Power = ONE
+    epsilon: Power = ONE
 
-    def moved(self, factor: Power) -> RoleScaling:
+    def moved(self, factor: Power, optimizer: Optimizer = Optimizer.SGD) -> RoleScaling:
         """The equivalent scaling with ``factor`` moved from the multiplier into the weight.
 
-        The gradient with respect to the weight shrinks by the factor while the weight has grown
-        by it, so the SGD rate grows by its square; training is unchanged (the symmetry of
-        abc-parametrizations, arXiv 2011.14522).
+        The gradient with respect to the weight shrinks by the factor while the weight has grown by
+        it. The SGD rate therefore grows by its square, the Adam rate (whose update does not depend
+        on the size of the gradient) by the factor itself, and Adam's epsilon shrinks with the
+        gradient; training is unchanged (the symmetry of abc-parametrizations, arXiv 2011.14522;
+        for Adam, arXiv 2308.01814).
         """
-        return RoleScaling(self.multiplier / factor, self.std * factor, self.rate * factor**2)
+        return RoleScaling(
+            self.multiplier / factor,
+            self.std * factor,
+            self.rate * (factor**2 if optimizer is Optimizer.SGD else factor),
+            self.epsilon / factor,
+        )
 
     @property
     def scale(self) -> Power:
@@ -39,19 +59,56 @@ class RoleScaling:
 
 @dataclass(frozen=True, slots=True)
 class Parameterization:
-    """Exponents of every role of a network trained by SGD, and the residual multiplier.
+    """Exponents of every role of a network, and the residual multiplier.
 
-    ``residual`` multiplies each branch once (L^-alpha). ``source`` cites the table or section
-    from which the exponents are taken.
+    ``residual`` multiplies each branch once (L^-alpha). ``source`` cites the table or section from
+    which the exponents are taken. With a ``base`` cell, every quantity is that of the standard
+    parameterization there, and scales away from it: the network at the base cell is the standard
+    one.
     """
 
     name: str
     residual: Power
     roles: tuple[tuple[Role, RoleScaling], ...]
     source: str
+    optimizer: Optimizer = Optimizer.SGD
+    base: Cell | None = None
 
     def __getitem__(self, role: Role) -> RoleScaling:
-        return dict(self.roles)[role]
+        try:
+            return dict(self.roles)[role]
+        except KeyError:
+            known = ", ".join(role for role, _ in self.roles)
+            raise DomainError(f"unknown role {str(role)!r}; choose one of: {known}") from None
+
+    def _relative(self, power: Power, cell: Cell) -> float:
+        return power.at(cell) if self.base is None else power.at(cell) / power.at(self.base)
+
+    def multiplier(self, role: Role, cell: Cell) -> float:
+        """The explicit factor in front of a weight."""
+        return self._relative(self[role].multiplier, cell)
+
+    def std(self, role: Role, cell: Cell) -> float:
+        """The standard deviation of a weight's entries; at a base cell, 1/sqrt(fan-in)."""
+        relative = self._relative(self[role].std, cell)
+        fixed_fan_in = self.base is None or role is Role.INPUT
+        return relative if fixed_fan_in else relative * _base(self).width ** -0.5
+
+    def rate(self, role: Role, cell: Cell) -> float:
+        """The factor of the base learning rate."""
+        return self._relative(self[role].rate, cell)
+
+    def epsilon(self, role: Role, cell: Cell) -> float:
+        """The factor of Adam's base epsilon."""
+        return self._relative(self[role].epsilon, cell)
+
+    def residual_multiplier(self, cell: Cell) -> float:
+        """The factor of every branch."""
+        return self._relative(self.residual, cell)
+
+    def scale(self, role: Role, cell: Cell) -> float:
+        """Standard deviation of an entry of ``multiplier * W`` at initialization."""
+        return self.multiplier(role, cell) * self.std(role, cell)
 
     def changed(
         self, name: str, roles: Mapping[Role, RoleScaling], residual: Power | None = None
@@ -61,13 +118,32 @@ class Parameterization:
         kept = self.residual if residual is None else residual
         return replace(self, name=name, roles=tuple(merged.items()), residual=kept)
 
+    def moved(self, factors: Mapping[Role, Power], name: str) -> Parameterization:
+        """The equivalent parameterization with a factor moved into the weight of each role."""
+        roles = {role: self[role].moved(factor, self.optimizer) for role, factor in factors.items()}
+        return self.changed(name, roles)
+
     def in_variance_convention(self) -> Parameterization:
         """The equivalent parameterization in which every multiplier but the residual one is 1."""
-        moved = {role: scaling.moved(scaling.multiplier) for role, scaling in self.roles}
-        return self.changed(f"{self.name} (variance convention)", moved)
+        factors = {role: scaling.multiplier for role, scaling in self.roles}
+        return self.moved(factors, f"{self.name} (variance convention)")
+
+    def in_multiplier_convention(self) -> Parameterization:
+        """The equivalent parameterization in which every initial standard deviation is 1."""
+        factors = {role: ONE / scaling.std for role, scaling in self.roles}
+        return self.moved(factors, f"{self.name} (multiplier convention)")
 
     def with_rates_times(self, factor: Power, name: str) -> Parameterization:
         """The same network trained with every learning rate multiplied by ``factor``."""
         return self.changed(
             name, {role: replace(item, rate=item.rate * factor) for role, item in self.roles}
         )
+
+    def from_base(self, base: Cell) -> Parameterization:
+        """The same exponents, with the standard parameterization at ``base`` as the start."""
+        return replace(self, name=f"{self.name} from {base}", base=base)
+
+
+def _base(parameterization: Parameterization) -> Cell:
+    assert parameterization.base is not None
+    return parameterization.base

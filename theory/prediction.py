@@ -70,8 +70,9 @@ _DEFINITIONS = {
     ),
     Observable.MAXIMAL_UPDATE_RATE: (
         Experiment.ONE_STEP,
-        "eta* with S(eta*) = 1, S the mean over layers of the second moment of the change of the "
-        "pre-activation after one SGD step, to first order in eta",
+        "eta* with S(eta*) = 1, S the mean over stream states (layers of a chain) of the second "
+        "moment, over coordinates and inputs of one network, of the change after one step, to "
+        "first order in eta",
     ),
     Observable.TRAINED_STREAM_CHANGE: (
         Experiment.TRAINING,

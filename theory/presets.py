@@ -1,77 +1,148 @@
-"""Parameterizations of the literature, for SGD. Imports ``theory`` only.
+"""Parameterizations of the literature, for SGD and Adam. Imports ``theory`` only.
 
 A base learning rate of order one is meant to stay best at every width and depth, where the
-source says so. Conventions differ: muP and depth-muP are written in the multiplier convention
-(W has N(0, 1) entries), standard and AM-muP in the variance convention (the scale is in W).
+source says so. Conventions differ: NTK, mean-field, muP, depth-muP and CompleteP are written here
+in the multiplier convention (W has N(0, 1) entries), standard, residual He and AM-muP in the
+variance convention (the scale is in W); ``in_variance_convention`` converts.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
+from fractions import Fraction
+
 from theory.architecture import Role
-from theory.parameterization import Parameterization, RoleScaling
+from theory.errors import DomainError
+from theory.parameterization import Optimizer, Parameterization, RoleScaling
 from theory.scaling import ONE, Power, Rational, rational
 
 _BRANCH_ROLES = (Role.BRANCH_FIRST, Role.BRANCH_INNER, Role.BRANCH_LAST)
+_HALF = Power(width="-1/2")
+_BY_WIDTH = Power(width=1)
 
 
 def _uniform(
     name: str,
-    residual: Power,
     ends: tuple[RoleScaling, RoleScaling],
     block: RoleScaling,
     source: str,
+    optimizer: Optimizer,
 ) -> Parameterization:
     """The same scaling for every n x n matrix, and one each for input and output."""
-    roles = [(Role.INPUT, ends[0]), *((role, block) for role in (Role.HIDDEN, *_BRANCH_ROLES))]
-    return Parameterization(name, residual, (*roles, (Role.OUTPUT, ends[1])), source)
+    inside = ((role, block) for role in (Role.HIDDEN, *_BRANCH_ROLES))
+    roles = ((Role.INPUT, ends[0]), *inside, (Role.OUTPUT, ends[1]))
+    return Parameterization(name, ONE, roles, source, optimizer)
 
 
-def standard() -> Parameterization:
-    """He initialization, one learning rate for all weights, residual multiplier 1."""
-    inner = RoleScaling(std=Power(width="-1/2"))
+def standard(optimizer: Optimizer = Optimizer.SGD) -> Parameterization:
+    """1/fan_in initialization, one learning rate for all weights, residual multiplier 1."""
+    inner = RoleScaling(std=_HALF)
     source = "common practice; arXiv 2203.03466, Table 3 (SP)"
-    return _uniform("standard", ONE, (RoleScaling(), inner), inner, source)
+    return _uniform("standard", (RoleScaling(), inner), inner, source, optimizer)
 
 
-def mup() -> Parameterization:
-    """Maximal update in width; nothing scales with depth (alpha = 0)."""
-    block = RoleScaling(multiplier=Power(width="-1/2"), rate=Power(width=1))
-    ends = (RoleScaling(rate=Power(width=1)), RoleScaling(Power(width=-1), rate=Power(width=1)))
-    return _uniform("mup", ONE, ends, block, "arXiv 2203.03466, Table 3 (muP, SGD)")
+def ntk(optimizer: Optimizer = Optimizer.SGD) -> Parameterization:
+    """Neural tangent parameterization: 1/sqrt(n) multipliers, constant rates; lazy in width."""
+    inner = RoleScaling(multiplier=_HALF)
+    return _uniform("ntk", (RoleScaling(), inner), inner, "arXiv 1806.07572", optimizer)
 
 
-def depth_mup() -> Parameterization:
-    """muP in width, residual multiplier L^-1/2 and SGD rate L^0 in depth."""
-    base = mup()
-    return Parameterization(
-        "depth_mup", Power(depth="-1/2"), base.roles, "arXiv 2310.02244 (depth-muP, SGD)"
-    )
+def mean_field(optimizer: Optimizer = Optimizer.SGD) -> Parameterization:
+    """NTK inside, output 1/n, and SGD rates times n: the mean-field limit of the readout.
+
+    For SGD this is muP; for Adam the hidden rates are left at n^-1/2, where muP is, too.
+    """
+    return replace(mup(optimizer), name="mean_field", source="arXiv 2011.14522 (MFP), 2305.07810")
 
 
-def depth_mup_corrected(power: Rational = "1/2") -> Parameterization:
+def mup(optimizer: Optimizer = Optimizer.SGD) -> Parameterization:
+    """Maximal update in width; nothing scales with depth (alpha = 0).
+
+    In the multiplier convention, SGD rates are n for every role; Adam rates are n^-1/2 for n x n
+    matrices and 1 at both ends, its epsilon following the gradients' size.
+    """
+    if optimizer is Optimizer.SGD:
+        block = RoleScaling(multiplier=_HALF, rate=_BY_WIDTH)
+        ends = (RoleScaling(rate=_BY_WIDTH), RoleScaling(Power(width=-1), rate=_BY_WIDTH))
+    else:
+        # Gradients: 1/n at the input and at the output, n^-3/2 in between.
+        block = RoleScaling(multiplier=_HALF, rate=_HALF, epsilon=Power(width="-3/2"))
+        small = Power(width=-1)
+        ends = (RoleScaling(epsilon=small), RoleScaling(small, epsilon=small))
+    source = f"arXiv 2203.03466, Table 3 (muP, {optimizer.upper()})"
+    return _uniform("mup", ends, block, source, optimizer)
+
+
+def depth_mup(optimizer: Optimizer = Optimizer.SGD) -> Parameterization:
+    """muP in width; residual multiplier L^-1/2, SGD rate L^0 or Adam rate L^-1/2 in the blocks."""
+    source = f"arXiv 2310.02244 (depth-muP, {optimizer.upper()})"
+    return _with_depth("depth_mup", Fraction(1, 2), source, optimizer)
+
+
+def completep(alpha: Rational = 1, optimizer: Optimizer = Optimizer.SGD) -> Parameterization:
+    """muP in width; branches times L^-alpha, SGD rate L^(2 alpha - 1), Adam rate L^(alpha - 1).
+
+    alpha = 1 is CompleteP, alpha = 1/2 depth-muP. Raises ``DomainError`` outside [1/2, 1].
+    """
+    exponent = rational(alpha)
+    if not Fraction(1, 2) <= exponent <= 1:
+        raise DomainError(f"alpha = {exponent}: CompleteP is defined for alpha from 1/2 to 1")
+    return _with_depth(f"completep({exponent})", exponent, "arXiv 2505.01618, Table 1", optimizer)
+
+
+def _with_depth(name: str, alpha: Fraction, source: str, optimizer: Optimizer) -> Parameterization:
+    """muP in width with branches of L^-alpha that each move the stream by 1/L."""
+    base = mup(optimizer)
+    rate = Power(depth=2 * alpha - 1 if optimizer is Optimizer.SGD else alpha - 1)
+    branches = {
+        role: replace(
+            base[role],
+            rate=base[role].rate * rate,
+            epsilon=base[role].epsilon * Power(depth=-alpha if optimizer is Optimizer.ADAM else 0),
+        )
+        for role in _BRANCH_ROLES
+    }
+    variant = base.changed(name, branches, residual=Power(depth=-alpha))
+    return replace(variant, source=source)
+
+
+def depth_mup_corrected(
+    power: Rational = "1/2", optimizer: Optimizer = Optimizer.SGD
+) -> Parameterization:
     """depth-muP with the rate of each block's first internal layer multiplied by L^power.
 
     The published power is not stated in the abstract, so it stays a parameter; 1/2 cancels the
     L^-1/2 decay of that layer's update. Blocks of one layer have no internal layer and are
     unchanged.
     """
-    base = depth_mup()
+    base = depth_mup(optimizer)
     first = base[Role.BRANCH_FIRST]
-    corrected = RoleScaling(first.multiplier, first.std, first.rate * Power(depth=power))
+    corrected = replace(first, rate=first.rate * Power(depth=power))
     name = f"depth_mup_corrected({rational(power)})"
     variant = base.changed(name, {Role.BRANCH_FIRST: corrected})
-    return Parameterization(name, variant.residual, variant.roles, "arXiv 2512.21075, abstract")
+    return replace(variant, source="arXiv 2512.21075, abstract")
 
 
-def am_mup() -> Parameterization:
+def residual_he(optimizer: Optimizer = Optimizer.SGD) -> Parameterization:
+    """Standard widths with Var W = c / (K fan_in) in the branch weights, K = L, and constant rates.
+
+    The residual-aware initialization of AM-muP alone, without its mean-field output.
+    """
+    base = standard(optimizer)
+    branch = RoleScaling(std=Power(width="-1/2", depth="-1/2"))
+    variant = base.changed("residual_he", dict.fromkeys(_BRANCH_ROLES, branch))
+    return replace(variant, source="arXiv 2510.04327, abstract (residual-aware He fan-in)")
+
+
+def am_mup(optimizer: Optimizer = Optimizer.SGD) -> Parameterization:
     """Mean-field output and Var W = c / (K fan_in) in every residual-branch weight.
 
     Variance convention: the factor K^-1/2 is in the weight and the learning rate is not adjusted
     for it. In width this is muP with its scales moved into the weights; K, the number of blocks,
     is the depth L.
     """
-    width_only = mup().in_variance_convention()
-    hidden = width_only[Role.HIDDEN]
-    branch = RoleScaling(std=hidden.std * Power(depth="-1/2"), rate=hidden.rate)
-    variant = width_only.changed("am_mup", dict.fromkeys(_BRANCH_ROLES, branch))
-    return Parameterization("am_mup", ONE, variant.roles, "arXiv 2510.04327, abstract")
+    width_only = mup(optimizer).in_variance_convention()
+    branch = width_only[Role.BRANCH_LAST]
+    thinner = replace(branch, std=branch.std * Power(depth="-1/2"))
+    variant = width_only.changed("am_mup", dict.fromkeys(_BRANCH_ROLES, thinner))
+    return replace(variant, source="arXiv 2510.04327, abstract")

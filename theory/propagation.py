@@ -71,11 +71,11 @@ def gains(
 ) -> tuple[float, ...]:
     """Variance gain n (multiplier * std)^2 of each matrix of a block (one, in a chain)."""
     factors = [
-        cell.width * parameterization[role].scale.at(cell) ** 2 for role in architecture.block_roles
+        cell.width * parameterization.scale(role, cell) ** 2 for role in architecture.block_roles
     ]
     factors[-1] *= float(architecture.variance_factor)
     if architecture.family is Family.RESIDUAL:
-        factors[-1] *= parameterization.residual.at(cell) ** 2
+        factors[-1] *= parameterization.residual_multiplier(cell) ** 2
     return tuple(factors)
 
 
@@ -96,8 +96,8 @@ def propagate(
         raise DomainError(f"inputs of shape {gram.shape}: expected a square Gram matrix x.x'/d")
     moments = MOMENTS[architecture.activation]
     factors = gains(architecture, parameterization, cell)
-    start = parameterization[Role.INPUT].scale.at(cell) ** 2 * gram
-    end = (cell.width * parameterization[Role.OUTPUT].scale.at(cell)) ** 2
+    start = parameterization.scale(Role.INPUT, cell) ** 2 * gram
+    end = (cell.width * parameterization.scale(Role.OUTPUT, cell)) ** 2
     if architecture.family is Family.CHAIN:
         return _chain(moments, factors, start, end, cell.depth)
     return _residual(moments, factors, start, end, cell.depth)

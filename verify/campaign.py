@@ -147,8 +147,9 @@ class Answer:
 def judge_campaign(campaign: Campaign, store: Store) -> list[Answer]:
     """Answer every question; Holm's levels run over all of them together.
 
-    Controls are not members of the family, and are judged at level 0.05 each: a control can turn
-    a verdict into INVALID, but never cause a wrong one.
+    Controls are not members of the family, and are judged at level 0.05 each: a control that is
+    not rejected takes a decision away (INVALID, or INCONCLUSIVE where the control is undecided),
+    but never causes a wrong one.
     """
 
     def measured(question: Question, setting: Setting, claim: Claim) -> FloatArray:

@@ -145,19 +145,21 @@ def conclude(evidence: Evidence, level: float) -> Judgement:
     expected = claim.relation.expected
     intervals = [mean_interval(column, simultaneous) for column in samples.T]
     verdicts = [decide(interval, expected, claim.margin) for interval in intervals]
-    worst = max(range(len(intervals)), key=lambda i: abs(intervals[i].estimate - expected))
-    judgement = Judgement(
-        Verdict.INCONCLUSIVE, "", len(samples), intervals[worst], checks=evidence.checks
+    overall = _overall(verdicts)
+    telling = max(
+        (i for i, verdict in enumerate(verdicts) if verdict is overall),
+        key=lambda i: _distance(intervals[i], expected, overall),
     )
-    where = f" (worst cell: {claim.cells[worst]})" if len(intervals) > 1 else ""
-    if Verdict.REJECTED in verdicts:
-        problem = _rejection_problem(intervals[worst], claim, evidence.checks)
-        reason = f"the interval is disjoint from the margin{where}"
-        return _decided(judgement, Verdict.REJECTED, reason, problem)
-    if Verdict.INCONCLUSIVE not in verdicts:
+    interval = intervals[telling]
+    judgement = Judgement(overall, "", len(samples), interval, checks=evidence.checks)
+    where = f" (worst cell: {claim.cells[telling]})" if len(intervals) > 1 else ""
+    if overall is Verdict.REJECTED:
+        problem = _rejection_problem(interval, claim, evidence.checks)
+        return _decided(judgement, f"the interval is disjoint from the margin{where}", problem)
+    if overall is Verdict.ACCEPTED:
         problem = _acceptance_problem(claim, evidence.checks)
         reason = f"the interval lies inside the margin{where}"
-        return _decided(judgement, Verdict.ACCEPTED, reason, problem)
+        return _decided(judgement, reason + _unresolved(claim, evidence.checks), problem)
     needed = [
         replicates_to_decide(column, expected, claim.margin, simultaneous)
         for column, verdict in zip(samples.T, verdicts, strict=True)
@@ -170,24 +172,56 @@ def conclude(evidence: Evidence, level: float) -> Judgement:
     return replace(judgement, reason=reason, replicates_needed=enough)
 
 
-def _decided(judgement: Judgement, verdict: Verdict, reason: str, problem: str | None) -> Judgement:
+def _overall(verdicts: list[Verdict]) -> Verdict:
+    """One rejecting cell rejects, one undecided cell leaves open, all accepting ones accept."""
+    for verdict in (Verdict.REJECTED, Verdict.INCONCLUSIVE):
+        if verdict in verdicts:
+            return verdict
+    return Verdict.ACCEPTED
+
+
+def _distance(interval: Interval, expected: float, verdict: Verdict) -> float:
+    """How far an interval is from the prediction: its near end if it rejects, else its far end."""
+    ends = (abs(interval.low - expected), abs(interval.high - expected))
+    return min(ends) if verdict is Verdict.REJECTED else max(ends)
+
+
+def _decided(judgement: Judgement, reason: str, problem: str | None) -> Judgement:
     if problem is not None:
         return replace(judgement, verdict=Verdict.INVALID, reason=problem)
-    return replace(judgement, verdict=verdict, reason=reason)
+    return replace(judgement, reason=reason)
 
 
-def _acceptance_problem(claim: Claim, checks: FitChecks | None) -> str | None:
-    """A resolved movement of the exponent by more than the margin: not one exponent, but many."""
+def _movements(claim: Claim, checks: FitChecks | None) -> list[tuple[str, Interval]]:
+    """The checks by which the exponent moves, by estimate, by more than the margin."""
     if checks is None:
-        return None
+        return []
     named = {
         "leaving out the smallest size moves the exponent": checks.without_smallest,
         "from mid-range to its end the exponent moves": checks.curvature,
     }
-    for name, movement in named.items():
-        if movement is not None and movement.disjoint_from(-claim.margin, claim.margin):
+    return [
+        (name, movement)
+        for name, movement in named.items()
+        if movement is not None and abs(movement.estimate) > claim.margin
+    ]
+
+
+def _acceptance_problem(claim: Claim, checks: FitChecks | None) -> str | None:
+    """A resolved movement of the exponent by more than the margin: not one exponent, but many."""
+    for name, movement in _movements(claim, checks):
+        if movement.disjoint_from(-claim.margin, claim.margin):
             return f"no power law in this range: {name} by {movement.estimate:+.3f}"
     return None
+
+
+def _unresolved(claim: Claim, checks: FitChecks | None) -> str:
+    """A movement that may be larger than the margin, but is not resolved: said, not hidden."""
+    return "".join(
+        f"; not resolved: {name} by {movement.estimate:+.3f} "
+        f"[{movement.low:+.3f}, {movement.high:+.3f}]"
+        for name, movement in _movements(claim, checks)
+    )
 
 
 def _rejection_problem(interval: Interval, claim: Claim, checks: FitChecks | None) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import shlex
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TypedDict
@@ -124,8 +125,8 @@ def _cells(answer: Answer) -> list[CellEntry]:
 
 
 def _command(campaign: Campaign, patterns: tuple[str, ...]) -> str:
-    parts = ["scaleproof", "verify", *patterns, "--profile", campaign.profile]
-    return " ".join([*parts, "--seed", str(campaign.seed), "--device", campaign.device])
+    parts = ["scaleproof", "verify", *patterns, "--profile", campaign.profile.value]
+    return shlex.join([*parts, "--seed", str(campaign.seed), "--device", campaign.device])
 
 
 def _rival(answer: Answer, record: Recorded | None) -> RivalEntry:

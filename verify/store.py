@@ -1,8 +1,9 @@
 """Measurements on disk: one SQLite file, keyed by content. Imports the standard library and numpy.
 
 A measurement is found again only if everything that it depends on is the same: setting, cell,
-seed, replicate, device, the source of the probes and the version of torch. A campaign that was
-stopped continues where it was, and nothing is counted twice.
+seed, replicate, device, the source of ``probes`` and ``theory`` (but for its catalogue), and the
+versions of torch, numpy and scikit-learn. A campaign that was stopped continues where it was, and
+nothing is counted twice.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import hashlib
 import sqlite3
 from collections.abc import Iterable, Mapping
 from functools import cache
+from importlib.metadata import version
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -35,24 +37,26 @@ CREATE TABLE IF NOT EXISTS measurements (
 
 def _sources(folder: Traversable) -> Iterable[bytes]:
     for entry in sorted(folder.iterdir(), key=lambda item: item.name):
-        if entry.is_dir():
+        if entry.is_dir() and entry.name != "catalogue":  # its predictions enter by setting
             yield from _sources(entry)
         elif entry.name.endswith(".py"):
             yield entry.read_bytes()
 
 
 @cache
-def _fingerprint() -> str:
+def fingerprint() -> str:
     """A digest of the code that measures: numbers made by other code are not reused."""
-    digest = hashlib.sha256(torch.__version__.encode())
-    for source in _sources(files("probes")):
-        digest.update(source)
+    versions = (torch.__version__, np.__version__, version("scikit-learn"))
+    digest = hashlib.sha256(" ".join(versions).encode())
+    for package in ("probes", "theory"):
+        for source in _sources(files(package)):
+            digest.update(source)
     return digest.hexdigest()
 
 
 def trial_key(setting: Setting, cell: Cell, seed: int, device: str) -> str:
     """The content key of a cell's trials; the replicate is stored beside it."""
-    content = f"{_fingerprint()}|{setting!r}|{cell!r}|{seed}|{device}"
+    content = f"{fingerprint()}|{setting!r}|{cell!r}|{seed}|{device}"
     return hashlib.sha256(content.encode()).hexdigest()
 
 
@@ -89,7 +93,9 @@ class Store:
             for replicate, value in zip(replicates, values, strict=True)
         ]
         with self._connection:
-            self._connection.executemany("INSERT INTO measurements VALUES (?, ?, ?, ?)", rows)
+            self._connection.executemany(
+                "INSERT OR IGNORE INTO measurements VALUES (?, ?, ?, ?)", rows
+            )
 
     def values(self, trial: str, observable: Observable, replicates: int) -> FloatArray:
         """Values of the first replicates in order, ending at the first one not yet measured."""

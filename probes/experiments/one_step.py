@@ -1,7 +1,7 @@
-"""The first SGD step, exactly to first order in the learning rate. Imports torch and ``probes``.
+"""The first step, exactly to first order in the learning rate. Imports torch and ``probes``.
 
-The weights move along -rate * gradient; a forward-mode derivative in that direction gives
-d/d eta of every pre-activation at eta = 0, with no step size to choose and no rounding of a
+The weights move along the optimizer's first update; a forward-mode derivative in that direction
+gives d/d eta of every pre-activation at eta = 0, with no step size to choose and no rounding of a
 difference.
 """
 
@@ -11,20 +11,9 @@ import torch
 from torch import Tensor
 
 from probes.architectures import Network, Trace, WeightKey, Weights
+from probes.optimizers import step_direction
 from theory.architecture import Role
 from theory.prediction import Observable
-
-
-def step_direction(network: Network, weights: Weights, loss: Tensor) -> Weights:
-    """d weight / d eta of an SGD step: minus the role's rate times the gradient.
-
-    ``loss`` is summed over replicates, which leaves each replicate its own gradient.
-    """
-    gradients = torch.autograd.grad(loss, list(weights.values()))
-    return {
-        key: gradient.mul_(-network.rate(key.role))  # in place: as large as the weights
-        for key, gradient in zip(weights, gradients, strict=True)
-    }
 
 
 def first_order_change(

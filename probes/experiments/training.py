@@ -1,4 +1,4 @@
-"""A few SGD steps on real images. Imports torch and ``probes``."""
+"""A few training steps on real images. Imports torch and ``probes``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from probes.architectures import Network, Weights
-from probes.experiments.one_step import step_direction
+from probes.optimizers import optimizer_of
 from theory.prediction import Observable
 
 
@@ -18,22 +18,23 @@ def training(
     classes: Tensor,
     held_out: Tensor,
 ) -> dict[Observable, Tensor]:
-    """Change of the last stream state on held-out inputs after SGD with cross-entropy: (R,).
+    """Change of the last stream state on held-out inputs after training with cross-entropy: (R,).
 
     Shapes: inputs (R, steps, B, d), classes (R, steps, B), held_out (R, H, d). The weights are
     updated in place.
     """
     with torch.no_grad():
         before = network.forward(weights, held_out).stream[-1]
+    optimizer = optimizer_of(network, weights, rate)
     for step in range(inputs.shape[1]):
+        optimizer.zero_grad()
         logits = network.forward(weights, inputs[:, step]).output
+        # Summed over replicates, so that each has the gradient of its own mean loss.
         loss = torch.nn.functional.cross_entropy(
             logits.flatten(0, 1), classes[:, step].flatten(), reduction="sum"
         )
-        direction = step_direction(network, weights, loss / inputs.shape[2])
-        with torch.no_grad():
-            for key, weight in weights.items():
-                weight.add_(direction[key], alpha=rate)
+        (loss / inputs.shape[2]).backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
     with torch.no_grad():
         after = network.forward(weights, held_out).stream[-1]
     change = (after - before).double().square().mean((1, 2)).sqrt()

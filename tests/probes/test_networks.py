@@ -1,5 +1,6 @@
 """Networks of the batched engine against plain loops, and the symmetry of conventions."""
 
+from collections.abc import Callable
 from fractions import Fraction
 
 import numpy as np
@@ -9,26 +10,43 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from probes.architectures import Network, WeightKey
+from probes.trials import run_group
 from theory import (
     Activation,
     Architecture,
     Cell,
     Experiment,
     Family,
+    Optimizer,
     Parameterization,
     Protocol,
     Role,
     Setting,
     am_mup,
+    completep,
     depth_mup,
     depth_mup_corrected,
     mup,
+    ntk,
+    residual_he,
     standard,
 )
 from theory.gaussian import MOMENTS
 
 CPU = torch.device("cpu")
-PRESETS = (standard(), mup(), depth_mup(), depth_mup_corrected(), am_mup())
+_PRESET_FUNCTIONS = (
+    standard,
+    ntk,
+    mup,
+    depth_mup,
+    depth_mup_corrected,
+    completep,
+    residual_he,
+    am_mup,
+)
+PRESETS = tuple(
+    preset(optimizer=optimizer) for optimizer in Optimizer for preset in _PRESET_FUNCTIONS
+)
 
 architectures = st.one_of(
     st.builds(
@@ -103,15 +121,38 @@ def test_moving_scales_into_the_weights_changes_nothing(
     experiment: Experiment,
 ) -> None:
     """The abc-symmetry: one network, two conventions, equal to rounding through training."""
-    from probes.trials import run_group
-
     protocol = Protocol(experiment, batch=3, steps=2, rate=Fraction(1, 20))
     results = [
         run_group(Setting(architecture, variant, protocol), cell, 5, [0, 1], CPU, torch.float64)
-        for variant in (parameterization, parameterization.in_variance_convention())
+        for variant in (
+            parameterization,
+            parameterization.in_variance_convention(),
+            parameterization.in_multiplier_convention(),
+        )
     ]
     for observable, values in results[0].items():
-        np.testing.assert_allclose(values, results[1][observable], rtol=1e-9)
+        for moved in results[1:]:
+            np.testing.assert_allclose(values, moved[observable], rtol=1e-9)
+
+
+@pytest.mark.parametrize("optimizer", Optimizer)
+@pytest.mark.parametrize("preset", [mup, depth_mup, completep, am_mup])
+def test_at_its_base_every_preset_is_the_standard_network(
+    preset: Callable[..., Parameterization], optimizer: Optimizer
+) -> None:
+    base = Cell(8, 4)
+    protocol = Protocol(Experiment.TRAINING, batch=4, steps=3, rate=Fraction(1, 50))
+    architecture = Architecture(Family.RESIDUAL, layers_per_block=2)
+
+    def trained(parameterization: Parameterization, cell: Cell) -> float:
+        setting = Setting(architecture, parameterization, protocol)
+        (values,) = run_group(setting, cell, 5, [0], CPU, torch.float64).values()
+        return float(values[0])
+
+    scaled = preset(optimizer=optimizer).from_base(base)
+    assert trained(scaled, base) == pytest.approx(trained(standard(optimizer), base), rel=1e-9)
+    larger = Cell(16, 8)
+    assert trained(scaled, larger) != pytest.approx(trained(standard(optimizer), larger), rel=1e-3)
 
 
 @pytest.mark.parametrize("role", [Role.INPUT, Role.HIDDEN, Role.OUTPUT])
@@ -120,7 +161,7 @@ def test_initial_scales_are_those_of_the_preset(role: Role) -> None:
     network = Network(Architecture(Family.CHAIN), am_mup(), cell, inputs=32, outputs=4)
     weights = network.initial_weights(0, range(16), CPU)
     drawn = torch.cat([w.flatten() for key, w in weights.items() if key.role is role])
-    expected = am_mup()[role].std.at(cell)
+    expected = am_mup().std(role, cell)
     # Sixteen replicates of at least 512 entries: four standard errors of a standard deviation.
     assert drawn.std().item() == pytest.approx(expected, rel=4 / np.sqrt(2 * len(drawn)))
     assert abs(drawn.mean().item()) < 4 * expected / np.sqrt(len(drawn))

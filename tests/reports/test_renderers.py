@@ -64,5 +64,5 @@ def test_the_table_has_verdict_estimate_and_reason(report: Report) -> None:
     assert re.search(
         rf"{re.escape(entry.id)}\W+ACCEPTED\W+-\W+{re.escape(f'{entry.estimate:+.3f}')}", text
     )
-    assert "A8.stream.depth: inconclusive: interrupted after 0 of 160 replicates" in text
+    assert "A8.stream.depth.horizon-4: inconclusive: interrupted after 0 of 160 replicates" in text
     assert "2 predictions: 1 accepted, 1 inconclusive; 1 rivals: 1 inconclusive" in text

@@ -1,5 +1,6 @@
 """Presets say what their sources say, and moving a scale is a symmetry."""
 
+from collections.abc import Callable
 from fractions import Fraction
 
 import pytest
@@ -11,11 +12,13 @@ from theory import (
     Architecture,
     DomainError,
     Family,
+    Optimizer,
     Parameterization,
     Power,
     Role,
     RoleScaling,
     am_mup,
+    completep,
     depth_mup,
     depth_mup_corrected,
     mup,
@@ -27,18 +30,68 @@ from theory.scaling import ONE
 scalings = st.builds(RoleScaling, powers, powers, powers)
 
 
-@given(scalings, powers, powers)
-def test_moving_a_scale_is_a_group_action(scaling: RoleScaling, p: Power, q: Power) -> None:
-    assert scaling.moved(p).moved(q) == scaling.moved(p * q)
-    assert scaling.moved(ONE) == scaling
+optimizers = st.sampled_from(Optimizer)
+
+
+@given(scalings, powers, powers, optimizers)
+def test_moving_a_scale_is_a_group_action(
+    scaling: RoleScaling, p: Power, q: Power, optimizer: Optimizer
+) -> None:
+    assert scaling.moved(p, optimizer).moved(q, optimizer) == scaling.moved(p * q, optimizer)
+    assert scaling.moved(ONE, optimizer) == scaling
 
 
 @given(scalings, powers)
-def test_moving_keeps_the_layer_and_squares_the_rate(scaling: RoleScaling, p: Power) -> None:
-    moved = scaling.moved(p)
-    assert moved.scale == scaling.scale
-    # SGD moves multiplier * W by multiplier^2 * rate * gradient: this is what must not change.
-    assert moved.multiplier**2 * moved.rate == scaling.multiplier**2 * scaling.rate
+def test_moving_keeps_the_layer_and_its_update(scaling: RoleScaling, p: Power) -> None:
+    # SGD moves multiplier * W by multiplier^2 * rate * gradient, Adam by multiplier * rate.
+    for optimizer, weight in ((Optimizer.SGD, 2), (Optimizer.ADAM, 1)):
+        moved = scaling.moved(p, optimizer)
+        assert moved.scale == scaling.scale
+        assert moved.multiplier**weight * moved.rate == scaling.multiplier**weight * scaling.rate
+        assert moved.multiplier / moved.epsilon == scaling.multiplier / scaling.epsilon
+
+
+@given(optimizers, st.sampled_from([standard, mup, depth_mup, am_mup]))
+def test_conventions_are_inverse_to_each_other(
+    optimizer: Optimizer, preset: Callable[[Optimizer], Parameterization]
+) -> None:
+    original = preset(optimizer)
+    there = original.in_variance_convention()
+    assert all(scaling.multiplier == ONE for _, scaling in there.roles)
+    back = there.in_multiplier_convention()
+    assert all(scaling.std == ONE for _, scaling in back.roles)
+    assert back.in_variance_convention().roles == there.roles
+
+
+def test_unknown_roles_are_named() -> None:
+    with pytest.raises(DomainError, match="unknown role 'norm'; choose one of: input, hidden"):
+        mup()["norm"]  # type: ignore[index]
+
+
+@pytest.mark.parametrize("alpha", ["1/4", 2])
+def test_completep_has_a_range(alpha: str | int) -> None:
+    with pytest.raises(DomainError, match="from 1/2 to 1"):
+        completep(alpha)
+
+
+def test_completep_at_one_half_is_depth_mup() -> None:
+    for optimizer in Optimizer:
+        one_half = completep("1/2", optimizer)
+        assert one_half.roles == depth_mup(optimizer).roles
+        assert one_half.residual == depth_mup(optimizer).residual
+
+
+def test_adam_rates_are_those_of_the_sources() -> None:
+    # arXiv 2203.03466, Table 3, Adam, in rates of multiplier * W: 1, 1/n and 1/n; arXiv 2310.02244:
+    # L^-1/2 in the blocks, with branches of L^-1/2; arXiv 2505.01618 at alpha = 1: L^0.
+    adam = mup(Optimizer.ADAM).in_variance_convention()
+    assert adam[Role.INPUT].rate == ONE
+    assert adam[Role.HIDDEN].rate == Power(width=-1)
+    assert adam[Role.OUTPUT].rate == Power(width=-1)
+    deep = depth_mup(Optimizer.ADAM).in_variance_convention()
+    assert deep[Role.BRANCH_LAST].rate == Power(width=-1, depth="-1/2")
+    complete = completep(1, Optimizer.ADAM).in_variance_convention()
+    assert complete[Role.BRANCH_FIRST].rate == Power(width=-1)
 
 
 @pytest.mark.parametrize("preset", [standard, mup, depth_mup, depth_mup_corrected, am_mup])

@@ -26,7 +26,9 @@ from theory import (
 from theory.propagation import (
     backward_second_moment,
     chain_log_variance,
+    depth_limit,
     forward_second_moment,
+    propagate,
 )
 
 horizons = st.fractions(Fraction(1, 8), 4, max_denominator=8)
@@ -82,6 +84,62 @@ def test_depth_mup_tends_to_the_exponential_at_rate_one_over_depth() -> None:
     ratios = np.array(errors[:-1]) / np.array(errors[1:])
     assert ratios == pytest.approx(2.0, rel=0.01)
     assert errors[0] * 64 == pytest.approx(limit / 8, rel=0.02)  # T^2 e^{T/2} / 8L at T = 1
+
+
+@pytest.mark.parametrize("activation", Activation)
+@pytest.mark.parametrize("layers", [1, 2, 3])
+def test_finite_depth_approaches_its_limit_at_the_predicted_rate(
+    activation: Activation, layers: int
+) -> None:
+    """L (q_L - limit) tends to the coefficient of 1/L, and what is left halves as L doubles."""
+    architecture = replace(residual(layers, activation), variance_factor=Fraction(2))
+    limit = depth_limit(architecture)
+    for coefficient, value, end in (
+        (limit.forward_correction, forward_second_moment, limit.forward),
+        (limit.backward_correction, backward_second_moment, limit.backward),
+    ):
+        scaled = [
+            depth * (value(architecture, depth_mup(), Cell(64, depth)) - end)
+            for depth in (200, 400)
+        ]
+        assert scaled[1] == pytest.approx(coefficient, rel=0.01)
+        assert scaled[1] - coefficient == pytest.approx(
+            (scaled[0] - coefficient) / 2, abs=1e-4 * abs(coefficient)
+        )
+
+
+def test_a_chain_has_no_depth_limit() -> None:
+    with pytest.raises(DomainError, match="no infinite-depth limit"):
+        depth_limit(chain())
+
+
+@given(st.floats(-0.99, 0.99), st.sampled_from([1, 2]), st.integers(1, 8))
+def test_covariances_of_two_inputs_propagate_like_arc_cosine_kernels(
+    rho: float, layers: int, depth: int
+) -> None:
+    gram = np.array([[1.0, rho], [rho, 1.0]])
+    result = propagate(residual(layers), depth_mup(), Cell(64, depth), gram)
+    c, p = rho, 1.0
+    angles = []
+    for layer in range(depth):
+        q = (1 + 0.5 / depth) ** layer
+        theta = math.acos(min(1.0, c / q))
+        angles.append(theta)
+        c += q * (math.sin(theta) + (math.pi - theta) * math.cos(theta)) / (2 * math.pi * depth)
+    for theta in reversed(angles):
+        p *= 1 + (math.pi - theta) / (2 * math.pi * depth)
+    assert result.stream[-1, 0, 1] == pytest.approx(c, abs=1e-12)
+    assert result.gradients[0, 0, 1] == pytest.approx(p, rel=1e-9)
+
+
+def test_inputs_are_a_square_matrix() -> None:
+    with pytest.raises(DomainError, match="square Gram matrix"):
+        propagate(residual(1), depth_mup(), Cell(8, 2), np.ones((2, 3)))
+
+
+def test_log_variance_of_relu_chains_is_five_per_layer() -> None:
+    assert chain_log_variance(Activation.RELU, Cell(100, 9)) == pytest.approx(5 * 8 / 100)
+    assert chain_log_variance(Activation.IDENTITY, Cell(100, 9)) == pytest.approx(2 * 8 / 100)
 
 
 @given(st.integers(1, 64), st.integers(1, 512))

@@ -1,6 +1,7 @@
 """Campaigns: what is measured, resuming, and what a control is for."""
 
 from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,9 @@ from theory import (
 )
 from theory.prediction import Citation, Rival
 from verify import campaign as campaigns
-from verify.campaign import Campaign, Group, judge_campaign, measure, plan
+from verify import store as stores
+from verify.campaign import Campaign, Group, judge_campaign, measure, plan, vouched
+from verify.judge import Judgement
 from verify.store import Store, trial_key
 
 
@@ -67,6 +70,24 @@ def test_an_experiment_whose_control_passes_shows_nothing(
     assert answer.controls[0].verdict is Verdict.ACCEPTED
     assert answer.judgement.verdict is Verdict.INVALID
     assert "'no control at all' is accepted, not rejected" in answer.judgement.reason
+
+
+def test_an_undecided_control_leaves_the_verdict_open(prediction: Prediction) -> None:
+    decided = Judgement(Verdict.ACCEPTED, "clear", 12)
+    undecided = Judgement(Verdict.INCONCLUSIVE, "too noisy", 6)
+    judgement = vouched(decided, prediction.controls, (undecided,))
+    assert judgement.verdict is Verdict.INCONCLUSIVE
+    assert "'alpha = 0' is inconclusive, not rejected: too noisy" in judgement.reason
+
+
+def test_the_levels_of_a_campaign_are_those_of_holm(prediction: Prediction, store: Store) -> None:
+    """Three predictions that are all decided are tested at 0.05/3, 0.05/2 and 0.05."""
+    family = tuple(replace(prediction, id=f"T{i}") for i in range(3))
+    campaign = of(*family)
+    measure(campaign, store)
+    intervals = [answer.judgement.interval for answer in judge_campaign(campaign, store)]
+    levels = sorted(interval.level for interval in intervals if interval is not None)
+    assert levels == pytest.approx([0.05 / 3, 0.05 / 2, 0.05])
 
 
 def test_a_rival_is_judged_on_the_same_measurements(prediction: Prediction, store: Store) -> None:
@@ -163,6 +184,22 @@ def test_a_key_covers_everything_that_a_number_depends_on(prediction: Prediction
         trial_key(setting, Cell(8, 4), 0, "cuda"),
     }
     assert len(keys) == 5
+
+
+@pytest.mark.parametrize("package", ["probes", "theory"])
+def test_measurements_of_other_code_are_not_found(
+    package: str, prediction: Prediction, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = trial_key(prediction.setting, Cell(8, 4), 0, "cpu")
+    changed = tmp_path / package
+    changed.mkdir()
+    (changed / "other.py").write_text("pass")
+    monkeypatch.setattr(stores, "files", lambda name: changed if name == package else files(name))
+    stores.fingerprint.cache_clear()
+    try:
+        assert trial_key(prediction.setting, Cell(8, 4), 0, "cpu") != before
+    finally:
+        stores.fingerprint.cache_clear()
 
 
 def test_divergence_survives_the_store(store: Store) -> None:

@@ -42,15 +42,15 @@ def test_list_names_every_prediction(capsys: pytest.CaptureFixture[str]) -> None
     assert [entry["id"] for entry in listed] == [p.id for p in PREDICTIONS]
     assert all(entry["recorded"] for entry in listed)
     assert run("list") == 0
-    assert "A8.output.depth" in capsys.readouterr().out
+    assert "A8.output.depth.horizon-4" in capsys.readouterr().out
 
 
 def test_show_tells_how_a_prediction_is_tried(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("show", "A8.stream.depth") == 0
+    assert run("show", "A8.stream.depth.horizon-4") == 0
     text = capsys.readouterr().out
     for fact in ("stream_change", "exponent of L = 0", "160 replicates", "Power counting", "T = 4"):
         assert fact in text
-    assert run("show", "A8.stream.depth", "--json") == 0
+    assert run("show", "A8.stream.depth.horizon-4", "--json") == 0
     assert json.loads(capsys.readouterr().out)["margin"] == 0.1
 
 

@@ -80,6 +80,29 @@ def test_a_bent_curve_is_not_accepted_as_a_power_law() -> None:
     assert "no power law" in judgement.reason
 
 
+def test_curvature_alone_invalidates_an_acceptance() -> None:
+    """Symmetric in log size: leaving out the smallest moves nothing that curvature does not."""
+    cells = product((64,), tuple(2**k for k in range(1, 10)))
+    logs = np.log([cell.depth for cell in cells])
+    bent = 0.06 * (logs - logs.mean()) ** 2
+    values = np.exp(bent + np.random.default_rng(0).normal(0, 0.02, (32, len(cells))))
+    evidence = weigh(replace(CLAIM, cells=cells), values)
+    assert evidence.checks is not None
+    assert evidence.checks.without_smallest is not None
+    assert abs(evidence.checks.without_smallest.estimate) < CLAIM.margin
+    judgement = conclude(evidence, 0.05)
+    assert judgement.verdict is Verdict.INVALID
+    assert "from mid-range" in judgement.reason
+
+
+def test_an_unresolved_movement_is_said() -> None:
+    bent = 0.08 * (LOG_DEPTHS - LOG_DEPTHS.mean()) ** 2
+    values = np.concatenate([measurements(bent, spread=0.4, seed=seed) for seed in range(3)])
+    judgement = judged(replace(CLAIM, replicates=96, margin=0.2), values)
+    assert judgement.verdict is Verdict.ACCEPTED
+    assert "not resolved: from mid-range to its end the exponent moves by +0.2" in judgement.reason
+
+
 def test_one_small_size_cannot_cause_a_rejection() -> None:
     logs = np.where(np.arange(5) == 0, -1.0, 0.0)
     assert judged(CLAIM, measurements(logs)).verdict is Verdict.INVALID
@@ -108,6 +131,35 @@ def test_one_cell_that_disagrees_rejects_the_curve(cell: int) -> None:
     judgement = judged(CURVE, values)
     assert judgement.verdict is Verdict.REJECTED
     assert str(CELLS[cell]) in judgement.reason
+
+
+def test_cells_of_a_curve_are_tested_simultaneously() -> None:
+    """The interval shown is at level / cells, and p <= level exactly when the curve is decided."""
+    values = exact_curve() * measurements(0 * LOG_DEPTHS, spread=0.05)
+    evidence = weigh(CURVE, values)
+    for level in (0.05, 0.5):
+        judgement = conclude(evidence, level)
+        assert judgement.interval is not None
+        assert judgement.interval.level == pytest.approx(level / len(CELLS))
+    for factor, spread in ((1.0, 0.03), (1.0, 0.06), (1.05, 0.03), (1.04, 0.05)):
+        for seed in range(20):
+            noise = measurements(0 * LOG_DEPTHS, spread, seed)
+            noise[:, 2] *= factor
+            evidence = weigh(CURVE, exact_curve() * noise)
+            decided = conclude(evidence, 0.05).verdict is not Verdict.INCONCLUSIVE
+            assert decided == (evidence.p_value <= 0.05)
+
+
+def test_the_cell_that_is_shown_is_one_that_rejects() -> None:
+    """One tight cell at +6 percent decides; a noisy one at +8 percent does not."""
+    values = exact_curve() * measurements(0 * LOG_DEPTHS, spread=0.01)
+    values[:, 1] *= 1.06
+    values[:, 3] *= 1.08 * measurements(0 * LOG_DEPTHS, spread=0.5, seed=1)[:, 3]
+    judgement = judged(CURVE, values)
+    assert judgement.verdict is Verdict.REJECTED
+    assert judgement.interval is not None
+    assert judgement.interval.disjoint_from(0.97, 1.03)
+    assert str(CELLS[1]) in judgement.reason
 
 
 def test_a_noisy_cell_leaves_the_curve_inconclusive() -> None:

@@ -33,7 +33,7 @@ FIRST_STEP = Protocol(Experiment.ONE_STEP, batch=4)
 
 _CHAIN = Setting(chain(), am_mup(), FIRST_STEP)
 _BLOCKS = Setting(replace(residual(1), variance_factor=Fraction(2)), am_mup(), FIRST_STEP)
-_MARGIN_REASON = "a fifth of the distance between the exponents -3/2 and -1 that are at issue"
+_MARGIN_REASON = "a fifth of the step between neighbouring half-integer exponents"
 _PER_LAYER = (Power(depth=-1),)
 
 # Chains fluctuate, and are biased, in L/n: along n = 16 L both stay constant, and every remaining
@@ -59,7 +59,9 @@ def _chains() -> tuple[Prediction, ...]:
     # Entries of order n^-1/2 instead of n^-1 in the readout: not a mean-field output any more.
     readout = RoleScaling(std=Power(width="-1/2"), rate=Power(width=-1))
     wide = am_mup().changed("am_mup with output entries n^-1/2", {Role.OUTPUT: readout})
-    citation = sources.depth_dependence_of_mup("main theorem: the maximal-update rate of ReLU MLPs")
+    citation = sources.depth_dependence_of_mup(
+        "main theorem: the maximal-update rate of ReLU MLPs (every layer bounded; here their mean)"
+    )
     controls = {
         Axis.DEPTH: (
             Control("Var W = 1/fan_in instead of 2/fan_in", replace(_CHAIN, architecture=chain(1))),

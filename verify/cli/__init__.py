@@ -7,6 +7,7 @@ or was interrupted.
 
 from __future__ import annotations
 
+import sqlite3
 import sys
 
 import click
@@ -33,11 +34,19 @@ def main() -> None:
     """Run the command line; every error that a user can mend is one line and exit code 2."""
     try:
         code = scaleproof.main(standalone_mode=False) or 0
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        code = USAGE
     except (click.ClickException, DomainError) as error:
         text = error.format_message() if isinstance(error, click.ClickException) else str(error)
-        click.echo(f"scaleproof: {' '.join(text.split())}", err=True)
-        code = USAGE
+        code = _one_line(text, USAGE)
     except click.Abort:
-        click.echo("scaleproof: interrupted; nothing was measured", err=True)
-        code = FAILED
+        code = _one_line("interrupted; what was measured is kept", FAILED)
+    except (OSError, sqlite3.Error, RuntimeError) as error:
+        code = _one_line(f"the run failed: {type(error).__name__}: {error}", FAILED)
     sys.exit(code)
+
+
+def _one_line(text: str, code: int) -> int:
+    click.echo(f"scaleproof: {' '.join(text.split())}", err=True)
+    return code

@@ -15,10 +15,11 @@ def holm_levels(p_values: Sequence[float], alpha: float) -> list[float]:
     all remaining ones keep the level of that failure. An interval at confidence 1 - level
     therefore decides exactly when Holm does.
     """
-    if not p_values:
+    if len(p_values) == 0:
         return []
-    decided = multipletests(p_values, alpha=alpha, method="holm")[0]
-    order = np.argsort(p_values, kind="stable")
+    known = np.nan_to_num(p_values, nan=1.0)  # no evidence decides nothing
+    decided = multipletests(known, alpha=alpha, method="holm")[0]
+    order = np.argsort(known, kind="stable")
     family = len(p_values)
     stop = alpha / (family - int(decided.sum())) if not decided.all() else alpha
     levels = [stop] * family

@@ -1,0 +1,134 @@
+"""Gaussian moments: closed forms and fast quadrature against mpmath, to 12 digits."""
+
+import mpmath
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from theory import Activation, DomainError
+from theory.gaussian import (
+    HIGH_PRECISION,
+    MOMENTS,
+    Moment,
+    expectation,
+    reference_moment,
+)
+from theory.propagation import derivative_kernel_matrix, kernel_matrix
+
+activations = st.sampled_from(Activation)
+variances = st.floats(1e-3, 100.0)
+correlations = st.floats(-0.999, 0.999)
+
+
+@given(activations, st.sampled_from(Moment), variances)
+@settings(max_examples=60)
+def test_moments_agree_with_high_precision_quadrature(
+    activation: Activation, which: Moment, variance: float
+) -> None:
+    exact = float(reference_moment(HIGH_PRECISION[activation], which, variance))
+    moments = MOMENTS[activation]
+    # A moment that vanishes by symmetry is measured on the scale of its factors.
+    size = float(np.sqrt(moments.second_moment(variance)))
+    slope = float(np.sqrt(moments.derivative_second_moment(variance)))
+    natural = {
+        Moment.MEAN: size,
+        Moment.SECOND: exact,
+        Moment.DERIVATIVE_SECOND: exact,
+        Moment.CROSS: size * slope,
+    }[which]
+    assert abs(float(moments.moment(which, variance)) - exact) <= 1e-12 * natural
+
+
+def exact_kernel(function: object, q1: float, q2: float, c: float) -> float:
+    """E function(a) function(b), b given a being Gaussian, both integrals by mpmath."""
+    slope = c / mpmath.mpf(q1)
+    rest = float(q2 - slope * c)
+
+    def inner(a: mpmath.mpf) -> mpmath.mpf:
+        shift = slope * a
+        return function(a) * expectation(  # type: ignore[operator]
+            lambda b: function(shift + b),  # type: ignore[operator]
+            rest,
+            13,
+            (float(-shift),),
+        )
+
+    return float(expectation(inner, q1, 13, (0.0,)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("activation", Activation)
+@pytest.mark.parametrize(("q1", "q2", "rho"), [(1.0, 1.0, 0.5), (0.3, 2.5, -0.7)])
+def test_kernels_agree_with_double_quadrature(
+    activation: Activation, q1: float, q2: float, rho: float
+) -> None:
+    c = rho * float(np.sqrt(q1 * q2))
+    moments, exact = MOMENTS[activation], HIGH_PRECISION[activation]
+    size = float(np.sqrt(moments.second_moment(q1) * moments.second_moment(q2)))
+    kernel = exact_kernel(exact.value, q1, q2, c)
+    assert abs(float(moments.kernel(q1, q2, c)) - kernel) <= 1e-12 * size
+
+
+@given(activations, variances, variances, correlations)
+@settings(max_examples=60)
+def test_prices_theorem_links_the_two_kernels(
+    activation: Activation, q1: float, q2: float, rho: float
+) -> None:
+    """d/dc E phi(a) phi(b) = E phi'(a) phi'(b): one formula checks the other."""
+    moments, scale = MOMENTS[activation], float(np.sqrt(q1 * q2))
+    c, step = rho * scale, 3e-4 * (1 - abs(rho)) * scale
+    points = c + step * np.array([-2.0, -1.0, 1.0, 2.0])
+    values = moments.kernel(np.full(4, q1), np.full(4, q2), points)
+    slope = float(np.array([1.0, -8.0, 8.0, -1.0]) @ values / (12 * step))
+    size = float(
+        np.sqrt(moments.derivative_second_moment(q1) * moments.derivative_second_moment(q2))
+    )
+    rounding = float(np.abs(values).max()) * 1e-14 / step
+    assert abs(slope - float(moments.derivative_kernel(q1, q2, c))) <= 1e-8 * size + rounding
+
+
+@given(activations, variances)
+@settings(max_examples=40)
+def test_a_kernel_at_full_correlation_is_the_second_moment(
+    activation: Activation, variance: float
+) -> None:
+    moments = MOMENTS[activation]
+    full = float(moments.kernel(variance, variance, variance))
+    assert full == pytest.approx(float(moments.second_moment(variance)), rel=1e-12)
+
+
+@given(activations, st.integers(0, 10_000), st.integers(2, 5))
+@settings(max_examples=30)
+def test_kernel_matrices_are_positive_semidefinite(
+    activation: Activation, seed: int, inputs: int
+) -> None:
+    rows = np.random.default_rng(seed).normal(size=(inputs, 3))
+    covariance = rows @ rows.T
+    for matrix in (
+        kernel_matrix(MOMENTS[activation], covariance),
+        derivative_kernel_matrix(MOMENTS[activation], covariance),
+    ):
+        np.testing.assert_array_equal(matrix, matrix.T)
+        assert np.linalg.eigvalsh(matrix).min() >= -1e-12 * np.trace(matrix)
+
+
+def test_any_callable_can_be_integrated() -> None:
+    step = expectation(lambda x: mpmath.mpf(x > 1), 4.0, 15, kinks=(1.0,))
+    assert float(step) == pytest.approx(float(mpmath.ncdf(mpmath.mpf(-1) / 2)), rel=1e-14)
+
+
+def test_digits_that_are_not_reached_are_refused() -> None:
+    with pytest.raises(DomainError, match="name the points where the function bends"):
+        expectation(lambda x: mpmath.mpf(x > 0.3), 4.0, 15)
+
+
+@pytest.mark.parametrize("variance", [-1.0, np.nan, np.inf])
+def test_variances_are_checked(variance: float) -> None:
+    with pytest.raises(DomainError, match="variance"):
+        MOMENTS[Activation.RELU].second_moment(variance)
+
+
+def test_correlations_are_checked() -> None:
+    with pytest.raises(DomainError, match=r"covariance 1\.5 exceeds"):
+        MOMENTS[Activation.TANH].kernel(1.0, 1.0, 1.5)

@@ -1,0 +1,181 @@
+"""Power counting: what the sources say comes out of it, and it respects the symmetry."""
+
+from dataclasses import replace
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.theory.test_scaling import powers
+from theory import (
+    Architecture,
+    Axis,
+    Optimizer,
+    Parameterization,
+    Power,
+    Role,
+    RoleScaling,
+    am_mup,
+    chain,
+    completep,
+    count_powers,
+    depth_mup,
+    depth_mup_corrected,
+    diagnose,
+    mup,
+    ntk,
+    residual,
+    standard,
+)
+from theory.power_counting import Layer
+from theory.scaling import ONE
+
+FIRST, LAST = Layer(Role.BRANCH_FIRST, 1), Layer(Role.BRANCH_LAST, 2)
+architectures = st.sampled_from([chain(), residual(1), residual(2), residual(3), residual(4)])
+optimizers = st.sampled_from(Optimizer)
+scalings = st.builds(RoleScaling, powers, powers, powers, powers)
+
+
+@st.composite
+def parameterizations(draw: st.DrawFn) -> Parameterization:
+    """Any exponents at all."""
+    roles = tuple((role, draw(scalings)) for role in Role)
+    return Parameterization("random", draw(powers), roles, "drawn", draw(optimizers))
+
+
+@given(architectures, parameterizations(), st.fixed_dictionaries(dict.fromkeys(Role, powers)))
+def test_the_symmetry_changes_no_exponent(
+    architecture: Architecture, parameterization: Parameterization, factors: dict[Role, Power]
+) -> None:
+    moved = parameterization.moved(factors, "moved")
+    assert count_powers(architecture, moved) == count_powers(architecture, parameterization)
+
+
+@given(architectures, parameterizations(), powers)
+def test_changes_are_linear_in_the_rate(
+    architecture: Architecture, parameterization: Parameterization, factor: Power
+) -> None:
+    before = count_powers(architecture, parameterization)
+    after = count_powers(architecture, parameterization.with_rates_times(factor, "faster"))
+    assert after.stream_change == {k: v * factor for k, v in before.stream_change.items()}
+    assert after.largest_stable_rate * factor == before.largest_stable_rate
+
+
+@given(architectures, parameterizations())
+def test_at_the_largest_stable_rate_the_fastest_change_is_of_order_one(
+    architecture: Architecture, parameterization: Parameterization
+) -> None:
+    rate = count_powers(architecture, parameterization).largest_stable_rate
+    count = count_powers(architecture, parameterization.with_rates_times(rate, "tuned"))
+    for axis in Axis:
+        changes = (count.total_stream_change, count.total_output_change)
+        assert max(change.along(axis) for change in changes) == 0
+
+
+@pytest.mark.parametrize("optimizer", Optimizer)
+@pytest.mark.parametrize("layers", [1, 2, 3])
+def test_mup_is_the_fixed_point_in_width(layers: int, optimizer: Optimizer) -> None:
+    count = count_powers(residual(layers), mup(optimizer))
+    changes = [*count.own_change.values(), *count.stream_change.values()]
+    assert {power.width for power in changes} == {0}
+    assert count.stable_in_training(Axis.WIDTH)
+    assert count.nontrivial(Axis.WIDTH)
+
+
+def test_ntk_is_lazy_and_standard_blows_up_in_width() -> None:
+    lazy = count_powers(residual(1), ntk())
+    assert lazy.total_stream_change.width == Fraction(-1, 2)
+    assert lazy.total_output_change.width == 0
+    assert not lazy.nontrivial(Axis.WIDTH)
+    assert count_powers(residual(1), standard()).total_output_change.width == 1
+
+
+@given(
+    st.fractions(0, Fraction(3, 2), max_denominator=8),
+    st.fractions(-1, Fraction(3, 2), max_denominator=8),
+)
+def test_the_phase_diagram_of_depth_comes_out(alpha: Fraction, gamma: Fraction) -> None:
+    """arXiv 2310.02244: branches L^-alpha, Adam rate L^-gamma, one layer per block.
+
+    Stable at initialization iff alpha >= 1/2, in training iff also alpha + gamma >= 1, non-trivial
+    iff alpha + gamma <= 1.
+    """
+    base = mup(Optimizer.ADAM)
+    block = base[Role.BRANCH_LAST]
+    slowed = replace(
+        block,
+        rate=block.rate * Power(depth=-gamma),
+        epsilon=block.epsilon * Power(depth=-alpha),
+    )
+    count = count_powers(
+        residual(1), base.changed("phase", {Role.BRANCH_LAST: slowed}, Power(depth=-alpha))
+    )
+    assert count.stable_at_initialization(Axis.DEPTH) == (alpha >= Fraction(1, 2))
+    assert count.stable_in_training(Axis.DEPTH) == (alpha >= Fraction(1, 2) and alpha + gamma >= 1)
+    assert count.nontrivial(Axis.DEPTH) == (alpha + gamma <= 1)
+
+
+def test_blocks_of_two_layers_collapse_and_the_correction_blows_up() -> None:
+    plain = count_powers(residual(2), depth_mup())
+    assert plain.own_change[FIRST] == Power(depth="-1/2")
+    assert plain.total_stream_change == ONE
+    corrected = count_powers(residual(2), depth_mup_corrected())
+    assert corrected.own_change[FIRST] == ONE
+    assert corrected.stream_change[FIRST] == Power(depth="1/2")
+    assert corrected.total_output_change == Power(depth="1/2")
+    complete = count_powers(residual(2), completep())
+    assert set(complete.own_change.values()) == {ONE}
+    assert complete.total_stream_change == ONE
+    assert complete.branch == Power(depth=-1)
+
+
+@given(st.fractions(Fraction(1, 2), 1, max_denominator=8), optimizers, st.sampled_from([1, 2, 3]))
+def test_completep_is_maximal_at_every_alpha(
+    alpha: Fraction, optimizer: Optimizer, layers: int
+) -> None:
+    count = count_powers(residual(layers), completep(alpha, optimizer))
+    assert count.stable_in_training(Axis.DEPTH)
+    assert count.nontrivial(Axis.DEPTH)
+
+
+def test_maximal_rates_of_chains_and_of_residual_blocks() -> None:
+    assert count_powers(chain(), am_mup()).largest_stable_rate == Power(depth="-3/2")
+    assert count_powers(residual(1), am_mup()).largest_stable_rate == Power(depth=-1)
+
+
+def test_diagnosis_names_the_role_and_the_rate_that_mends_it() -> None:
+    assert diagnose(residual(1), depth_mup()) == []
+    assert diagnose(residual(2), completep()) == []
+    (collapse,) = diagnose(residual(2), depth_mup())
+    assert str(collapse) == (
+        "the own change of branch.first goes as L^-1/2; multiply its learning rate by L^1/2"
+    )
+    (growth,) = diagnose(residual(2), depth_mup_corrected())
+    assert growth.layer == FIRST
+    assert growth.rate_factor == Fraction(-1, 2)
+    branches, training = diagnose(residual(1), mup())
+    assert "no learning rate mends it" in str(branches)
+    assert training.rate_factor == -1
+
+
+@given(parameterizations(), st.sampled_from([1, 2, 3]))
+def test_the_suggested_rate_mends_a_change_that_grows(
+    parameterization: Parameterization, layers: int
+) -> None:
+    architecture = residual(layers)
+    for problem in diagnose(architecture, parameterization):
+        if problem.layer is None or problem.quantity == "the own change":
+            continue
+        assert problem.rate_factor is not None
+        scaling = parameterization[problem.layer.role]
+        factor = (
+            Power(width=problem.rate_factor)
+            if problem.axis is Axis.WIDTH
+            else Power(depth=problem.rate_factor)
+        )
+        mended = parameterization.changed(
+            "mended", {problem.layer.role: replace(scaling, rate=scaling.rate * factor)}
+        )
+        count = count_powers(architecture, mended)
+        assert count.output_change[problem.layer].along(problem.axis) <= 0
