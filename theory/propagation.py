@@ -73,10 +73,33 @@ def gains(
     factors = [
         cell.width * parameterization.scale(role, cell) ** 2 for role in architecture.block_roles
     ]
-    factors[-1] *= float(architecture.variance_factor)
-    if architecture.family is Family.RESIDUAL:
-        factors[-1] *= parameterization.residual_multiplier(cell) ** 2
+    factors[-1] *= _branch_constant(architecture, parameterization, cell)
     return tuple(factors)
+
+
+def update_rates(
+    architecture: Architecture, parameterization: Parameterization, cell: Cell
+) -> tuple[float, ...]:
+    """multiplier^2 * rate of each matrix of a block, with the constants that ``gains`` has.
+
+    SGD moves multiplier * W by this, times the gradient with respect to multiplier * W.
+    """
+    factors = [
+        parameterization.multiplier(role, cell) ** 2 * parameterization.rate(role, cell)
+        for role in architecture.block_roles
+    ]
+    factors[-1] *= _branch_constant(architecture, parameterization, cell)
+    return tuple(factors)
+
+
+def _branch_constant(
+    architecture: Architecture, parameterization: Parameterization, cell: Cell
+) -> float:
+    """The square of what multiplies the last matrix of a block besides its own scale."""
+    constant = float(architecture.variance_factor)
+    if architecture.family is Family.RESIDUAL:
+        constant *= parameterization.residual_multiplier(cell) ** 2
+    return constant
 
 
 def propagate(

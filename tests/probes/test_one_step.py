@@ -1,7 +1,5 @@
 """The one-step derivative is the derivative: against finite differences and by definition."""
 
-from fractions import Fraction
-
 import numpy as np
 import pytest
 import torch
@@ -17,9 +15,14 @@ from theory import (
     Observable,
     Parameterization,
     Role,
+    am_mup,
+    chain,
+    completep,
     depth_mup,
+    depth_mup_corrected,
     residual,
 )
+from theory.first_step import own_changes, stream_changes, tangent_kernel
 
 SMOOTH = set(Activation) - {Activation.RELU, Activation.LEAKY_RELU, Activation.ABS}
 
@@ -101,25 +104,64 @@ def test_maximal_update_rate_makes_the_mean_second_moment_one() -> None:
     torch.testing.assert_close(torch.stack(moments).mean(0), torch.ones(2, dtype=torch.float64))
 
 
-@pytest.mark.parametrize("depth", [1, 4])
-def test_relu_chain_matches_its_exact_one_step_second_moment(depth: int) -> None:
-    """One input, infinite width: S_l is proportional to (2 l^3 + l) / 3 in a critical ReLU chain.
+@pytest.mark.parametrize(
+    ("architecture", "parameterization"),
+    [
+        (residual(1), depth_mup()),
+        (residual(2), depth_mup_corrected()),
+        (residual(2, Activation.GELU), completep()),
+        (residual(1, Activation.TANH), am_mup()),
+        (chain(), am_mup()),
+    ],
+    ids=str,
+)
+def test_wide_networks_have_the_first_step_of_the_theory(  # type: ignore[no-untyped-def]
+    architecture, parameterization
+) -> None:
+    """Constants, not only exponents: S_l of every layer for one input, and the output's change.
 
-    The coherent terms of the l layers give l^2; the spread of the Jacobians J J^T, whose cross
-    moments grow by 2 per layer, gives the rest.
+    Within four standard errors, and 2 L/n for what a finite width adds.
     """
-    from theory import Family, am_mup
-
-    network = Network(
-        Architecture(Family.CHAIN, variance_factor=Fraction(2)), am_mup(), Cell(512, depth), 32, 1
-    )
-    replicates = 48
+    cell, replicates = Cell(256, 5), 48
+    network = Network(architecture, parameterization, cell, 32, 1)
     weights = network.initial_weights(11, range(replicates), CPU)
     x = torch.randn(replicates, 1, 32, generator=torch.Generator().manual_seed(2))
     x *= (32 / x.square().sum(-1, keepdim=True)).sqrt()
-    _, change, _ = first_order_change(network, weights, x, torch.ones(replicates, 1))
-    moments = np.array([state.double().square().mean((1, 2)).numpy() for state in change.stream])
-    ratios = moments[-1] / moments[0].mean()
-    exact = (2 * depth**3 + depth) / 3
-    error = 4 * ratios.std(ddof=1) / np.sqrt(replicates)
-    assert ratios.mean() == pytest.approx(exact, abs=error + 5 * exact * depth / 512)
+    labels = network.forward(weights, x).output.detach().squeeze(-1) + 1  # chi = -1 exactly
+    _, change, _ = first_order_change(network, weights, x, labels)
+    stream = np.array([state.double().square().mean((1, 2)).numpy() for state in change.stream])
+    ratios = stream / stream_changes(architecture, parameterization, cell)[:, None]
+    outputs = change.output.double().flatten().numpy()
+    exact = tangent_kernel(architecture, parameterization, cell).output_change(np.ones(1))
+    for measured in (*ratios, outputs / exact):
+        error = measured.std(ddof=1) / np.sqrt(replicates)
+        assert error < 0.1
+        assert abs(measured.mean() - 1) < 4 * error + 2 * cell.depth / cell.width
+
+
+def test_several_inputs_have_the_output_and_own_changes_of_the_theory() -> None:
+    architecture, cell, replicates = residual(2), Cell(256, 4), 64
+    network = Network(architecture, depth_mup(), cell, 3, 1)
+    weights = network.initial_weights(4, range(replicates), CPU)
+    x = torch.randn(3, 3, generator=torch.Generator().manual_seed(3))
+    x *= (3 / x.square().sum(-1, keepdim=True)).sqrt()
+    gram = (x @ x.T / 3).double().numpy()
+    batch_of = x.expand(replicates, 3, 3)
+    y = np.array([1.0, -1.0, 1.0])
+    labels = network.forward(weights, batch_of).output.detach().squeeze(-1) + torch.tensor(
+        y, dtype=torch.float32
+    )
+    trace, change, direction = first_order_change(network, weights, batch_of, labels)
+    outputs = change.output.double().squeeze(-1).numpy()
+    exact = tangent_kernel(architecture, depth_mup(), cell, gram).output_change(y)
+    error = outputs.std(axis=0, ddof=1) / np.sqrt(replicates)
+    assert (abs(outputs.mean(axis=0) - exact) < 4 * error + 0.01).all()
+    expected = own_changes(architecture, depth_mup(), cell, y, gram)
+    for block in range(1, 5):
+        moved = direction[WeightKey(Role.BRANCH_FIRST, block, 1)]
+        own = network.multiplier(Role.BRANCH_FIRST) * torch.bmm(
+            trace.stream[block - 1], moved.transpose(1, 2)
+        )
+        ratios = own.double().square().mean(2).numpy() / expected[block - 1, 0]
+        error = ratios.std(axis=0, ddof=1) / np.sqrt(replicates)
+        assert (abs(ratios.mean(axis=0) - 1) < 4 * error + 0.02).all()

@@ -1,0 +1,154 @@
+"""First-step sums: closed forms, power counting as depth doubles, and limits."""
+
+import math
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from theory import (
+    Activation,
+    Axis,
+    Cell,
+    DomainError,
+    Optimizer,
+    Parameterization,
+    Role,
+    am_mup,
+    chain,
+    completep,
+    count_powers,
+    depth_mup,
+    depth_mup_corrected,
+    residual,
+)
+from theory.first_step import (
+    maximal_update_rate,
+    own_changes,
+    reuse_ratio,
+    reuse_ratio_limit,
+    stream_changes,
+    tangent_kernel,
+)
+from theory.power_counting import Layer
+
+BY_DEPTH = [
+    depth_mup(),
+    depth_mup_corrected("1/4"),
+    depth_mup_corrected(1),
+    completep(),
+    completep("3/4"),
+    am_mup(),
+]
+ONE_LABEL, ONE_INPUT = np.ones(1), np.ones((1, 1))
+
+
+@given(st.integers(1, 40), st.fractions(Fraction(1, 4), 4, max_denominator=4))
+def test_relu_blocks_have_the_written_out_kernel(depth: int, horizon: Fraction) -> None:
+    """q and p grow by r = 1 + T/2L per block: Theta = 2 r^L + (T/2) r^(L-1)."""
+    network = replace(residual(1), variance_factor=horizon)
+    ratio = 1 + float(horizon) / (2 * depth)
+    kernel = tangent_kernel(network, depth_mup(), Cell(32, depth))
+    assert kernel.input[0, 0] == pytest.approx(ratio**depth)
+    assert kernel.output[0, 0] == pytest.approx(ratio**depth)
+    assert kernel.blocks.sum() == pytest.approx(float(horizon) / 2 * ratio ** (depth - 1))
+
+
+@given(st.integers(1, 60))
+def test_critical_relu_chains_have_the_written_out_second_moments(depth: int) -> None:
+    moments = stream_changes(chain(), am_mup(), Cell(32, depth))
+    layers = np.arange(1, depth + 1)
+    np.testing.assert_allclose(moments / moments[0], (2 * layers**3 + layers) / 3, rtol=1e-10)
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize("parameterization", BY_DEPTH, ids=lambda p: p.name)
+@pytest.mark.parametrize("activation", [Activation.RELU, Activation.TANH])
+def test_power_counting_agrees_with_the_sums_as_depth_doubles(
+    layers: int, parameterization: Parameterization, activation: Activation
+) -> None:
+    """Local exponents between L = 1000 and 2000, layer by layer; what is left is O(1/L).
+
+    The second layer of blocks whose first weight shrinks with depth sees an almost linear tanh.
+    """
+    architecture = residual(layers, activation)
+    count = count_powers(architecture, parameterization)
+    kernels, own = [], []
+    for depth in (1000, 2000):
+        cell = Cell(16, depth)
+        kernels.append(tangent_kernel(architecture, parameterization, cell))
+        own.append(own_changes(architecture, parameterization, cell, ONE_LABEL, ONE_INPUT))
+    for place, role in enumerate(architecture.block_roles):
+        layer = Layer(role, place + 1)
+        sums = [kernel.blocks[:, place].sum() for kernel in kernels]
+        grown = math.log2(sums[1] / sums[0])
+        assert grown == pytest.approx(float(count.output_change[layer].depth), abs=0.01)
+        rms = [math.sqrt(change[:, place].mean()) for change in own]
+        grown = math.log2(rms[1] / rms[0])
+        assert grown == pytest.approx(float(count.own_change[layer].depth), abs=0.01)
+    for role, part in ((Role.INPUT, "input"), (Role.OUTPUT, "output")):
+        sums = [getattr(kernel, part)[0, 0] for kernel in kernels]
+        exponent = float(count.output_change[Layer(role)].depth)
+        assert math.log2(sums[1] / sums[0]) == pytest.approx(exponent, abs=0.01)
+
+
+@given(st.sampled_from(BY_DEPTH), st.sampled_from([1, 2]), st.integers(32, 2048))
+@settings(max_examples=20)
+def test_kernels_of_mup_do_not_depend_on_width(
+    parameterization: Parameterization, layers: int, width: int
+) -> None:
+    narrow, wide = (
+        tangent_kernel(residual(layers), parameterization, Cell(n, 4)).total for n in (16, width)
+    )
+    np.testing.assert_allclose(narrow, wide, rtol=1e-10)
+    assert count_powers(residual(layers), parameterization).total_output_change.width == 0
+
+
+@pytest.mark.parametrize(
+    ("architecture", "rate"), [(chain(), -1.5), (residual(1), -1.0), (residual(2), 0.0)]
+)
+def test_maximal_update_rates_have_the_counted_exponent(architecture, rate) -> None:  # type: ignore[no-untyped-def]
+    rates = [maximal_update_rate(architecture, am_mup(), Cell(16, depth)) for depth in (1000, 2000)]
+    assert math.log2(rates[1] / rates[0]) == pytest.approx(rate, abs=0.01)
+    counted = count_powers(architecture, am_mup()).largest_stable_rate.along(Axis.DEPTH)
+    assert float(counted) == rate
+
+
+@pytest.mark.parametrize("activation", Activation)
+def test_reused_weights_keep_their_share_at_one_half_and_lose_it_at_one(
+    activation: Activation,
+) -> None:
+    network = replace(residual(1, activation), variance_factor=Fraction(2))
+    limit = reuse_ratio_limit(network)
+    assert limit > 1.2
+    finite = [reuse_ratio(network, depth_mup(), Cell(8, depth)) for depth in (200, 400)]
+    assert finite[1] == pytest.approx(limit, rel=0.01)
+    assert abs(finite[1] - limit) == pytest.approx(abs(finite[0] - limit) / 2, rel=0.05)
+    lazy = [reuse_ratio(network, completep(), Cell(8, depth)) - 1 for depth in (200, 400)]
+    assert lazy[0] < 0.02
+    assert lazy[1] == pytest.approx(lazy[0] / 2, rel=0.05)
+
+
+def test_the_relu_limit_is_the_closed_form() -> None:
+    growth = math.exp(0.5)
+    assert reuse_ratio_limit(residual(1)) == pytest.approx(0.5 * growth / (growth - 1), rel=1e-9)
+
+
+def test_decoupling_leaves_nothing_inside_blocks() -> None:
+    kernel = tangent_kernel(residual(2), depth_mup(), Cell(8, 4), None, decoupled=True)
+    assert not kernel.blocks[:, 0].any()
+    assert kernel.blocks[:, 1].all()
+
+
+def test_what_is_not_known_is_refused() -> None:
+    with pytest.raises(DomainError, match="give its SGD version"):
+        tangent_kernel(residual(1), depth_mup(Optimizer.ADAM), Cell(8, 2))
+    with pytest.raises(DomainError, match="known for 1 or 2"):
+        stream_changes(residual(3), depth_mup(), Cell(8, 2))
+    with pytest.raises(DomainError, match="no skip path"):
+        reuse_ratio(chain(), am_mup(), Cell(8, 2))
+    with pytest.raises(DomainError, match="blocks of one layer"):
+        reuse_ratio_limit(residual(2))
