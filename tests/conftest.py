@@ -43,7 +43,7 @@ def prediction() -> Prediction:
         id="T1.forward.depth",
         sentence="The forward pass is stable in depth.",
         observable=Observable.FORWARD_SECOND_MOMENT,
-        relation=ExponentEquals(Axis.DEPTH, rational(0)),
+        relation=ExponentEquals(Axis.DEPTH, rational(0), "a test"),
         setting=setting,
         regime=Regime(grid, grid),
         margin=rational("1/2"),

@@ -25,7 +25,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from theory.architecture import Architecture, Family, Role
+from theory.errors import DomainError
 from theory.parameterization import Optimizer, Parameterization, RoleScaling
+from theory.prediction import ExponentEquals, Observable, Setting
 from theory.scaling import ONE, Axis, Power
 
 _ROOT_WIDTH = Power(width="1/2")
@@ -213,3 +215,39 @@ def diagnose(architecture: Architecture, parameterization: Parameterization) -> 
             if own < 0 and inside:
                 problems.append(Problem(layer, "the own change", axis, own, own, -own))
     return problems
+
+
+def predicted_exponent(setting: Setting, observable: Observable, axis: Axis) -> Fraction:
+    """The exponent of an observable in a setting, for any parameterization.
+
+    Raises ``DomainError`` where no power describes it: signals that grow exponentially with depth,
+    or an observable that the architecture does not have.
+    """
+    count = count_powers(setting.architecture, setting.parameterization)
+    if count.accumulated.along(axis) > 0:
+        raise DomainError(
+            f"{setting.parameterization.name} is unstable in {axis} at initialization: "
+            f"{observable} follows no power of {axis.symbol}"
+        )
+    if observable is Observable.FIRST_LAYER_OWN_CHANGE:
+        first = Layer(Role.BRANCH_FIRST, 1)
+        if first not in count.own_change:
+            raise DomainError(f"{setting.architecture} has no first layer inside its blocks")
+        return count.own_change[first].along(axis)
+    moved = count.total_stream_change.along(axis)
+    return {
+        Observable.FORWARD_SECOND_MOMENT: (
+            2 * setting.parameterization[Role.INPUT].scale.along(axis)
+        ),
+        Observable.BACKWARD_SECOND_MOMENT: 2 * count.stream_gradient.along(axis),
+        Observable.STREAM_CHANGE: moved,
+        Observable.TRAINED_STREAM_CHANGE: moved,
+        Observable.OUTPUT_CHANGE: count.total_output_change.along(axis),
+        Observable.MAXIMAL_UPDATE_RATE: -moved,
+    }[observable]
+
+
+def counted(setting: Setting, observable: Observable, axis: Axis) -> ExponentEquals:
+    """What power counting predicts, as a relation that says so."""
+    origin = f"theory.power_counting, {observable} under {setting.parameterization.name}"
+    return ExponentEquals(axis, predicted_exponent(setting, observable, axis), origin)

@@ -121,10 +121,11 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class ExponentEquals:
-    """The observable grows as (size along ``axis``)^``value``."""
+    """The observable grows as (size along ``axis``)^``value``; ``origin`` says who says so."""
 
     axis: Axis
     value: Fraction
+    origin: str
 
     @property
     def expected(self) -> float:
@@ -147,8 +148,13 @@ class CurveEquals:
         """The predicted number, on the scale of the estimate."""
         return 1.0
 
+    @property
+    def origin(self) -> str:
+        """Where the predicted numbers come from."""
+        return f"exact recursion {self.curve.__module__}.{self.curve.__name__}"
+
     def __str__(self) -> str:
-        return f"value = {self.curve.__module__}.{self.curve.__name__} at every cell"
+        return f"value = {self.curve.__name__} at every cell"
 
 
 Relation = ExponentEquals | CurveEquals

@@ -5,8 +5,9 @@ from fractions import Fraction
 
 import pytest
 
-from theory import Axis, CurveEquals, DomainError, Prediction, Profile, Verdict
+from theory import Axis, CurveEquals, DomainError, Observable, Prediction, Profile, Verdict
 from theory.catalogue import PREDICTIONS, find, recorded, select
+from theory.power_counting import predicted_exponent
 from verify.statistics.regression import PowerLaw
 
 every_prediction = pytest.mark.parametrize("prediction", PREDICTIONS, ids=lambda p: p.id)
@@ -53,6 +54,28 @@ def test_a_rival_says_something_else_and_has_its_own_control(prediction: Predict
         distance = abs(prediction.rival.relation.expected - prediction.relation.expected)
         assert distance >= 2 * prediction.margin, "both could be accepted"
         assert prediction.rival.control.setting != prediction.setting
+
+
+@every_prediction
+def test_every_number_says_where_it_comes_from(prediction: Prediction) -> None:
+    """An exponent is counted unless the source says otherwise, and then counting is the rival."""
+    if isinstance(prediction.relation, CurveEquals):
+        assert prediction.relation.origin.startswith("exact recursion theory.propagation.")
+        return
+    axis = prediction.relation.axis
+    exponent = predicted_exponent(prediction.setting, prediction.observable, axis)
+    if prediction.rival is None:
+        assert prediction.relation.value == exponent
+        assert prediction.relation.origin.startswith("theory.power_counting")
+    else:
+        assert prediction.rival.relation.expected == float(exponent)
+        assert prediction.relation.origin == "stated by the source"
+
+
+def test_an_unstable_setting_has_no_exponent() -> None:
+    (control,) = find("A1.forward.depth").controls
+    with pytest.raises(DomainError, match="follows no power of L"):
+        predicted_exponent(control.setting, Observable.FORWARD_SECOND_MOMENT, Axis.DEPTH)
 
 
 @every_prediction

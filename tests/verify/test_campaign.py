@@ -52,7 +52,9 @@ def test_a_true_prediction_is_accepted_and_its_control_rejected(
 
 
 def test_a_false_prediction_is_rejected(prediction: Prediction, store: Store) -> None:
-    wrong = replace(prediction, relation=ExponentEquals(prediction.relation.axis, rational(-2)))
+    wrong = replace(
+        prediction, relation=ExponentEquals(prediction.relation.axis, rational(-2), "a test")
+    )
     campaign = of(wrong)
     measure(campaign, store)
     (answer,) = judge_campaign(campaign, store)
@@ -94,7 +96,7 @@ def test_a_rival_is_judged_on_the_same_measurements(prediction: Prediction, stor
     axis = prediction.relation.axis
     rival = Rival(
         "It decays.",
-        ExponentEquals(axis, rational(-2)),
+        ExponentEquals(axis, rational(-2), "a test"),
         Citation("tests", "A test", "here"),
         Control("alpha = 0", prediction.controls[0].setting),
     )

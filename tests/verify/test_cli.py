@@ -48,7 +48,14 @@ def test_list_names_every_prediction(capsys: pytest.CaptureFixture[str]) -> None
 def test_show_tells_how_a_prediction_is_tried(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("show", "A8.stream.depth.horizon-4") == 0
     text = capsys.readouterr().out
-    for fact in ("stream_change", "exponent of L = 0", "160 replicates", "Power counting", "T = 4"):
+    for fact in (
+        "stream_change",
+        "exponent of L = 0",
+        "stated by the source",
+        "theory.power_counting",
+        "160 replicates",
+        "T = 4",
+    ):
         assert fact in text
     assert run("show", "A8.stream.depth.horizon-4", "--json") == 0
     assert json.loads(capsys.readouterr().out)["margin"] == 0.1

@@ -24,7 +24,7 @@ from verify.judge import Claim, Judgement, conclude, weigh
 CELLS = product((64,), (4, 8, 16, 32, 64))
 LOG_DEPTHS = np.log([cell.depth for cell in CELLS])
 SETTING = Setting(residual(1), depth_mup(), Protocol(Experiment.PROPAGATION, batch=2))
-CLAIM = Claim(ExponentEquals(Axis.DEPTH, rational(0)), SETTING, CELLS, (), 0.1, 32)
+CLAIM = Claim(ExponentEquals(Axis.DEPTH, rational(0), "a test"), SETTING, CELLS, (), 0.1, 32)
 CURVE = replace(CLAIM, relation=CurveEquals(Axis.DEPTH, forward_second_moment), margin=0.03)
 
 

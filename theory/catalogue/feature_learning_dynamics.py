@@ -12,6 +12,7 @@ from fractions import Fraction
 from theory.architecture import Architecture, Role, residual
 from theory.catalogue import sources
 from theory.parameterization import Parameterization, RoleScaling
+from theory.power_counting import counted
 from theory.prediction import (
     Control,
     CurveEquals,
@@ -93,8 +94,9 @@ def _frozen_by_depth() -> Parameterization:
     return depth_mup().with_rates_times(Power(depth="-3/2"), "depth_mup with rates times L^-3/2")
 
 
-def _exponent(axis: Axis, value: str) -> ExponentEquals:
-    return ExponentEquals(axis, Fraction(value))
+def _published(axis: Axis, value: str) -> ExponentEquals:
+    """An exponent that the source states and power counting contradicts."""
+    return ExponentEquals(axis, Fraction(value), "stated by the source")
 
 
 def _initialization(
@@ -133,14 +135,14 @@ def _initialization(
         prediction(
             "depth",
             f"the second moment of {signal} does not change with depth",
-            _exponent(Axis.DEPTH, "0"),
+            counted(setting, observable, Axis.DEPTH),
             ALONG_DEPTH,
             Control("no residual multiplier (alpha = 0)", replace(setting, parameterization=mup())),
         ),
         prediction(
             "width",
             f"the second moment of {signal} does not change with width",
-            _exponent(Axis.WIDTH, "0"),
+            counted(setting, observable, Axis.WIDTH),
             ALONG_WIDTH,
             Control(width_control.name, replace(setting, parameterization=width_control)),
         ),
@@ -177,7 +179,7 @@ def _stream_in_training() -> tuple[Prediction, ...]:
             sentence="Under depth-muP, the change of the last stream state after a few SGD steps "
             f"does not change with {axis}: feature learning survives.",
             observable=Observable.TRAINED_STREAM_CHANGE,
-            relation=_exponent(axis, "0"),
+            relation=counted(setting, Observable.TRAINED_STREAM_CHANGE, axis),
             setting=setting,
             regime=TRAINED[axis],
             margin=EXPONENT_MARGIN,
@@ -201,14 +203,17 @@ def _first_layer_collapse() -> tuple[Prediction, ...]:
         ),
     }
     regimes = {Axis.DEPTH: OWN_CHANGE_DEPTH, Axis.WIDTH: ALONG_WIDTH}
-    values = {Axis.DEPTH: "-1/2", Axis.WIDTH: "0"}
+    relations = {
+        axis: counted(setting, Observable.FIRST_LAYER_OWN_CHANGE, axis)
+        for axis in (Axis.DEPTH, Axis.WIDTH)
+    }
     return tuple(
         Prediction(
             id=f"A6.own.{axis}",
             sentence="Under depth-muP, the own change of the first layer of two-layer blocks goes "
-            f"as {axis.symbol}^{values[axis]}.",
+            f"as {axis.symbol}^{relations[axis].value}.",
             observable=Observable.FIRST_LAYER_OWN_CHANGE,
-            relation=_exponent(axis, values[axis]),
+            relation=relations[axis],
             setting=setting,
             regime=regimes[axis],
             margin=EXPONENT_MARGIN,
@@ -230,11 +235,12 @@ def _corrected_rate(power: Fraction) -> Prediction:
     """
     plain = Setting(residual(2), depth_mup(), FIRST_STEP)
     setting = replace(plain, parameterization=depth_mup_corrected(power))
-    counted = power - Fraction(1, 2)
+    expected = counted(setting, Observable.FIRST_LAYER_OWN_CHANGE, Axis.DEPTH)
+    agrees = expected.value == 0
     control = Control("no correction", plain)
     rival = Rival(
-        f"Power counting: the own change goes as L^{counted}.",
-        ExponentEquals(Axis.DEPTH, counted),
+        f"Power counting: the own change goes as L^{expected.value}.",
+        expected,
         sources.power_counting("own change of layer i: -(alpha + 2 a_i + c_i), alpha = 1/2"),
         control,
     )
@@ -243,7 +249,7 @@ def _corrected_rate(power: Fraction) -> Prediction:
         sentence=f"A learning rate times L^{power} on the first layer of two-layer blocks "
         "restores its learning: its own change in the first step does not depend on depth.",
         observable=Observable.FIRST_LAYER_OWN_CHANGE,
-        relation=_exponent(Axis.DEPTH, "0"),
+        relation=expected if agrees else _published(Axis.DEPTH, "0"),
         setting=setting,
         regime=OWN_CHANGE_DEPTH,
         margin=EXPONENT_MARGIN,
@@ -252,7 +258,7 @@ def _corrected_rate(power: Fraction) -> Prediction:
             f"abstract: depth-aware learning-rate correction, read as L^{power}"
         ),
         controls=(control,),
-        rival=rival if counted else None,
+        rival=None if agrees else rival,
     )
 
 
@@ -267,6 +273,7 @@ def _corrected_stability(observable: Observable, name: str, what: str, horizon: 
     """
     network = replace(residual(2), variance_factor=Fraction(horizon))
     setting = Setting(network, depth_mup_corrected(), FIRST_STEP)
+    expected = counted(setting, observable, Axis.DEPTH)
     overdone = replace(setting, parameterization=depth_mup_corrected(1))
     plain = replace(setting, parameterization=depth_mup())
     return Prediction(
@@ -274,7 +281,7 @@ def _corrected_stability(observable: Observable, name: str, what: str, horizon: 
         sentence=f"With the L^1/2 correction, the first-step change of {what} does not change "
         f"with depth (T = {horizon}): the corrected network remains stable.",
         observable=observable,
-        relation=_exponent(Axis.DEPTH, "0"),
+        relation=_published(Axis.DEPTH, "0"),
         setting=setting,
         regime=CORRECTED_DEPTH,
         margin=EXPONENT_MARGIN,
@@ -285,8 +292,8 @@ def _corrected_stability(observable: Observable, name: str, what: str, horizon: 
         ),
         controls=(Control("the correction at power 1", overdone),),
         rival=Rival(
-            f"Power counting: the change of {what} grows as L^1/2.",
-            _exponent(Axis.DEPTH, "1/2"),
+            f"Power counting: the change of {what} grows as L^{expected.value}.",
+            expected,
             sources.power_counting("stream change by layer i: 1 - (2 alpha + 2 a_i + c_i)"),
             Control("no correction", plain),
         ),

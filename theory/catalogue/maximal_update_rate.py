@@ -11,6 +11,7 @@ from fractions import Fraction
 from theory.architecture import Role, chain, residual
 from theory.catalogue import sources
 from theory.parameterization import RoleScaling
+from theory.power_counting import counted
 from theory.prediction import (
     Control,
     Experiment,
@@ -69,15 +70,18 @@ def _chains() -> tuple[Prediction, ...]:
         ),
         Axis.WIDTH: (Control(wide.name, replace(_CHAIN, parameterization=wide)),),
     }
-    exponents = {Axis.DEPTH: Fraction(-3, 2), Axis.WIDTH: Fraction(0)}
+    relations = {
+        axis: counted(_CHAIN, Observable.MAXIMAL_UPDATE_RATE, axis)
+        for axis in (Axis.DEPTH, Axis.WIDTH)
+    }
     regimes = {Axis.DEPTH: _CHAIN_DEPTH, Axis.WIDTH: _CHAIN_WIDTH}
     return tuple(
         Prediction(
             id=f"C1.rate.{axis}",
             sentence="In a ReLU chain with mean-field output, the maximal-update learning rate "
-            f"goes as {axis.symbol}^{exponents[axis]}.",
+            f"goes as {axis.symbol}^{relations[axis].value}.",
             observable=Observable.MAXIMAL_UPDATE_RATE,
-            relation=ExponentEquals(axis, exponents[axis]),
+            relation=relations[axis],
             setting=_CHAIN,
             regime=regimes[axis],
             margin=MARGIN,
@@ -91,13 +95,14 @@ def _chains() -> tuple[Prediction, ...]:
 
 def _residual_blocks() -> Prediction:
     """B4, read for one-layer pre-activation blocks and L = K blocks."""
+    expected = counted(_BLOCKS, Observable.MAXIMAL_UPDATE_RATE, Axis.DEPTH)
     he = replace(_BLOCKS, parameterization=mup().in_variance_convention())
     return Prediction(
         id="B4.rate.depth.one-layer-blocks",
         sentence="In residual networks of one-layer pre-activation blocks with residual-aware "
         "initialization, the maximal-update learning rate goes as L^-3/2.",
         observable=Observable.MAXIMAL_UPDATE_RATE,
-        relation=ExponentEquals(Axis.DEPTH, Fraction(-3, 2)),
+        relation=ExponentEquals(Axis.DEPTH, Fraction(-3, 2), "stated by the source"),
         setting=_BLOCKS,
         regime=_BLOCKS_DEPTH,
         margin=MARGIN,
@@ -107,8 +112,8 @@ def _residual_blocks() -> Prediction:
         ),
         controls=(Control("He initialization without the factor 1/K", he),),
         rival=Rival(
-            "Power counting: with one layer per block the rate goes as L^-1.",
-            ExponentEquals(Axis.DEPTH, Fraction(-1)),
+            f"Power counting: with one layer per block the rate goes as L^{expected.value}.",
+            expected,
             sources.power_counting("K coherent contributions of order eta: S = eta^2 K^2"),
             Control("depth-muP", replace(_BLOCKS, parameterization=depth_mup())),
         ),

@@ -37,12 +37,15 @@ def _details(prediction: Prediction) -> dict[str, object]:
         "observable": f"{prediction.observable}: {prediction.observable.definition}",
         "setting": str(prediction.setting),
         "parameterization": prediction.setting.parameterization.source,
+        "origin": prediction.relation.origin,
         "margin_reason": prediction.margin_reason,
         "corrections": [str(power) for power in prediction.regime.corrections],
         "quick": _grid(prediction.regime.quick),
         "standard": _grid(prediction.regime.standard),
         "controls": [f"{c.name}: {c.setting}" for c in prediction.controls],
-        "rival": None if rival is None else f"{rival.sentence} [{rival.relation}] {rival.citation}",
+        "rival": None
+        if rival is None
+        else f"{rival.sentence} [{rival.relation}; {rival.relation.origin}] {rival.citation}",
         "rival_control": None
         if rival is None
         else f"{rival.control.name}: {rival.control.setting}",

@@ -1,0 +1,40 @@
+"""The particle system against trained finite networks: which reading of the limit is theirs?"""
+
+import numpy as np
+import torch
+
+from probes.architectures import Network
+from probes.optimizers import optimizer_of
+from theory import Cell, depth_mup, residual
+from theory.neural_feature_dynamics import simulate
+
+CPU = torch.device("cpu")
+
+
+def test_trained_networks_follow_the_system_with_reused_weights() -> None:
+    """Three SGD steps on three inputs, width 192: outputs agree with the response, not without."""
+    depth, steps, rate, replicates = 8, 3, 0.3, 160
+    x = np.random.default_rng(0).normal(size=(3, 8))
+    x *= np.sqrt(8 / np.square(x).sum(axis=1, keepdims=True))
+    y = np.array([1.0, -1.0, 1.0])
+    network = Network(residual(1), depth_mup(), Cell(192, depth), 8, 1)
+    weights = network.initial_weights(3, range(replicates), CPU)
+    inputs = torch.tensor(x, dtype=torch.float32).expand(replicates, 3, 8)
+    targets = torch.tensor(y, dtype=torch.float32)
+    optimizer = optimizer_of(network, weights, rate)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        loss = (network.forward(weights, inputs).output.squeeze(-1) - targets).square().mean(1)
+        (loss.sum() / 2).backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+    outputs = network.forward(weights, inputs).output.detach().squeeze(-1).double().numpy()
+    error = outputs.std(axis=0, ddof=1) / np.sqrt(replicates)
+    distances = {}
+    for reused in (True, False):
+        found = simulate(
+            residual(1), x @ x.T / 8, y, steps, rate, reused, depth=depth, particles=8000, systems=8
+        )
+        allowed = 4 * np.hypot(error, found.outputs.error[-1]) + 0.02
+        distances[reused] = abs(outputs.mean(axis=0) - found.outputs.mean[-1]) / allowed
+    assert distances[True].max() < 1
+    assert distances[False].max() > 1

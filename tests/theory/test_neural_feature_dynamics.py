@@ -1,0 +1,78 @@
+"""The particle system against exact recursions at initialization and after the first step."""
+
+import numpy as np
+import pytest
+
+from theory import Architecture, Cell, DomainError, chain, depth_mup, residual
+from theory.first_step import tangent_kernel
+from theory.neural_feature_dynamics import FeatureDynamics, simulate
+from theory.propagation import propagate
+
+GRAM = np.array([[1.0, 0.4, -0.2], [0.4, 1.0, 0.3], [-0.2, 0.3, 1.0]])
+LABELS = np.array([1.0, -1.0, 1.0])
+DEPTH = 8
+
+
+def run(steps: int, rate: float, reused: bool, **options: int) -> FeatureDynamics:
+    settings = {"depth": DEPTH, "particles": 8000, "systems": 8} | options
+    return simulate(residual(1), GRAM, LABELS, steps, rate, reused, **settings)
+
+
+@pytest.mark.parametrize("reused", [True, False])
+def test_initialization_is_the_exact_recursion(reused: bool) -> None:
+    found = run(1, 0.1, reused, particles=16_000)
+    exact = propagate(residual(1), depth_mup(), Cell(64, DEPTH), GRAM)
+    for measured, expected in (
+        (found.stream, exact.stream),
+        (found.gradients, exact.gradients),
+    ):
+        assert measured.error[0].max() < 0.05
+        assert (abs(measured.mean[0] - expected) < 5 * measured.error[0] + 0.005).all()
+
+
+@pytest.mark.parametrize("reused", [True, False])
+def test_a_small_first_step_is_the_tangent_kernel(reused: bool) -> None:
+    """Reused weights give p_l, independent ones p_L: the response term is what tells them apart."""
+    rate = 1e-3
+    found = run(1, rate, reused, systems=16, particles=16_000)
+    change = (found.outputs.mean[1] - found.outputs.mean[0]) / rate
+    chi = LABELS - found.outputs.mean[0]
+
+    def expected(decoupled: bool) -> np.ndarray:
+        kernel = tangent_kernel(residual(1), depth_mup(), Cell(64, DEPTH), GRAM, decoupled)
+        return kernel.output_change(chi)
+
+    right, wrong = expected(not reused), expected(reused)
+    assert abs(change - right).max() < 0.06
+    assert abs(change - wrong).max() > 0.15
+
+
+def test_no_rate_no_change() -> None:
+    found = run(2, 0.0, reused=True, particles=400, systems=2)
+    np.testing.assert_allclose(found.outputs.mean[0], found.outputs.mean[2], atol=1e-12)
+    np.testing.assert_allclose(found.stream_change.mean, 0.0, atol=1e-12)
+
+
+def test_training_fits_the_labels() -> None:
+    found = run(12, 0.5, reused=True, particles=2000, systems=2)
+    assert abs(found.outputs.mean[-1] - LABELS).max() < 0.1
+    assert found.stream_change.mean[-1].min() > 0.3
+
+
+def test_the_same_seed_gives_the_same_particles() -> None:
+    first, second, third = (
+        run(1, 0.1, reused=True, particles=200, systems=2, seed=seed) for seed in (1, 1, 2)
+    )
+    np.testing.assert_array_equal(first.outputs.mean, second.outputs.mean)
+    assert not np.isclose(first.outputs.mean, third.outputs.mean).any()
+
+
+@pytest.mark.parametrize("architecture", [chain(), residual(2)], ids=str)
+def test_only_one_layer_blocks_have_this_limit(architecture: Architecture) -> None:
+    with pytest.raises(DomainError, match="residual blocks of one layer"):
+        simulate(architecture, GRAM, LABELS, 1, 0.1, reused=True)
+
+
+def test_labels_must_fit() -> None:
+    with pytest.raises(DomainError, match="2 labels"):
+        simulate(residual(1), GRAM, LABELS[:2], 1, 0.1, reused=True)
