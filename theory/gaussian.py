@@ -442,3 +442,28 @@ def reference_moment(
         Moment.DERIVATIVE_FOURTH: lambda x: slope(x) ** 4,
     }
     return expectation(functions[which], variance, digits, activation.kinks)
+
+
+def reference_kernel(
+    function: Callable[[mpmath.mpf], mpmath.mpf],
+    q1: float,
+    q2: float,
+    c: float,
+    digits: int = 13,
+    kinks: tuple[float, ...] = (),
+) -> mpmath.mpf:
+    """E function(a) function(b) of any callable by mpmath: seconds, not microseconds.
+
+    b given a is Gaussian with mean c a / q_1 and variance q_2 - c^2 / q_1. Raises ``DomainError``
+    for a correlation above 1, and when the digits are not reached.
+    """
+    _covariance(q1, q2, c)
+    slope = c / mpmath.mpf(q1)
+    rest = max(float(q2 - slope * c), 0.0)
+
+    def inner(a: mpmath.mpf) -> mpmath.mpf:
+        shift = slope * a
+        bends = tuple(float(kink - shift) for kink in (*kinks, 0.0))
+        return function(a) * expectation(lambda b: function(shift + b), rest, digits, bends)
+
+    return expectation(inner, q1, digits, (*kinks, 0.0))

@@ -19,6 +19,7 @@ from theory import (
     Family,
     Optimizer,
     Parameterization,
+    Power,
     Protocol,
     Role,
     Setting,
@@ -112,13 +113,25 @@ def test_batched_forward_is_the_written_out_formula(
             np.testing.assert_allclose(output[replicate, example], expected, rtol=1e-12, atol=1e-14)
 
 
-@given(architectures, parameterizations, cells, st.sampled_from(list(Experiment)))
-@settings(max_examples=30)
+small_powers = st.builds(
+    Power, *[st.fractions(-1, 1, max_denominator=4) for _ in ("width", "depth")]
+)
+
+
+@given(
+    architectures,
+    parameterizations,
+    cells,
+    st.sampled_from(list(Experiment)),
+    st.fixed_dictionaries(dict.fromkeys(Role, small_powers)),
+)
+@settings(max_examples=40)
 def test_moving_scales_into_the_weights_changes_nothing(
     architecture: Architecture,
     parameterization: Parameterization,
     cell: Cell,
     experiment: Experiment,
+    factors: dict[Role, Power],
 ) -> None:
     """The abc-symmetry: one network, two conventions, equal to rounding through training."""
     protocol = Protocol(experiment, batch=3, steps=2, rate=Fraction(1, 20))
@@ -128,6 +141,7 @@ def test_moving_scales_into_the_weights_changes_nothing(
             parameterization,
             parameterization.in_variance_convention(),
             parameterization.in_multiplier_convention(),
+            parameterization.moved(factors, "moved by random powers"),
         )
     ]
     for observable, values in results[0].items():

@@ -21,7 +21,7 @@ from theory import (
     ntk,
     residual,
 )
-from theory.propagation import backward_second_moment, forward_second_moment
+from theory.propagation import backward_second_moment, chain_log_variance, forward_second_moment
 
 REPLICATES = 1500
 CHAIN = Architecture(Family.CHAIN, variance_factor=Fraction(2))
@@ -54,3 +54,14 @@ def test_both_passes_have_the_second_moments_of_the_theory(architecture, paramet
         error = ratios.std(ddof=1) / np.sqrt(REPLICATES)
         assert error < 0.015
         assert abs(ratios.mean() - 1) < 4 * error + 1 / cell.width
+
+
+def test_logarithms_of_relu_chains_spread_as_five_layers_over_width() -> None:
+    """Plus 2/n for the coordinates of the last layer; four standard errors, and L/n relative."""
+    cell, replicates = Cell(128, 5), 2000
+    setting = Setting(CHAIN, am_mup(), Protocol(Experiment.PROPAGATION, batch=1))
+    measured = run_group(setting, cell, 5, range(replicates), torch.device("cpu"))
+    spread = np.log(measured[Observable.FORWARD_SECOND_MOMENT]).var(ddof=1)
+    exact = chain_log_variance(Activation.RELU, cell) + 2 / cell.width
+    relative = 4 * np.sqrt(2 / replicates) + cell.depth / cell.width
+    assert spread == pytest.approx(exact, rel=relative)

@@ -12,6 +12,7 @@ from theory.gaussian import (
     MOMENTS,
     Moment,
     expectation,
+    reference_kernel,
     reference_moment,
 )
 from theory.propagation import derivative_kernel_matrix, kernel_matrix
@@ -41,34 +42,28 @@ def test_moments_agree_with_high_precision_quadrature(
     assert abs(float(moments.moment(which, variance)) - exact) <= 1e-12 * natural
 
 
-def exact_kernel(function: object, q1: float, q2: float, c: float) -> float:
-    """E function(a) function(b), b given a being Gaussian, both integrals by mpmath."""
-    slope = c / mpmath.mpf(q1)
-    rest = float(q2 - slope * c)
-
-    def inner(a: mpmath.mpf) -> mpmath.mpf:
-        shift = slope * a
-        return function(a) * expectation(  # type: ignore[operator]
-            lambda b: function(shift + b),  # type: ignore[operator]
-            rest,
-            13,
-            (float(-shift),),
-        )
-
-    return float(expectation(inner, q1, 13, (0.0,)))
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("activation", Activation)
-@pytest.mark.parametrize(("q1", "q2", "rho"), [(1.0, 1.0, 0.5), (0.3, 2.5, -0.7)])
+@given(
+    activations,
+    st.floats(0.1, 5.0),
+    st.floats(0.1, 5.0),
+    st.floats(-0.9, 0.9),
+    st.booleans(),
+)
+@settings(max_examples=40)
 def test_kernels_agree_with_double_quadrature(
-    activation: Activation, q1: float, q2: float, rho: float
+    activation: Activation, q1: float, q2: float, rho: float, derivative: bool
 ) -> None:
     c = rho * float(np.sqrt(q1 * q2))
     moments, exact = MOMENTS[activation], HIGH_PRECISION[activation]
-    size = float(np.sqrt(moments.second_moment(q1) * moments.second_moment(q2)))
-    kernel = exact_kernel(exact.value, q1, q2, c)
-    assert abs(float(moments.kernel(q1, q2, c)) - kernel) <= 1e-12 * size
+    if derivative:
+        function, kernel = exact.derivative, moments.derivative_kernel
+        second = moments.derivative_second_moment
+    else:
+        function, kernel, second = exact.value, moments.kernel, moments.second_moment
+    size = float(np.sqrt(second(q1) * second(q2)))
+    reference = float(reference_kernel(function, q1, q2, c, kinks=exact.kinks))
+    assert abs(float(kernel(q1, q2, c)) - reference) <= 1e-12 * size
 
 
 @given(activations, variances, variances, correlations)
