@@ -458,6 +458,8 @@ def reference_kernel(
     for a correlation above 1, and when the digits are not reached.
     """
     _covariance(q1, q2, c)
+    if q1 == 0:
+        raise DomainError("first variance 0: function(a) is a number; use expectation for b")
     slope = c / mpmath.mpf(q1)
     rest = max(float(q2 - slope * c), 0.0)
 

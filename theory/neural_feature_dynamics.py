@@ -28,8 +28,9 @@ from theory.gaussian import MOMENTS
 
 FloatArray = npt.NDArray[np.float64]
 
-# A direction is new if more than this share of its squared length lies outside the span so far.
-_NEW_DIRECTION = 1e-10
+# A direction is new if more than this share of its length lies outside the span so far: far above
+# rounding, far below what a small learning rate adds.
+_NEW_DIRECTION = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +95,10 @@ class _Field:
         size = len(queries)
         rest = queries - basis @ (basis.T @ queries)
         rest -= basis @ (basis.T @ rest)  # twice is enough (Kahan)
-        values, vectors = np.linalg.eigh(rest.T @ rest)
-        scale = max(float(np.square(queries).sum()), 1e-300)
-        kept = values > _NEW_DIRECTION * scale
-        fresh = rest @ (vectors[:, kept] / np.sqrt(values[kept]))
+        directions, lengths, _ = np.linalg.svd(rest, full_matrices=False)
+        fresh = directions[:, lengths > _NEW_DIRECTION * np.linalg.norm(queries)]
+        fresh -= basis @ (basis.T @ fresh)  # short remainders carry rounding of the long ones
+        fresh = np.linalg.qr(fresh)[0]
         noise = self._generator.standard_normal((size, fresh.shape[1])) / np.sqrt(size)
         # Along directions asked from the other side the answer is already decided.
         decided = other @ (other_images.T @ fresh)

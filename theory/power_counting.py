@@ -14,9 +14,10 @@ products add up coherently:
     change of the output                n x readout x change of the stream
 
 In depth these are the exponents of arXiv 2310.02244 and 2505.01618; a plain chain has no skip path,
-and its L contributions spread as L^3/2 (arXiv 2305.07810). Activations are taken as homogeneous;
-putting them after the sum instead of before the weight changes no power, so pre- and
-post-activation blocks count alike.
+and its L contributions spread as L^3/2 (arXiv 2305.07810). Signals are those of homogeneous,
+pre-activation blocks with centred branches, and of critical chains (variance factor times
+E phi(Z)^2 = 1). Adam's epsilon is taken as negligible, as it is in practice; ``diagnose`` says
+where it would overtake the gradient.
 """
 
 from __future__ import annotations
@@ -76,7 +77,9 @@ class PowerCount:
 
     ``branch``: a branch's output relative to the stream; ``accumulated``: the random sum of all
     branches (growth is exponential where its exponent of L is positive, in a residual network);
-    ``stream_gradient``: n df/dh; ``own_change``, ``stream_change``, ``output_change``: by layer.
+    ``stream_gradient``: n df/dh; ``own_change``, ``stream_change``, ``output_change``: by layer;
+    ``over_epsilon``: an entry of a weight's gradient over Adam's epsilon. ``composed``: a chain,
+    whose branch is the factor of every layer.
     """
 
     branch: Power
@@ -85,6 +88,8 @@ class PowerCount:
     own_change: dict[Layer, Power]
     stream_change: dict[Layer, Power]
     output_change: dict[Layer, Power]
+    over_epsilon: dict[Layer, Power]
+    composed: bool
 
     def largest(self, changes: dict[Layer, Power]) -> Power:
         """The fastest growth among several contributions, in each direction."""
@@ -113,6 +118,8 @@ class PowerCount:
 
     def stable_at_initialization(self, axis: Axis) -> bool:
         """Neither signals nor gradients grow in this direction."""
+        if self.composed and self.branch != ONE:
+            return False  # a factor per layer: it decays or grows exponentially with depth
         gradient = self.stream_gradient.along(axis)
         return self.branch.along(axis) <= 0 >= self.accumulated.along(axis) and gradient <= 0
 
@@ -146,7 +153,7 @@ def count_powers(architecture: Architecture, parameterization: Parameterization)
         branch = branch * factor
     blocks = Power(depth="3/2" if chain else 1)
 
-    own, moved = {}, {}
+    own, moved, entry = {}, {}, {}
     for i, layer in enumerate(places):
         entering, behind = stream, residual
         for factor in forward[:i]:
@@ -155,15 +162,24 @@ def count_powers(architecture: Architecture, parameterization: Parameterization)
             behind = behind * factor
         gradient = readout * behind
         own[layer] = _own_change(parameterization, layer.role, entering, gradient, _WIDTH)
+        entry[layer] = _over_epsilon(parameterization[layer.role], gradient * entering)
         moved[layer] = own[layer] * behind * blocks
     first, last = Layer(Role.INPUT), Layer(Role.OUTPUT)
     own[first] = _own_change(parameterization, Role.INPUT, ONE, readout, ONE)
     moved[first] = own[first]
+    entry[first] = _over_epsilon(parameterization[Role.INPUT], readout)
+    entry[last] = _over_epsilon(parameterization[Role.OUTPUT], stream)
     own[last] = _own_change(parameterization, Role.OUTPUT, stream, ONE, _WIDTH)
     output = {layer: power * readout * _WIDTH for layer, power in moved.items()}
     output[last] = own[last]
     spread = ONE if chain else Power(depth="1/2")
-    return PowerCount(branch, branch * spread, readout * _WIDTH, own, moved, output)
+    accumulated = branch * spread
+    return PowerCount(branch, accumulated, readout * _WIDTH, own, moved, output, entry, chain)
+
+
+def _over_epsilon(scaling: RoleScaling, product: Power) -> Power:
+    """An entry of the gradient of W, gradient times input times multiplier, over epsilon."""
+    return scaling.multiplier * product / scaling.epsilon
 
 
 def _own_change(
@@ -175,56 +191,84 @@ def _own_change(
 ) -> Power:
     """Change of multiplier * W x after one step, by W alone; ``terms`` products add up in it."""
     item: RoleScaling = parameterization[role]
-    sgd = item.rate * item.multiplier**2 * gradient * entering**2 * terms
-    if parameterization.optimizer is Optimizer.SGD:
-        return sgd
-    # Adam divides by the gradient's entry, or by epsilon where that is larger.
-    entry = item.multiplier * gradient * entering
-    damping = Power(
-        min(Fraction(0), (entry / item.epsilon).width),
-        min(Fraction(0), (entry / item.epsilon).depth),
-    )
-    return item.rate * item.multiplier * entering * terms * damping
+    if parameterization.optimizer is Optimizer.ADAM:
+        return item.rate * item.multiplier * entering * terms
+    return item.rate * item.multiplier**2 * gradient * entering**2 * terms
 
 
 def diagnose(architecture: Architecture, parameterization: Parameterization) -> list[Problem]:
     """Everything that keeps a parameterization from scaling, and the rate that would mend it.
 
-    At initialization: branches or gradients that grow. In training: a role whose change of stream
-    or output grows, and a layer inside a block whose own change decays (it stops learning).
+    At initialization: branches or gradients that grow, and chains that are not critical. In
+    training: a role whose change of stream or output grows, a layer inside a block whose own change
+    decays, blocks that do not move the stream, and an epsilon of Adam that overtakes the gradient.
     """
     count = count_powers(architecture, parameterization)
     problems = []
     for axis in Axis:
-        for name, power in (
-            ("the sum of the branches", count.accumulated),
-            ("the gradient n df/dh", count.stream_gradient),
-        ):
-            exponent = power.along(axis)
-            if exponent > 0:
-                problems.append(Problem(None, name, axis, exponent, exponent, None))
-        for layer in count.own_change:
-            grown = count.output_change[layer].along(axis)
-            if layer in count.stream_change:
-                grown = max(grown, count.stream_change[layer].along(axis))
-            if grown > 0:
-                name = "the change of stream and output"
-                problems.append(Problem(layer, name, axis, grown, grown, -grown))
-            own = count.own_change[layer].along(axis)
-            inside = layer.role in (Role.BRANCH_FIRST, Role.BRANCH_INNER)
-            if own < 0 and inside:
-                problems.append(Problem(layer, "the own change", axis, own, own, -own))
+        problems += _at_initialization(count, axis)
+        problems += [
+            problem for layer in count.own_change for problem in _in_training(count, layer, axis)
+        ]
+        if not count.nontrivial(axis):
+            inside = [layer for layer in count.stream_change if layer.place > 0]
+            layer = max(inside, key=lambda item: count.stream_change[item].along(axis))
+            lazy = count.stream_change[layer].along(axis)
+            name = "the blocks' change of the stream, led by that"
+            problems.append(Problem(layer, name, axis, lazy, lazy, -lazy))
+        if parameterization.optimizer is Optimizer.ADAM:
+            problems += _overtaken(count, axis)
+    return problems
+
+
+def _at_initialization(count: PowerCount, axis: Axis) -> list[Problem]:
+    named = {"the gradient n df/dh": count.stream_gradient.along(axis)}
+    if count.composed:
+        factor = count.branch.along(axis)
+        if factor != 0:
+            return [Problem(None, "the factor of every layer", axis, factor, factor, None)]
+    else:
+        named = {"the sum of the branches": count.accumulated.along(axis)} | named
+    return [
+        Problem(None, name, axis, exponent, exponent, None)
+        for name, exponent in named.items()
+        if exponent > 0
+    ]
+
+
+def _in_training(count: PowerCount, layer: Layer, axis: Axis) -> list[Problem]:
+    problems = []
+    grown = count.output_change[layer].along(axis)
+    if layer in count.stream_change:
+        grown = max(grown, count.stream_change[layer].along(axis))
+    if grown > 0:
+        name = "the change of stream and output"
+        problems.append(Problem(layer, name, axis, grown, grown, -grown))
+    own = count.own_change[layer].along(axis)
+    if own < 0 and layer.role in (Role.BRANCH_FIRST, Role.BRANCH_INNER):
+        problems.append(Problem(layer, "the own change", axis, own, own, -own))
+    return problems
+
+
+def _overtaken(count: PowerCount, axis: Axis) -> list[Problem]:
+    """Layers whose gradient falls below Adam's epsilon at some size."""
+    problems = []
+    for layer, power in count.over_epsilon.items():
+        ratio = power.along(axis)
+        if ratio < 0:
+            name = "the gradient relative to Adam's epsilon"
+            problems.append(Problem(layer, name, axis, ratio, ratio, None))
     return problems
 
 
 def predicted_exponent(setting: Setting, observable: Observable, axis: Axis) -> Fraction:
     """The exponent of an observable in a setting, for any parameterization.
 
-    Raises ``DomainError`` where no power describes it: signals that grow exponentially with depth,
-    or an observable that the architecture does not have.
+    Raises ``DomainError`` where no power describes it: signals that grow or decay exponentially
+    with depth, or an observable that the architecture does not have.
     """
     count = count_powers(setting.architecture, setting.parameterization)
-    if count.accumulated.along(axis) > 0:
+    if count.accumulated.along(axis) > 0 or (count.composed and count.branch != ONE):
         raise DomainError(
             f"{setting.parameterization.name} is unstable in {axis} at initialization: "
             f"{observable} follows no power of {axis.symbol}"

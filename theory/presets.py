@@ -42,16 +42,13 @@ def standard(optimizer: Optimizer = Optimizer.SGD) -> Parameterization:
 
 
 def ntk(optimizer: Optimizer = Optimizer.SGD) -> Parameterization:
-    """Neural tangent parameterization: 1/sqrt(n) multipliers, constant rates; lazy in width."""
+    """Neural tangent parameterization: 1/sqrt(n) multipliers, constant rates; lazy under SGD."""
     inner = RoleScaling(multiplier=_HALF)
     return _uniform("ntk", (RoleScaling(), inner), inner, "arXiv 1806.07572", optimizer)
 
 
 def mean_field(optimizer: Optimizer = Optimizer.SGD) -> Parameterization:
-    """NTK inside, output 1/n, and SGD rates times n: the mean-field limit of the readout.
-
-    For SGD this is muP; for Adam the hidden rates are left at n^-1/2, where muP is, too.
-    """
+    """muP by its other name: NTK inside, output 1/n, and SGD rates times n."""
     return replace(mup(optimizer), name="mean_field", source="arXiv 2011.14522 (MFP), 2305.07810")
 
 

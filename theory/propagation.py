@@ -213,10 +213,12 @@ def depth_limit(architecture: Architecture, start: float = 1.0) -> DepthLimit:
     With F(q) = T E phi^2 of what enters the last layer, and D(q) the product of T and the E phi'^2
     of the block: dq/dt = F, d log p/dt = -D on [0, 1]. The finite network is the Euler scheme of
     step 1/L, whose error is e/L with e' = F' e - F F'/2: e(1) = -F(q_1) log(F(q_1)/F(q_0)) / 2.
-    Raises ``DomainError`` for a chain, which has no such limit.
+    Raises ``DomainError`` for a chain, which has no such limit, and for inputs of size zero.
     """
     if architecture.family is Family.CHAIN:
         raise DomainError("a chain has no infinite-depth limit of this kind; give a residual one")
+    if not start > 0:
+        raise DomainError(f"second moment {start!r} of the inputs: expected a positive number")
     moments = MOMENTS[architecture.activation]
     horizon = float(architecture.variance_factor)
     layers = max(architecture.layers_per_block - 1, 1)

@@ -11,18 +11,25 @@ from tests.probes.test_networks import CPU, architectures, cells, parameterizati
 from theory import (
     Activation,
     Architecture,
+    Axis,
     Cell,
     Observable,
+    Optimizer,
     Parameterization,
     Role,
     am_mup,
     chain,
     completep,
+    count_powers,
     depth_mup,
     depth_mup_corrected,
+    mup,
+    ntk,
     residual,
+    standard,
 )
 from theory.first_step import own_changes, stream_changes, tangent_kernel
+from theory.power_counting import Layer
 
 SMOOTH = set(Activation) - {Activation.RELU, Activation.LEAKY_RELU, Activation.ABS}
 
@@ -165,3 +172,38 @@ def test_several_inputs_have_the_output_and_own_changes_of_the_theory() -> None:
         ratios = own.double().square().mean(2).numpy() / expected[block - 1, 0]
         error = ratios.std(axis=0, ddof=1) / np.sqrt(replicates)
         assert (abs(ratios.mean(axis=0) - 1) < 4 * error + 0.02).all()
+
+
+@pytest.mark.parametrize(
+    ("parameterization", "layers", "cells"),
+    [
+        (mup(Optimizer.ADAM), 1, (Cell(128, 2), Cell(512, 2))),
+        (ntk(Optimizer.ADAM), 1, (Cell(128, 2), Cell(512, 2))),
+        (standard(Optimizer.ADAM), 1, (Cell(128, 2), Cell(512, 2))),
+        (depth_mup(Optimizer.ADAM), 2, (Cell(48, 32), Cell(48, 128))),
+        (completep(1, Optimizer.ADAM), 2, (Cell(48, 32), Cell(48, 128))),
+    ],
+    ids=str,
+)
+def test_own_changes_under_adam_have_the_counted_exponents(  # type: ignore[no-untyped-def]
+    parameterization, layers, cells
+) -> None:
+    """The own change of the first matrix of a block; finite sizes bend the slope a little."""
+    sizes = []
+    for cell in cells:
+        network = Network(residual(layers), parameterization, cell, 8, 1)
+        weights = network.initial_weights(2, range(4), CPU, torch.float64)
+        x = torch.randn(4, 2, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+        y = torch.tensor([[1.0, -1.0]] * 4, dtype=torch.float64)
+        trace, _, direction = first_order_change(network, weights, x, y)
+        role = residual(layers).block_roles[0]
+        entering = trace.stream[0] if layers == 2 else trace.stream[0].relu()
+        moved = direction[WeightKey(role, 1, 1)].transpose(1, 2)
+        factor = network.parameterization.multiplier(role, cell)
+        sizes.append(float((factor * torch.bmm(entering, moved)).square().mean().sqrt()))
+    count = count_powers(residual(layers), parameterization)
+    counted = count.own_change[Layer(residual(layers).block_roles[0], 1)]
+    axis = Axis.WIDTH if cells[0].width != cells[1].width else Axis.DEPTH
+    assert np.log(sizes[1] / sizes[0]) / np.log(4) == pytest.approx(
+        float(counted.along(axis)), abs=0.15
+    )

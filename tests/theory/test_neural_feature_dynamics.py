@@ -47,6 +47,15 @@ def test_a_small_first_step_is_the_tangent_kernel(reused: bool) -> None:
     assert abs(change - wrong).max() > 0.15
 
 
+@pytest.mark.parametrize("reused", [True, False])
+def test_the_response_does_not_fade_at_small_rates(reused: bool) -> None:
+    changes = []
+    for rate in (1e-4, 1e-7):
+        outputs = run(1, rate, reused, particles=2000, systems=2).outputs.mean
+        changes.append((outputs[1] - outputs[0]) / rate)
+    np.testing.assert_allclose(changes[0], changes[1], rtol=1e-3)
+
+
 def test_no_rate_no_change() -> None:
     found = run(2, 0.0, reused=True, particles=400, systems=2)
     np.testing.assert_allclose(found.outputs.mean[0], found.outputs.mean[2], atol=1e-12)

@@ -1,5 +1,6 @@
 """Power counting: what the sources say comes out of it, and it respects the symmetry."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 
@@ -165,8 +166,9 @@ def test_the_suggested_rate_mends_a_change_that_grows(
 ) -> None:
     architecture = residual(layers)
     for problem in diagnose(architecture, parameterization):
-        if problem.layer is None or problem.quantity == "the own change":
+        if not problem.quantity.startswith("the change of stream"):
             continue
+        assert problem.layer is not None
         assert problem.rate_factor is not None
         scaling = parameterization[problem.layer.role]
         factor = (
@@ -179,3 +181,37 @@ def test_the_suggested_rate_mends_a_change_that_grows(
         )
         count = count_powers(architecture, mended)
         assert count.output_change[problem.layer].along(problem.axis) <= 0
+        if problem.layer in count.stream_change:
+            assert count.stream_change[problem.layer].along(problem.axis) <= 0
+
+
+@pytest.mark.parametrize("preset", [mup, depth_mup, completep])
+@pytest.mark.parametrize("layers", [1, 2, 3])
+def test_epsilon_follows_the_gradient_where_the_sources_scale_it(
+    preset: Callable[..., Parameterization], layers: int
+) -> None:
+    parameterization = preset(optimizer=Optimizer.ADAM)
+    count = count_powers(residual(layers), parameterization)
+    assert all(power == ONE for power in count.over_epsilon.values())
+    assert not any("epsilon" in str(item) for item in diagnose(residual(layers), parameterization))
+
+
+def test_a_fixed_epsilon_is_named_where_it_overtakes_the_gradient() -> None:
+    named = [str(item) for item in diagnose(residual(1), ntk(Optimizer.ADAM))]
+    assert any("branch.last" in item and "epsilon" in item for item in named)
+
+
+def test_lazy_blocks_are_named_with_the_rate_that_mends_them() -> None:
+    lazy = replace(depth_mup(), residual=Power(depth=-1))
+    (problem,) = diagnose(residual(1), lazy)
+    assert problem.layer == Layer(Role.BRANCH_LAST, 1)
+    assert problem.rate_factor == 1
+    (width,) = [p for p in diagnose(residual(1), ntk()) if "led by" in p.quantity]
+    assert width.axis is Axis.WIDTH
+    assert width.rate_factor == Fraction(1, 2)
+
+
+def test_chains_that_are_not_critical_follow_no_power() -> None:
+    shrinking = mup().changed("shrinking", {Role.HIDDEN: RoleScaling(Power(width=-1))})
+    assert not count_powers(chain(), shrinking).stable_at_initialization(Axis.WIDTH)
+    assert any("factor of every layer" in str(item) for item in diagnose(chain(), shrinking))
