@@ -1,4 +1,6 @@
-"""The one error of this project that a user can mend. Imports nothing."""
+"""The one error of this project that a user can mend. Imports the standard library only."""
+
+from collections.abc import Iterable
 
 
 class DomainError(ValueError):
@@ -8,7 +10,7 @@ class DomainError(ValueError):
     """
 
 
-def choices(kind: str, value: object, allowed: object) -> DomainError:
+def choices(kind: str, value: object, allowed: Iterable[object]) -> DomainError:
     """The error for a name that is not one of a fixed list."""
-    names = ", ".join(str(item) for item in allowed)  # type: ignore[attr-defined]
+    names = ", ".join(str(item) for item in allowed)
     return DomainError(f"unknown {kind} {str(value)!r}; choose one of: {names}")

@@ -468,4 +468,4 @@ def reference_kernel(
         bends = tuple(float(kink - shift) for kink in (*kinks, 0.0))
         return function(a) * expectation(lambda b: function(shift + b), rest, digits, bends)
 
-    return expectation(inner, q1, digits, (*kinks, 0.0))
+    return expectation(inner, q1, digits, kinks)

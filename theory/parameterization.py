@@ -91,8 +91,9 @@ class Parameterization:
     def std(self, role: Role, cell: Cell) -> float:
         """The standard deviation of a weight's entries; at a base cell, 1/sqrt(fan-in)."""
         relative = self._relative(self[role].std, cell)
-        fixed_fan_in = self.base is None or role is Role.INPUT
-        return relative if fixed_fan_in else relative * _base(self).width ** -0.5
+        if self.base is None or role is Role.INPUT:
+            return relative
+        return float(relative * self.base.width**-0.5)
 
     def rate(self, role: Role, cell: Cell) -> float:
         """The factor of the base learning rate."""
@@ -142,8 +143,3 @@ class Parameterization:
     def from_base(self, base: Cell) -> Parameterization:
         """The same exponents, with the standard parameterization at ``base`` as the start."""
         return replace(self, name=f"{self.name} from {base}", base=base)
-
-
-def _base(parameterization: Parameterization) -> Cell:
-    assert parameterization.base is not None
-    return parameterization.base

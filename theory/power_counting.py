@@ -22,6 +22,7 @@ where it would overtake the gradient.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -50,16 +51,15 @@ class Layer:
 class Problem:
     """A way in which a parameterization does not scale: where, how fast, and what would mend it.
 
-    ``exponent`` is that of the offending quantity and ``excess`` how far it is from what is
-    allowed; ``rate_factor`` is the exponent by which the role's learning rate would have to be
-    multiplied, or ``None`` where no rate mends it.
+    ``exponent`` is that of the offending quantity, which should be 0; ``rate_factor`` is the
+    exponent by which the role's learning rate would have to be multiplied, or ``None`` where no
+    rate mends it.
     """
 
     layer: Layer | None
     quantity: str
     axis: Axis
     exponent: Fraction
-    excess: Fraction
     rate_factor: Fraction | None
 
     def __str__(self) -> str:
@@ -67,7 +67,7 @@ class Problem:
         symbol = self.axis.symbol
         text = f"{self.quantity}{where} goes as {symbol}^{self.exponent}"
         if self.rate_factor is None:
-            return f"{text}, off by {symbol}^{self.excess}; no learning rate mends it"
+            return f"{text}; no learning rate mends it"
         return f"{text}; multiply its learning rate by {symbol}^{self.rate_factor}"
 
 
@@ -91,22 +91,15 @@ class PowerCount:
     over_epsilon: dict[Layer, Power]
     composed: bool
 
-    def largest(self, changes: dict[Layer, Power]) -> Power:
-        """The fastest growth among several contributions, in each direction."""
-        return Power(
-            max(power.width for power in changes.values()),
-            max(power.depth for power in changes.values()),
-        )
-
     @property
     def total_stream_change(self) -> Power:
         """The change of the stream by all roles together."""
-        return self.largest(self.stream_change)
+        return _fastest(self.stream_change.values())
 
     @property
     def total_output_change(self) -> Power:
         """The change of the output by all roles together."""
-        return self.largest(self.output_change)
+        return _fastest(self.output_change.values())
 
     @property
     def largest_stable_rate(self) -> Power:
@@ -114,7 +107,7 @@ class PowerCount:
 
         Changes are of first order in the rate under both optimizers.
         """
-        return ONE / self.largest(self.stream_change | _renamed(self.output_change))
+        return ONE / _fastest((self.total_stream_change, self.total_output_change))
 
     def stable_at_initialization(self, axis: Axis) -> bool:
         """Neither signals nor gradients grow in this direction."""
@@ -135,9 +128,9 @@ class PowerCount:
         return max(power.along(axis) for power in inside) >= 0
 
 
-def _renamed(changes: dict[Layer, Power]) -> dict[Layer, Power]:
-    """The same powers under keys that do not collide with those of the stream."""
-    return {Layer(layer.role, -1 - layer.place): power for layer, power in changes.items()}
+def _fastest(powers: Collection[Power]) -> Power:
+    """The fastest growth among several contributions, in each direction."""
+    return Power(max(power.width for power in powers), max(power.depth for power in powers))
 
 
 def count_powers(architecture: Architecture, parameterization: Parameterization) -> PowerCount:
@@ -215,7 +208,7 @@ def diagnose(architecture: Architecture, parameterization: Parameterization) -> 
             layer = max(inside, key=lambda item: count.stream_change[item].along(axis))
             lazy = count.stream_change[layer].along(axis)
             name = "the blocks' change of the stream, led by that"
-            problems.append(Problem(layer, name, axis, lazy, lazy, -lazy))
+            problems.append(Problem(layer, name, axis, lazy, -lazy))
         if parameterization.optimizer is Optimizer.ADAM:
             problems += _overtaken(count, axis)
     return problems
@@ -226,11 +219,11 @@ def _at_initialization(count: PowerCount, axis: Axis) -> list[Problem]:
     if count.composed:
         factor = count.branch.along(axis)
         if factor != 0:
-            return [Problem(None, "the factor of every layer", axis, factor, factor, None)]
+            return [Problem(None, "the factor of every layer", axis, factor, None)]
     else:
         named = {"the sum of the branches": count.accumulated.along(axis)} | named
     return [
-        Problem(None, name, axis, exponent, exponent, None)
+        Problem(None, name, axis, exponent, None)
         for name, exponent in named.items()
         if exponent > 0
     ]
@@ -243,10 +236,10 @@ def _in_training(count: PowerCount, layer: Layer, axis: Axis) -> list[Problem]:
         grown = max(grown, count.stream_change[layer].along(axis))
     if grown > 0:
         name = "the change of stream and output"
-        problems.append(Problem(layer, name, axis, grown, grown, -grown))
+        problems.append(Problem(layer, name, axis, grown, -grown))
     own = count.own_change[layer].along(axis)
     if own < 0 and layer.role in (Role.BRANCH_FIRST, Role.BRANCH_INNER):
-        problems.append(Problem(layer, "the own change", axis, own, own, -own))
+        problems.append(Problem(layer, "the own change", axis, own, -own))
     return problems
 
 
@@ -257,7 +250,7 @@ def _overtaken(count: PowerCount, axis: Axis) -> list[Problem]:
         ratio = power.along(axis)
         if ratio < 0:
             name = "the gradient relative to Adam's epsilon"
-            problems.append(Problem(layer, name, axis, ratio, ratio, None))
+            problems.append(Problem(layer, name, axis, ratio, None))
     return problems
 
 

@@ -9,6 +9,7 @@ and the finite-width corrections that are known. Imports numpy, scipy and ``theo
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,13 +36,17 @@ def derivative_kernel_matrix(moments: GaussianMoments, covariance: FloatArray) -
     return _pairwise(covariance, diagonal, moments.derivative_kernel)
 
 
-def _pairwise(covariance: FloatArray, diagonal: FloatArray, kernel: object) -> FloatArray:
+def _pairwise(
+    covariance: FloatArray,
+    diagonal: FloatArray,
+    kernel: Callable[[FloatArray, FloatArray, FloatArray], FloatArray],
+) -> FloatArray:
     """A symmetric matrix from its diagonal and a kernel of each pair above it."""
     result: FloatArray = np.diag(diagonal)
     rows, columns = np.triu_indices(len(covariance), k=1)
     if len(rows):
         variances = np.diag(covariance)
-        values = kernel(variances[rows], variances[columns], covariance[rows, columns])  # type: ignore[operator]
+        values = kernel(variances[rows], variances[columns], covariance[rows, columns])
         result[rows, columns] = values
         result[columns, rows] = values
     return result

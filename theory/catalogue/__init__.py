@@ -13,7 +13,7 @@ from functools import cache
 from importlib.resources import files
 
 from theory.catalogue import feature_learning_dynamics, maximal_update_rate
-from theory.errors import DomainError, choices
+from theory.errors import choices
 from theory.prediction import Prediction, Verdict
 
 PREDICTIONS: tuple[Prediction, ...] = (
@@ -72,4 +72,4 @@ def select(patterns: tuple[str, ...]) -> tuple[Prediction, ...]:
     return tuple(p for p in PREDICTIONS if not patterns or p.id in chosen)
 
 
-__all__ = ["PREDICTIONS", "DomainError", "Recorded", "find", "recorded", "select"]
+__all__ = ["PREDICTIONS", "Recorded", "find", "recorded", "select"]
