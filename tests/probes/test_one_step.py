@@ -1,5 +1,8 @@
 """The one-step derivative is the derivative: against finite differences and by definition."""
 
+from dataclasses import replace
+from fractions import Fraction
+
 import numpy as np
 import pytest
 import torch
@@ -13,6 +16,7 @@ from theory import (
     Architecture,
     Axis,
     Cell,
+    Family,
     Observable,
     Optimizer,
     Parameterization,
@@ -144,6 +148,35 @@ def test_wide_networks_have_the_first_step_of_the_theory(  # type: ignore[no-unt
         error = measured.std(ddof=1) / np.sqrt(replicates)
         assert error < 0.1
         assert abs(measured.mean() - 1) < 4 * error + 2 * cell.depth / cell.width
+
+
+@pytest.mark.parametrize(
+    ("architecture", "parameterization"),
+    [
+        (replace(residual(2), variance_factor=Fraction(4)), depth_mup_corrected()),
+        (replace(residual(2, Activation.TANH), variance_factor=Fraction(4)), completep()),
+        (chain(), am_mup()),
+    ],
+    ids=str,
+)
+def test_stream_changes_are_exact_where_blocks_weigh_most(  # type: ignore[no-untyped-def]
+    architecture, parameterization
+) -> None:
+    """Two blocks at T = 4, relative to the input's own change, which cancels most of the noise."""
+    cell, replicates = Cell(192, 3 if architecture.family is Family.CHAIN else 2), 192
+    network = Network(architecture, parameterization, cell, 32, 1)
+    weights = network.initial_weights(12, range(replicates), CPU)
+    x = torch.randn(replicates, 1, 32, generator=torch.Generator().manual_seed(2))
+    x *= (32 / x.square().sum(-1, keepdim=True)).sqrt()
+    labels = network.forward(weights, x).output.detach().squeeze(-1) + 1
+    _, change, _ = first_order_change(network, weights, x, labels)
+    moments = np.array([state.double().square().mean((1, 2)).numpy() for state in change.stream])
+    exact = stream_changes(architecture, parameterization, cell)
+    for layer in range(1, len(exact)):
+        ratio = (moments[layer] / moments[0]) / (exact[layer] / exact[0])
+        error = ratio.std(ddof=1) / np.sqrt(replicates)
+        assert error < 0.02
+        assert abs(ratio.mean() - 1) < 3 * error + 2 / cell.width
 
 
 def test_several_inputs_have_the_output_and_own_changes_of_the_theory() -> None:
