@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from probes.randomness import standard_normals
-from theory.architecture import Activation, Architecture, Family, Role
+from theory.architecture import Activation, Architecture, BlockForm, Family, Role
 from theory.parameterization import Parameterization
 from theory.scaling import Cell
 
@@ -86,11 +86,16 @@ class Network:
         factor = self.parameterization.multiplier(role, self.cell)
         if role is Role.INPUT:
             return factor / math.sqrt(self.inputs)
-        if role in (Role.HIDDEN, Role.BRANCH_LAST):
+        last = role is Role.BRANCH_LAST and not self.architecture.ends_with_activation
+        if role is Role.HIDDEN:
             factor *= math.sqrt(self.architecture.variance_factor)
-        if role is Role.BRANCH_LAST:
-            factor *= self.parameterization.residual_multiplier(self.cell)
-        return factor
+        return factor * self.branch_multiplier if last else factor
+
+    @property
+    def branch_multiplier(self) -> float:
+        """What multiplies a branch: sqrt(T) and the residual multiplier."""
+        constant = math.sqrt(self.architecture.variance_factor)
+        return constant * self.parameterization.residual_multiplier(self.cell)
 
     def epsilon(self, role: Role) -> float:
         """The factor by which Adam's base epsilon is multiplied for a role."""
@@ -144,25 +149,39 @@ class Network:
         keep = 0 if onto is None else 1
         return torch.baddbmm(base, x, matrix, beta=keep, alpha=self.multiplier(key.role))
 
+    def _phi(self, x: Tensor) -> Tensor:
+        return ACTIVATIONS[self.architecture.activation](x)
+
     def _chain(self, weights: Weights, inputs: Tensor) -> Trace:
-        phi = ACTIVATIONS[self.architecture.activation]
+        phi = self._phi
         stream = [self._apply(weights, WeightKey(Role.INPUT), inputs)]
         for block in range(2, self.cell.depth + 1):
             stream.append(self._apply(weights, WeightKey(Role.HIDDEN, block, 1), phi(stream[-1])))
         return Trace(stream, [], self._apply(weights, WeightKey(Role.OUTPUT), phi(stream[-1])))
 
     def _residual(self, weights: Weights, inputs: Tensor) -> Trace:
-        phi = ACTIVATIONS[self.architecture.activation]
+        roles = self.architecture.block_roles
         stream = [self._apply(weights, WeightKey(Role.INPUT), inputs)]
         first: list[Tensor] = []
-        *inside, last = enumerate(self.architecture.block_roles, start=1)
         for block in range(1, self.cell.depth + 1):
-            state = stream[-1]
-            for layer, role in inside:
-                entering = state if layer == 1 else phi(state)
-                state = self._apply(weights, WeightKey(role, block, layer), entering)
-                if layer == 1:
-                    first.append(state)
-            key = WeightKey(last[1], block, last[0])
-            stream.append(self._apply(weights, key, phi(state), stream[-1]))
+            *inside, last = [WeightKey(role, block, i) for i, role in enumerate(roles, start=1)]
+            entering = stream[-1]
+            if self.architecture.is_one_layer_pre_activation:
+                entering = self._phi(entering)
+            for key in inside:
+                produced = self._apply(weights, key, entering)
+                entering = self._phi(produced)
+                if key.layer == 1:
+                    first.append(produced)
+            stream.append(self._add_branch(weights, last, entering, stream[-1]))
         return Trace(stream, first, self._apply(weights, WeightKey(Role.OUTPUT), stream[-1]))
+
+    def _add_branch(
+        self, weights: Weights, last: WeightKey, entering: Tensor, stream: Tensor
+    ) -> Tensor:
+        if not self.architecture.ends_with_activation:
+            return self._apply(weights, last, entering, stream)
+        branch = self._phi(self._apply(weights, last, entering))
+        if self.architecture.form is BlockForm.POST_ACTIVATION_CENTRED:
+            branch = branch - branch.mean(-1, keepdim=True)
+        return torch.add(stream, branch, alpha=self.branch_multiplier)

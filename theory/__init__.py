@@ -3,7 +3,15 @@
 Imports numpy, mpmath and the standard library; never torch, never the other three packages.
 """
 
-from theory.architecture import Activation, Architecture, Family, Role, chain, residual
+from theory.architecture import (
+    Activation,
+    Architecture,
+    BlockForm,
+    Family,
+    Role,
+    chain,
+    residual,
+)
 from theory.errors import DomainError
 from theory.parameterization import Optimizer, Parameterization, RoleScaling
 from theory.power_counting import count_powers, diagnose
@@ -41,6 +49,7 @@ __all__ = [
     "Activation",
     "Architecture",
     "Axis",
+    "BlockForm",
     "Cell",
     "Citation",
     "Control",

@@ -5,6 +5,7 @@ Imports the standard library and ``theory`` only. ``probes.architectures`` build
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
@@ -43,6 +44,30 @@ class Family(StrEnum):
     RESIDUAL = "residual"
 
 
+class BlockForm(StrEnum):
+    """Where the activation of a residual block stands, and whether the branch is centred.
+
+    A branch that ends with an activation has a mean over coordinates, which adds up coherently over
+    blocks unless it is subtracted (the mean subtraction of arXiv 2310.02244) or vanishes by
+    symmetry.
+    """
+
+    PRE_ACTIVATION = "pre-activation"
+    POST_ACTIVATION = "post-activation"
+    POST_ACTIVATION_CENTRED = "post-activation, centred"
+
+
+# phi(x) = (left or right slope) x: activations without a scale of their own.
+HOMOGENEOUS: Mapping[Activation, tuple[Fraction, Fraction]] = {
+    Activation.IDENTITY: (Fraction(1), Fraction(1)),
+    Activation.RELU: (Fraction(0), Fraction(1)),
+    Activation.LEAKY_RELU: (Fraction(1, 100), Fraction(1)),
+    Activation.ABS: (Fraction(-1), Fraction(1)),
+}
+
+_ODD = {Activation.IDENTITY, Activation.TANH, Activation.ERF}
+
+
 @dataclass(frozen=True, slots=True)
 class Architecture:
     """A family of networks, one for every cell (n, L).
@@ -54,27 +79,49 @@ class Architecture:
       f = s_out V h_L
     * residual, m >= 2:  u_{l,1} = s_first W_{l,1} h_{l-1};  u_{l,i} = s_inner W_{l,i}
       phi(u_{l,i-1});  h_l = h_{l-1} + sqrt(c) s s_last W_{l,m} phi(u_{l,m-1})
+    * post-activation, any m:  u_{l,1} = s_first W_{l,1} h_{l-1} (s_last for m = 1);  the same
+      u_{l,i} up to i = m;  h_l = h_{l-1} + sqrt(c) s phi(u_{l,m}), centred: less its mean over
+      coordinates
     * chain, L layers:  z_1 = d^-1/2 s_in U x;  z_l = sqrt(c) s_hidden W_l phi(z_{l-1});
       f = s_out V phi(z_L)
 
     The constants d^-1/2 and sqrt(c) stand in the multiplier under every parameterization; moving
     them into the weight would rescale a learning rate by a constant and change nothing else.
 
-    Raises ``DomainError`` for a block without a layer, a chain with blocks, or c <= 0.
+    Raises ``DomainError`` for a block without a layer, a chain with blocks of some form, or c <= 0.
     """
 
     family: Family
     activation: Activation = Activation.RELU
     layers_per_block: int = 1
     variance_factor: Fraction = Fraction(1)
+    form: BlockForm = BlockForm.PRE_ACTIVATION
 
     def __post_init__(self) -> None:
         if self.layers_per_block < 1:
             raise DomainError(f"layers per block {self.layers_per_block}: expected at least 1")
         if self.family is Family.CHAIN and self.layers_per_block != 1:
             raise DomainError("a chain has no blocks: leave layers_per_block at 1")
+        if self.family is Family.CHAIN and self.ends_with_activation:
+            raise DomainError(f"a chain has no blocks: {self.form} says nothing; leave form out")
         if self.variance_factor <= 0:
             raise DomainError(f"variance factor {self.variance_factor}: expected a positive number")
+
+    @property
+    def ends_with_activation(self) -> bool:
+        """The last operation of a branch is phi, not a weight."""
+        return self.form is not BlockForm.PRE_ACTIVATION
+
+    @property
+    def is_one_layer_pre_activation(self) -> bool:
+        """Blocks h + W phi(h), in which activations sit on the stream itself."""
+        one_layer = self.family is Family.RESIDUAL and self.layers_per_block == 1
+        return one_layer and not self.ends_with_activation
+
+    @property
+    def adds_coherently(self) -> bool:
+        """Branches have a mean over coordinates, the same in every block."""
+        return self.form is BlockForm.POST_ACTIVATION and self.activation not in _ODD
 
     @property
     def block_roles(self) -> tuple[Role, ...]:
@@ -87,12 +134,17 @@ class Architecture:
     def __str__(self) -> str:
         name = "chain" if self.family is Family.CHAIN else f"residual, m = {self.layers_per_block}"
         letter = "c" if self.family is Family.CHAIN else "T"
-        return f"{name}, {self.activation}, {letter} = {self.variance_factor}"
+        form = f", {self.form}" if self.ends_with_activation else ""
+        return f"{name}{form}, {self.activation}, {letter} = {self.variance_factor}"
 
 
-def residual(layers_per_block: int, activation: Activation = Activation.RELU) -> Architecture:
+def residual(
+    layers_per_block: int,
+    activation: Activation = Activation.RELU,
+    form: BlockForm = BlockForm.PRE_ACTIVATION,
+) -> Architecture:
     """A residual network with m layers per block and horizon T = 1."""
-    return Architecture(Family.RESIDUAL, activation, layers_per_block)
+    return Architecture(Family.RESIDUAL, activation, layers_per_block, form=form)
 
 
 def chain(variance_factor: int = 2, activation: Activation = Activation.RELU) -> Architecture:

@@ -22,7 +22,7 @@ from theory.architecture import Architecture, Family, Role
 from theory.errors import DomainError
 from theory.gaussian import MOMENTS
 from theory.parameterization import Optimizer, Parameterization
-from theory.propagation import Propagation, propagate, update_rates
+from theory.propagation import Propagation, branch_constant, propagate, update_rates
 from theory.scaling import Cell
 
 FloatArray = npt.NDArray[np.float64]
@@ -89,7 +89,7 @@ def _blocks(
             upper = np.concatenate([0 * gradients[1:-1], gradients[-1:]])[: len(upper)]
         return _Blocks(propagation.features[:-1], upper[:, None], rates)
     top = np.broadcast_to(gradients[-1], gradients[1:].shape) if decoupled else gradients[1:]
-    inside = [top]
+    inside = [propagation.closing * top]
     for place in range(architecture.layers_per_block - 1, 0, -1):
         behind = propagation.gains[place] * propagation.slopes[:, place] * inside[-1]
         inside.append(0 * behind if decoupled else behind)
@@ -151,7 +151,7 @@ def own_changes(
     weighted = blocks.features * labels  # over b, the last axis
     moments = np.einsum("lmab,lmbc,lmac->lma", weighted, blocks.gradients, weighted)
     rates = np.array(blocks.rates)[:, None]
-    if architecture.family is Family.RESIDUAL:
+    if architecture.family is Family.RESIDUAL and not architecture.ends_with_activation:
         rates[-1] /= parameterization.residual_multiplier(cell)
     changes: FloatArray = np.square(rates) * moments / len(labels) ** 2
     return changes
@@ -162,74 +162,140 @@ def stream_changes(
 ) -> FloatArray:
     """S_l / eta^2 for one input and |chi| = 1: the second moment of d h_l / d eta, every l.
 
-    Shape (L + 1,) for residual networks with one or two layers per block, (L,) for chains. The
-    change is a sum of kappa_j J J^T g_l over the weights below, J the Jacobian from the weight to
-    layer l; J J^T has mean 1 + ... and a spread that grows with l - j, and both sums follow closed
-    recursions where the slopes of different layers are free of each other: exactly in chains, in
-    blocks of two layers, and for constant slopes. In a critical ReLU chain S_l is (2 l^3 + l)/3
-    times S_1 (the L^3 of arXiv 2305.07810). In one-layer blocks the slopes of neighbouring layers
-    sit on the same coordinates, and the recursion is an approximation: a few percent low for ReLU
-    at T = 1, about 10 percent at T = 4; exponents are not affected. Raises ``DomainError`` for Adam
-    and for more than two layers per block.
+    Shape (L + 1,) for residual networks, (L,) for chains, exact at infinite width and every depth.
+    The change is a sum of kappa_j J J^T g_l over the weights j below, J the Jacobian from what the
+    weight produces to layer l. In a critical ReLU chain S_l is (2 l^3 + l)/3 times S_1 (the L^3 of
+    arXiv 2305.07810). Raises ``DomainError`` for Adam.
     """
     _require_sgd(parameterization)
-    if architecture.layers_per_block > 2:
-        raise DomainError(
-            f"{architecture.layers_per_block} layers per block: stream changes are known for 1 or 2"
-        )
     result = propagate(architecture, parameterization, cell)
-    rates = update_rates(architecture, parameterization, cell)
-    first = _end_rate(parameterization, Role.INPUT, cell) / cell.width
-    mean, square = first, first**2
-    squares = [square]
-    chain = architecture.family is Family.CHAIN
-    for block in range(cell.depth - 1 if chain else cell.depth):
-        features = [float(value) for value in result.features[block, :, 0, 0]]
-        own = [rate * feature for rate, feature in zip(rates, features, strict=True)]
-        mean, square = _through_block(architecture, result.gains, block, result, mean, square, own)
-        squares.append(square)
-    changes: FloatArray = result.gradients[:, 0, 0] * np.array(squares)
-    return changes
-
-
-def _through_block(
-    architecture: Architecture,
-    gains: tuple[float, ...],
-    block: int,
-    result: Propagation,
-    mean: float,
-    square: float,
-    own: list[float],
-) -> tuple[float, float]:
-    """Normalised traces of sum_j kappa_j J J^T and of its square, one block further up."""
-    moments = MOMENTS[architecture.activation]
-    state = float(result.stream[block, 0, 0])
-    total = math.prod(gains)
-    if architecture.layers_per_block == 2:
-        state *= gains[0]
-    d2 = float(moments.derivative_second_moment(state))
-    d4 = float(moments.derivative_fourth_moment(state))
-    gain = total * d2
+    rates = np.array(update_rates(architecture, parameterization, cell))
+    own = rates * result.features[: cell.depth, :, 0, 0]
+    start = _end_rate(parameterization, Role.INPUT, cell) / cell.width
     if architecture.family is Family.CHAIN:
-        square = square * gain**2 + mean**2 * total**2 * d4
-        mean = mean * gain
-    else:
-        two = architecture.layers_per_block == 2
-        spread = 2 * gain + total**2 * d4 + (gain**2 if two else 0.0)
-        carried = mean
-        square = square * (1 + gain) ** 2 + mean**2 * spread
-        mean = mean * (1 + gain)
-        if two:
-            # The first layer acts through kappa W_2 D^2 W_2^T, which is correlated with what the
-            # same W_2 and D carry up.
-            inner = own[0] * gains[1]
-            square += inner**2 * (d2**2 + d4)
-            square += 2 * inner * carried * (d2 + total * (d2**2 + d4))
-            square += 2 * own[1] * inner * d2
-            square += 2 * own[1] * mean + own[1] ** 2
-            return mean + inner * d2 + own[1], square
-    square += 2 * own[-1] * mean + own[-1] ** 2
-    return mean + own[-1], square
+        own = own[:-1]
+    elif architecture.is_one_layer_pre_activation:
+        return _along_paths(architecture, result, start, own[:, 0])
+    closing = (
+        branch_constant(architecture, parameterization, cell)
+        if architecture.ends_with_activation
+        else None
+    )
+    mean, square = start, start**2
+    squares = [square]
+    for block, changes in enumerate(own):
+        traces = _traces(architecture, result, block, closing)
+        mean, square = traces.climb(mean, square, changes)
+        squares.append(square)
+    moved: FloatArray = result.gradients[:, 0, 0] * np.array(squares)
+    return moved
+
+
+@dataclass(frozen=True, slots=True)
+class _Traces:
+    """Traces of T T^T and of its square, T what lies between a weight's product and the stream.
+
+    Entry 0 is the whole branch, entry i what is behind weight i. ``skip``: the block adds to the
+    stream.
+    """
+
+    first: list[float]
+    second: list[float]
+    skip: bool
+
+    def climb(self, mean: float, square: float, own: FloatArray) -> tuple[float, float]:
+        """Traces of M = sum_j kappa_j J J^T and of M^2, one block further up.
+
+        M becomes (I + T_0) M (I + T_0)^T + sum_i own_i T_i T_i^T. Slopes are of pre-activations
+        that are new in every block, so M is free of the block; inside it, T_i continues T_j by
+        matrices that are free of T_j, so tr T_i T_i^T T_j T_j^T = (t_i / t_j) tr (T_j T_j^T)^2.
+        """
+        gain, fourth = self.first[0], self.second[0]
+        alone = 1.0 if self.skip else 0.0
+        carried = alone + gain
+        spread = fourth - gain**2 + alone * 2 * gain
+        added = float(own @ self.first[1:])
+        overlap = [self.overlap(0, i) for i in range(1, len(self.first))]
+        both = sum(
+            own[i] * own[j] * self.overlap(i + 1, j + 1)
+            for i in range(len(own))
+            for j in range(len(own))
+        )
+        crossed = 2 * mean * (alone * added + float(own @ overlap))
+        square = square * carried**2 + mean**2 * spread + crossed + float(both)
+        return mean * carried + added, square
+
+    def overlap(self, i: int, j: int) -> float:
+        """tr T_i T_i^T T_j T_j^T."""
+        low, high = min(i, j), max(i, j)
+        return self.first[low] / self.first[high] * self.second[high] if self.first[low] else 0.0
+
+
+def _traces(
+    architecture: Architecture, result: Propagation, block: int, closing: float | None
+) -> _Traces:
+    """From the last weight down: T_j = T_{j+1} W_{j+1} D_j, D_j the slopes behind weight j.
+
+    With Y = T_{j+1}^T T_{j+1} and d_k = E phi'^k: t_j = g d_2 t_{j+1}, and tr (T_j^T T_j)^2 =
+    g^2 (d_4 t_{j+1}^2 + d_2^2 tr Y^2), the fourth-order trace of a free compression.
+    """
+    moments = MOMENTS[architecture.activation]
+
+    def slopes(variance: float) -> tuple[float, float]:
+        second = float(moments.derivative_second_moment(variance))
+        return second, float(moments.derivative_fourth_moment(variance))
+
+    chain = architecture.family is Family.CHAIN
+    first, second = [1.0], [1.0]
+    if closing is not None:
+        produced = result.gains[-1] * float(result.features[block, -1, 0, 0])
+        d2, d4 = slopes(produced)
+        first, second = [closing * d2], [closing**2 * d4]
+    for place in range(architecture.layers_per_block - 1, -1, -1):
+        gain, d2, d4 = result.gains[place], 1.0, 1.0
+        if place > 0:
+            produced = result.gains[place - 1] * float(result.features[block, place - 1, 0, 0])
+            d2, d4 = slopes(produced)
+        elif chain:
+            d2, d4 = slopes(float(result.stream[block, 0, 0]))
+        second.append(gain**2 * (d4 * first[-1] ** 2 + d2**2 * second[-1]))
+        first.append(gain * d2 * first[-1])
+    return _Traces(first[::-1], second[::-1], skip=not chain)
+
+
+def _along_paths(
+    architecture: Architecture, result: Propagation, start: float, own: FloatArray
+) -> FloatArray:
+    """S_l for pre-activation blocks of one layer, whose slopes sit on the stream itself.
+
+    Neighbouring slopes belong to the same coordinate, so they are not free of each other; but a
+    coordinate's change is linear in Gaussian fields, given its path h_0 .. h_L:
+    dh_l = sum_{j<=l} c_j g_j + s sum_{j<=l} zeta_j, with C_l = sum_{j<=l} c_j = C_{l-1} (1 + G_l) +
+    own_l (G_l the gain of block l times E phi'^2), g_j = g_L + s sum_{k>j} phi'(h_{k-1}) omega_k,
+    E omega_k^2 = p_k, and zeta_j Gaussian with variance v_j = E (phi'(h_{j-1}) dh_{j-1})^2. The
+    paths enter through E phi'(h_l)^2 phi'(h_k)^2 only, the covariance of h_l and h_k being
+    q_min(l,k).
+    """
+    moments = MOMENTS[architecture.activation]
+    stream, p = result.stream[:, 0, 0], result.gradients[:, 0, 0]
+    gain, d2 = result.gains[0], result.slopes[:, 0, 0, 0]
+    sums = [start]
+    for slope, change in zip(d2, own, strict=True):
+        sums.append(sums[-1] * (1 + gain * slope) + change)
+    reach = np.array(sums)
+    along = np.cumsum(p * np.diff(np.square(reach), prepend=0.0))
+    states = stream[:-1]
+    pairs = moments.squared_slope_kernel(
+        states[:, None], states, np.minimum(states[:, None], states)
+    )
+    lowest = np.minimum.outer(np.arange(len(own)), np.arange(len(own)))
+    paths = pairs * np.square(reach)[lowest] @ p[1:]
+    met = p[-1] * d2 * np.square(reach[:-1]) + gain * paths
+    scattered = [0.0]
+    for slope, value in zip(d2, met, strict=True):
+        scattered.append(scattered[-1] * (1 + gain * slope) + value)
+    moved: FloatArray = along + gain * np.array(scattered)
+    return moved
 
 
 def maximal_update_rate(
@@ -260,13 +326,14 @@ def reuse_ratio(
 
 
 def reuse_ratio_limit(architecture: Architecture) -> float:
-    """The limit of ``reuse_ratio`` for one-layer blocks, alpha = 1/2 and L -> infinity.
+    """The limit of ``reuse_ratio`` at alpha = 1/2 and L -> infinity.
 
-    int p Phi dt / (p(1) int Phi dt) along the ordinary differential equation of depth; for ReLU
-    (T/2) e^{T/2} / (e^{T/2} - 1). Raises ``DomainError`` for other architectures.
+    For pre-activation blocks of one layer: int p Phi dt / (p(1) int Phi dt) along the ordinary
+    differential equation of depth; for ReLU (T/2) e^{T/2} / (e^{T/2} - 1). Raises ``DomainError``
+    for other architectures.
     """
-    if architecture.family is Family.CHAIN or architecture.layers_per_block != 1:
-        raise DomainError(f"{architecture}: the limit is known for residual blocks of one layer")
+    if not architecture.is_one_layer_pre_activation:
+        raise DomainError(f"{architecture}: expected pre-activation residual blocks of one layer")
     moments = MOMENTS[architecture.activation]
     horizon = float(architecture.variance_factor)
 

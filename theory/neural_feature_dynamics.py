@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from theory.architecture import Architecture, Family
+from theory.architecture import Architecture
 from theory.errors import DomainError
 from theory.gaussian import MOMENTS
 
@@ -127,8 +127,8 @@ def simulate(
     ``DomainError`` for an architecture other than one-layer residual blocks, labels that do not
     fit the inputs, or a single system.
     """
-    if architecture.family is not Family.RESIDUAL or architecture.layers_per_block != 1:
-        raise DomainError(f"{architecture}: the limit is that of residual blocks of one layer")
+    if not architecture.is_one_layer_pre_activation:
+        raise DomainError(f"{architecture}: expected pre-activation residual blocks of one layer")
     if inputs.shape != (len(labels), len(labels)):
         raise DomainError(
             f"inputs of shape {inputs.shape} for {len(labels)} labels: expected x.x'/d"

@@ -14,19 +14,21 @@ products add up coherently:
     change of the output                n x readout x change of the stream
 
 In depth these are the exponents of arXiv 2310.02244 and 2505.01618; a plain chain has no skip path,
-and its L contributions spread as L^3/2 (arXiv 2305.07810). Signals are those of homogeneous,
-pre-activation blocks with centred branches, and of critical chains (variance factor times
-E phi(Z)^2 = 1). Adam's epsilon is taken as negligible, as it is in practice; ``diagnose`` says
-where it would overtake the gradient.
+and its L contributions spread as L^3/2 (arXiv 2305.07810). The blocks of a residual network add up
+as a random walk, L^1/2 branches, or coherently, L branches, where a final activation gives each the
+same mean over coordinates. Powers hold for activations that are linear or homogeneous where the
+signal is small, as all named ones are, and in chains at criticality: c E phi(Z)^2 = 1 for a
+homogeneous phi. Adam's epsilon is taken as negligible, as it is in practice; ``diagnose`` says
+where it would overtake the gradient, and ``with_matched_epsilon`` mends it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from theory.architecture import Architecture, Family, Role
+from theory.architecture import HOMOGENEOUS, Architecture, Family, Role
 from theory.errors import DomainError
 from theory.parameterization import Optimizer, Parameterization, RoleScaling
 from theory.prediction import ExponentEquals, Observable, Setting
@@ -51,21 +53,24 @@ class Layer:
 class Problem:
     """A way in which a parameterization does not scale: where, how fast, and what would mend it.
 
-    ``exponent`` is that of the offending quantity, which should be 0; ``rate_factor`` is the
-    exponent by which the role's learning rate would have to be multiplied, or ``None`` where no
-    rate mends it.
+    ``exponent`` is that of the offending quantity, which should be 0, or ``None`` where no power
+    describes it; ``rate_factor`` is the exponent by which the role's learning rate would have to
+    be multiplied, or ``None`` where no rate mends it.
     """
 
     layer: Layer | None
     quantity: str
     axis: Axis
-    exponent: Fraction
+    exponent: Fraction | None
     rate_factor: Fraction | None
 
     def __str__(self) -> str:
         where = f" of {self.layer}" if self.layer else ""
         symbol = self.axis.symbol
-        text = f"{self.quantity}{where} goes as {symbol}^{self.exponent}"
+        goes = f"goes as {symbol}^{self.exponent}"
+        if self.exponent is None:
+            goes = f"need not follow a power of {symbol}"
+        text = f"{self.quantity}{where} {goes}"
         if self.rate_factor is None:
             return f"{text}; no learning rate mends it"
         return f"{text}; multiply its learning rate by {symbol}^{self.rate_factor}"
@@ -89,7 +94,7 @@ class PowerCount:
     stream_change: dict[Layer, Power]
     output_change: dict[Layer, Power]
     over_epsilon: dict[Layer, Power]
-    composed: bool
+    critical: bool
 
     @property
     def total_stream_change(self) -> Power:
@@ -111,8 +116,8 @@ class PowerCount:
 
     def stable_at_initialization(self, axis: Axis) -> bool:
         """Neither signals nor gradients grow in this direction."""
-        if self.composed and self.branch != ONE:
-            return False  # a factor per layer: it decays or grows exponentially with depth
+        if not self.critical:
+            return False
         gradient = self.stream_gradient.along(axis)
         return self.branch.along(axis) <= 0 >= self.accumulated.along(axis) and gradient <= 0
 
@@ -165,9 +170,19 @@ def count_powers(architecture: Architecture, parameterization: Parameterization)
     own[last] = _own_change(parameterization, Role.OUTPUT, stream, ONE, _WIDTH)
     output = {layer: power * readout * _WIDTH for layer, power in moved.items()}
     output[last] = own[last]
-    spread = ONE if chain else Power(depth="1/2")
-    accumulated = branch * spread
-    return PowerCount(branch, accumulated, readout * _WIDTH, own, moved, output, entry, chain)
+    spread = ONE if chain else Power(depth=1 if architecture.adds_coherently else "1/2")
+    critical = not chain or (branch == ONE and _critical(architecture))
+    return PowerCount(
+        branch, branch * spread, readout * _WIDTH, own, moved, output, entry, critical
+    )
+
+
+def _critical(chain: Architecture) -> bool:
+    """c E phi(Z)^2 = 1 whatever the size of the signal: homogeneous, at the right c."""
+    if chain.activation not in HOMOGENEOUS:
+        return False
+    left, right = HOMOGENEOUS[chain.activation]
+    return chain.variance_factor * (left**2 + right**2) == 2
 
 
 def _over_epsilon(scaling: RoleScaling, product: Power) -> Power:
@@ -215,13 +230,17 @@ def diagnose(architecture: Architecture, parameterization: Parameterization) -> 
 
 
 def _at_initialization(count: PowerCount, axis: Axis) -> list[Problem]:
-    named = {"the gradient n df/dh": count.stream_gradient.along(axis)}
-    if count.composed:
+    if not count.critical:
         factor = count.branch.along(axis)
         if factor != 0:
             return [Problem(None, "the factor of every layer", axis, factor, None)]
-    else:
-        named = {"the sum of the branches": count.accumulated.along(axis)} | named
+        if axis is Axis.DEPTH and count.branch == ONE:
+            return [Problem(None, "the size of signals", axis, None, None)]
+        return []
+    named = {
+        "the sum of the branches": count.accumulated.along(axis),
+        "the gradient n df/dh": count.stream_gradient.along(axis),
+    }
     return [
         Problem(None, name, axis, exponent, None)
         for name, exponent in named.items()
@@ -254,6 +273,23 @@ def _overtaken(count: PowerCount, axis: Axis) -> list[Problem]:
     return problems
 
 
+def with_matched_epsilon(
+    architecture: Architecture, parameterization: Parameterization
+) -> Parameterization:
+    """The same with Adam's epsilon following the smallest gradient of each role.
+
+    For parameterizations whose sources give none, and where it depends on the number of layers per
+    block. Roles that the architecture does not have keep theirs.
+    """
+    count = count_powers(architecture, parameterization)
+    roles = dict(parameterization.roles)
+    for role in {layer.role for layer in count.over_epsilon}:
+        ratios = [ratio for layer, ratio in count.over_epsilon.items() if layer.role is role]
+        smallest = Power(min(ratio.width for ratio in ratios), min(ratio.depth for ratio in ratios))
+        roles[role] = replace(roles[role], epsilon=roles[role].epsilon * smallest)
+    return parameterization.changed(f"{parameterization.name} (matched epsilon)", roles)
+
+
 def predicted_exponent(setting: Setting, observable: Observable, axis: Axis) -> Fraction:
     """The exponent of an observable in a setting, for any parameterization.
 
@@ -261,10 +297,10 @@ def predicted_exponent(setting: Setting, observable: Observable, axis: Axis) -> 
     with depth, or an observable that the architecture does not have.
     """
     count = count_powers(setting.architecture, setting.parameterization)
-    if count.accumulated.along(axis) > 0 or (count.composed and count.branch != ONE):
+    if count.accumulated.along(axis) > 0 or not count.critical:
         raise DomainError(
-            f"{setting.parameterization.name} is unstable in {axis} at initialization: "
-            f"{observable} follows no power of {axis.symbol}"
+            f"{setting.parameterization.name} is not stable in {axis} at initialization: "
+            f"{observable} need not follow a power of {axis.symbol}"
         )
     if observable is Observable.FIRST_LAYER_OWN_CHANGE:
         first = Layer(Role.BRANCH_FIRST, 1)

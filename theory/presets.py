@@ -48,7 +48,11 @@ def ntk(optimizer: Optimizer = Optimizer.SGD) -> Parameterization:
 
 
 def mean_field(optimizer: Optimizer = Optimizer.SGD) -> Parameterization:
-    """muP by its other name: NTK inside, output 1/n, and SGD rates times n."""
+    """muP by its other name: NTK inside, output 1/n, and SGD rates times n.
+
+    The mean-field networks of arXiv 2305.07810 and 2510.04327, which coincide with muP. Factors
+    1/n at inner layers too, as in multi-layer mean-field limits, would make signals vanish there.
+    """
     return replace(mup(optimizer), name="mean_field", source="arXiv 2011.14522 (MFP), 2305.07810")
 
 
@@ -123,7 +127,8 @@ def depth_mup_corrected(
 def residual_he(optimizer: Optimizer = Optimizer.SGD) -> Parameterization:
     """Standard widths with Var W = c / (K fan_in) in the branch weights, K = L, and constant rates.
 
-    The residual-aware initialization of AM-muP alone, without its mean-field output.
+    The residual-aware initialization of AM-muP alone, without its mean-field output. Adam's epsilon
+    is fixed, as in practice; ``theory.power_counting.with_matched_epsilon`` lets it follow.
     """
     base = standard(optimizer)
     branch = RoleScaling(std=Power(width="-1/2", depth="-1/2"))
@@ -136,7 +141,8 @@ def am_mup(optimizer: Optimizer = Optimizer.SGD) -> Parameterization:
 
     Variance convention: the factor K^-1/2 is in the weight and the learning rate is not adjusted
     for it. In width this is muP with its scales moved into the weights; K, the number of blocks,
-    is the depth L.
+    is the depth L. Gradients inside a block of m layers go as L^-(m-1)/2, so for Adam, of which the
+    source says nothing, ``theory.power_counting.with_matched_epsilon`` gives epsilon's power of L.
     """
     width_only = mup(optimizer).in_variance_convention()
     branch = width_only[Role.BRANCH_LAST]

@@ -11,12 +11,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from scipy.integrate import solve_ivp
 
-from theory.architecture import Activation, Architecture, Family, Role
+from theory.architecture import HOMOGENEOUS, Activation, Architecture, BlockForm, Family, Role
 from theory.errors import DomainError
 from theory.gaussian import MOMENTS, GaussianMoments
 from theory.parameterization import Parameterization
@@ -60,14 +61,17 @@ class Propagation:
     of n df/dh_l (n df/dz_l), same layers. ``features``: (blocks, layers per block, B, B), the
     second moments of what enters each weight matrix of a block: h or phi(u). ``slopes``:
     (blocks, layers per block, B, B), E phi' phi' of what that matrix is applied to (one where it is
-    applied to the stream itself). ``gains``: n (multiplier * std)^2 of the weights of a block with
-    the constant and the residual multiplier in the last one.
+    applied to the stream itself). ``closing``: (blocks, B, B), what a gradient is multiplied by
+    between the stream and what the last weight of a block produces: 1, or c s^2 E phi' phi' behind
+    a final activation. ``gains``: n (multiplier * std)^2 of the weights of a block, the last one
+    times c s^2 (constant and residual multiplier) where no activation follows it.
     """
 
     stream: FloatArray
     gradients: FloatArray
     features: FloatArray
     slopes: FloatArray
+    closing: FloatArray
     gains: tuple[float, ...]
 
 
@@ -78,7 +82,8 @@ def gains(
     factors = [
         cell.width * parameterization.scale(role, cell) ** 2 for role in architecture.block_roles
     ]
-    factors[-1] *= _branch_constant(architecture, parameterization, cell)
+    if not architecture.ends_with_activation:
+        factors[-1] *= branch_constant(architecture, parameterization, cell)
     return tuple(factors)
 
 
@@ -87,20 +92,21 @@ def update_rates(
 ) -> tuple[float, ...]:
     """multiplier^2 * rate of each matrix of a block, with the constants that ``gains`` has.
 
-    SGD moves multiplier * W by this, times the gradient with respect to multiplier * W.
+    SGD moves multiplier * W by this, times the gradient of what the matrix produces.
     """
     factors = [
         parameterization.multiplier(role, cell) ** 2 * parameterization.rate(role, cell)
         for role in architecture.block_roles
     ]
-    factors[-1] *= _branch_constant(architecture, parameterization, cell)
+    if not architecture.ends_with_activation:
+        factors[-1] *= branch_constant(architecture, parameterization, cell)
     return tuple(factors)
 
 
-def _branch_constant(
+def branch_constant(
     architecture: Architecture, parameterization: Parameterization, cell: Cell
 ) -> float:
-    """The square of what multiplies the last matrix of a block besides its own scale."""
+    """c s^2: the square of what multiplies a branch (a layer of a chain) besides its weights."""
     constant = float(architecture.variance_factor)
     if architecture.family is Family.RESIDUAL:
         constant *= parameterization.residual_multiplier(cell) ** 2
@@ -116,7 +122,8 @@ def propagate(
     """Propagate the Gram matrix x.x'/d of the inputs (default: one input with |x|^2 = d).
 
     Forward q_l = q_{l-1} + gain E phi phi, backward p_{l-1} = p_l (1 + gain E phi' phi'), entry by
-    entry on covariances (the recursions behind arXiv 2310.02244 and 2305.07810). Raises
+    entry on covariances (the recursions behind arXiv 2310.02244 and 2305.07810). Branches that end
+    with an uncentred activation also add a mean over coordinates, sqrt(c) s E phi per block. Raises
     ``DomainError`` when the matrix is not square.
     """
     gram = np.ones((1, 1)) if inputs is None else np.asarray(inputs, dtype=np.float64)
@@ -128,7 +135,10 @@ def propagate(
     end = (cell.width * parameterization.scale(Role.OUTPUT, cell)) ** 2
     if architecture.family is Family.CHAIN:
         return _chain(moments, factors, start, end, cell.depth)
-    return _residual(moments, factors, start, end, cell.depth)
+    branch = _Branch(
+        moments, factors, architecture.form, branch_constant(architecture, parameterization, cell)
+    )
+    return _residual(branch, start, end, cell.depth)
 
 
 def _chain(
@@ -148,34 +158,70 @@ def _chain(
         np.array(gradients[::-1]),
         np.array(features)[:, None],
         np.array(slopes)[:, None],
+        np.ones((depth - 1, *start.shape)),
         factors,
     )
 
 
-def _residual(
-    moments: GaussianMoments, factors: tuple[float, ...], start: FloatArray, end: float, depth: int
-) -> Propagation:
-    stream = [start]
-    features, slopes = [], []
-    for _ in range(depth):
-        entering, slope = stream[-1], np.ones_like(start)
-        inside, inside_slopes = [], []
-        for index, factor in enumerate(factors):
-            if index > 0 or len(factors) == 1:
-                slope = derivative_kernel_matrix(moments, entering)
-                entering = kernel_matrix(moments, entering)
-            inside.append(entering)
-            inside_slopes.append(slope)
+class _Pass(NamedTuple):
+    """One block on its way up: arrays over (layers, B, B), (B, B) and (B,)."""
+
+    features: list[FloatArray]
+    slopes: list[FloatArray]
+    closing: FloatArray
+    mean: FloatArray
+    covariance: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class _Branch:
+    """What a block adds to the stream: its mean and covariance over coordinates."""
+
+    moments: GaussianMoments
+    factors: tuple[float, ...]
+    form: BlockForm
+    constant: float
+
+    def __call__(self, entering: FloatArray) -> _Pass:
+        features, slopes, slope = [], [], np.ones_like(entering)
+        pre = self.form is BlockForm.PRE_ACTIVATION
+        for index, factor in enumerate(self.factors):
+            if index > 0 or (pre and len(self.factors) == 1):
+                slope = derivative_kernel_matrix(self.moments, entering)
+                entering = kernel_matrix(self.moments, entering)
+            features.append(entering)
+            slopes.append(slope)
             entering = factor * entering
-        features.append(inside)
-        slopes.append(inside_slopes)
-        stream.append(stream[-1] + entering)
+        if pre:
+            none = np.zeros(len(entering))
+            return _Pass(features, slopes, np.ones_like(entering), none, entering)
+        closing = self.constant * derivative_kernel_matrix(self.moments, entering)
+        mean = math.sqrt(self.constant) * self.moments.mean(np.diag(entering))
+        covariance = self.constant * kernel_matrix(self.moments, entering) - np.outer(mean, mean)
+        if self.form is BlockForm.POST_ACTIVATION_CENTRED:
+            mean = np.zeros_like(mean)
+        return _Pass(features, slopes, closing, mean, covariance)
+
+
+def _residual(branch: _Branch, start: FloatArray, end: float, depth: int) -> Propagation:
+    """Covariances of branches add up, and so do their means: q = C + M M^T."""
+    covariance, mean = start, np.zeros(len(start))
+    stream, passes = [start], []
+    for _ in range(depth):
+        passes.append(branch(stream[-1]))
+        covariance, mean = covariance + passes[-1].covariance, mean + passes[-1].mean
+        stream.append(covariance + np.outer(mean, mean))
     gradients = [np.full_like(start, end)]
-    for inside_slopes in reversed(slopes):
-        branch = math.prod(factors) * np.prod(inside_slopes, axis=0)
-        gradients.append(gradients[-1] * (1 + branch))
+    for block in reversed(passes):
+        gain = math.prod(branch.factors) * block.closing * np.prod(block.slopes, axis=0)
+        gradients.append(gradients[-1] * (1 + gain))
     return Propagation(
-        np.array(stream), np.array(gradients[::-1]), np.array(features), np.array(slopes), factors
+        np.array(stream),
+        np.array(gradients[::-1]),
+        np.array([block.features for block in passes]),
+        np.array([block.slopes for block in passes]),
+        np.array([block.closing for block in passes]),
+        branch.factors,
     )
 
 
@@ -215,25 +261,29 @@ class DepthLimit:
 def depth_limit(architecture: Architecture, start: float = 1.0) -> DepthLimit:
     """The ordinary differential equation of depth for a residual network stable in width.
 
-    With F(q) = T E phi^2 of what enters the last layer, and D(q) the product of T and the E phi'^2
-    of the block: dq/dt = F, d log p/dt = -D on [0, 1]. The finite network is the Euler scheme of
-    step 1/L, whose error is e/L with e' = F' e - F F'/2: e(1) = -F(q_1) log(F(q_1)/F(q_0)) / 2.
-    Raises ``DomainError`` for a chain, which has no such limit, and for inputs of size zero.
+    With F(q) the second moment of a branch and D(q) the product of T and the E phi'^2 of the block:
+    dq/dt = F, d log p/dt = -D on [0, 1]. The finite network is the Euler scheme of step 1/L, whose
+    error is e/L with e' = F' e - F F'/2: e(1) = -F(q_1) log(F(q_1)/F(q_0)) / 2. Raises
+    ``DomainError`` for a chain and for branches that add coherently, which have no such limit, and
+    for inputs of size zero.
     """
     if architecture.family is Family.CHAIN:
         raise DomainError("a chain has no infinite-depth limit of this kind; give a residual one")
+    if architecture.adds_coherently:
+        raise DomainError(
+            f"{architecture}: means of the branches add up as L^1/2 at alpha = 1/2; centre them"
+        )
     if not start > 0:
         raise DomainError(f"second moment {start!r} of the inputs: expected a positive number")
     moments = MOMENTS[architecture.activation]
     horizon = float(architecture.variance_factor)
-    layers = max(architecture.layers_per_block - 1, 1)
+    branch = _Branch(moments, (1.0,) * architecture.layers_per_block, architecture.form, horizon)
+    weight = 1.0 if architecture.ends_with_activation else horizon
 
     def growth(q: float) -> tuple[float, float]:
-        value, slope = q, 1.0
-        for _ in range(layers):
-            slope *= float(moments.derivative_second_moment(value))
-            value = float(moments.second_moment(value))
-        return horizon * value, horizon * slope
+        block = branch(np.full((1, 1), q))
+        slope = block.closing * np.prod(block.slopes, axis=0)
+        return weight * float(block.covariance[0, 0]), weight * float(slope[0, 0])
 
     first = growth(start)[0]
     step = 1e-5
@@ -267,18 +317,12 @@ def chain_log_variance(activation: Activation, cell: Cell) -> float:
     variance is (E phi^4 / (E phi^2)^2 - 1) / n: 5/n for ReLU (Hanin & Nica, arXiv 1812.05994).
     Raises ``DomainError`` for an activation that is not homogeneous.
     """
-    # E phi^4 / (E phi^2)^2 from the two slopes a, b: 3 (a^4 + b^4)/2 / ((a^2 + b^2)/2)^2.
-    slopes = {
-        Activation.IDENTITY: (1.0, 1.0),
-        Activation.RELU: (0.0, 1.0),
-        Activation.LEAKY_RELU: (0.01, 1.0),
-        Activation.ABS: (-1.0, 1.0),
-    }
-    if activation not in slopes:
+    if activation not in HOMOGENEOUS:
         raise DomainError(
             f"activation {str(activation)!r} is not homogeneous; choose one of: "
-            + ", ".join(slopes)
+            + ", ".join(HOMOGENEOUS)
         )
-    left, right = slopes[activation]
+    # From the two slopes a, b: 3 (a^4 + b^4)/2 / ((a^2 + b^2)/2)^2.
+    left, right = (float(slope) for slope in HOMOGENEOUS[activation])
     kurtosis = 1.5 * (left**4 + right**4) / ((left**2 + right**2) / 2) ** 2
     return (cell.depth - 1) * (kurtosis - 1) / cell.width

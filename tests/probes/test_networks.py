@@ -1,5 +1,6 @@
 """Networks of the batched engine against plain loops, and the symmetry of conventions."""
 
+import math
 from collections.abc import Callable
 from fractions import Fraction
 
@@ -14,6 +15,7 @@ from probes.trials import run_group
 from theory import (
     Activation,
     Architecture,
+    BlockForm,
     Cell,
     Experiment,
     Family,
@@ -56,6 +58,7 @@ architectures = st.one_of(
         st.sampled_from(Activation),
         st.sampled_from([1, 2, 3, 4]),
         st.sampled_from([Fraction(1), Fraction(1, 2), Fraction(3)]),
+        st.sampled_from(BlockForm),
     ),
     st.builds(
         Architecture,
@@ -85,13 +88,19 @@ def written_out(
             if block > 1:
                 state = times(phi(state), Role.HIDDEN, block, 1)
             continue
-        if m == 1:
-            state = state + times(phi(state), Role.BRANCH_LAST, block, 1)
-            continue
-        u = times(state, Role.BRANCH_FIRST, block, 1)
-        for layer in range(2, m):
-            u = times(phi(u), Role.BRANCH_INNER, block, layer)
-        state = state + times(phi(u), Role.BRANCH_LAST, block, m)
+        post = network.architecture.form is not BlockForm.PRE_ACTIVATION
+        u = phi(state) if m == 1 and not post else state
+        for layer in range(1, m):
+            role = Role.BRANCH_FIRST if layer == 1 else Role.BRANCH_INNER
+            u = phi(times(u, role, block, layer))
+        branch = times(u, Role.BRANCH_LAST, block, m)
+        if post:
+            horizon = float(network.architecture.variance_factor)
+            branch = phi(branch) * math.sqrt(horizon)
+            branch *= network.parameterization.residual_multiplier(network.cell)
+        if network.architecture.form is BlockForm.POST_ACTIVATION_CENTRED:
+            branch = branch - branch.sum() / len(branch)
+        state = state + branch
     if network.architecture.family is Family.CHAIN:
         state = phi(state)
     return times(state, Role.OUTPUT)

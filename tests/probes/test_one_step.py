@@ -15,6 +15,7 @@ from theory import (
     Activation,
     Architecture,
     Axis,
+    BlockForm,
     Cell,
     Family,
     Observable,
@@ -36,6 +37,11 @@ from theory.first_step import own_changes, stream_changes, tangent_kernel
 from theory.power_counting import Layer
 
 SMOOTH = set(Activation) - {Activation.RELU, Activation.LEAKY_RELU, Activation.ABS}
+
+
+def strong(architecture: Architecture) -> Architecture:
+    """Blocks of horizon T = 4."""
+    return replace(architecture, variance_factor=Fraction(4))
 
 
 def batch(inputs: int, size: int = 3) -> tuple[torch.Tensor, torch.Tensor]:
@@ -153,16 +159,21 @@ def test_wide_networks_have_the_first_step_of_the_theory(  # type: ignore[no-unt
 @pytest.mark.parametrize(
     ("architecture", "parameterization"),
     [
-        (replace(residual(2), variance_factor=Fraction(4)), depth_mup_corrected()),
-        (replace(residual(2, Activation.TANH), variance_factor=Fraction(4)), completep()),
+        (strong(residual(2)), depth_mup_corrected()),
+        (strong(residual(2, Activation.TANH)), completep()),
+        (strong(residual(1)), depth_mup()),
+        (strong(residual(1, Activation.TANH)), depth_mup()),
+        (replace(residual(3, Activation.GELU), variance_factor=Fraction(2)), depth_mup()),
+        (strong(residual(1, form=BlockForm.POST_ACTIVATION)), completep()),
+        (strong(residual(2, form=BlockForm.POST_ACTIVATION_CENTRED)), depth_mup_corrected()),
         (chain(), am_mup()),
     ],
-    ids=str,
+    ids=lambda value: getattr(value, "name", str(value)),
 )
 def test_stream_changes_are_exact_where_blocks_weigh_most(  # type: ignore[no-untyped-def]
     architecture, parameterization
 ) -> None:
-    """Two blocks at T = 4, relative to the input's own change, which cancels most of the noise."""
+    """Two blocks at T = 4 (2 for m = 3); relative to the input's change, which cancels noise."""
     cell, replicates = Cell(192, 3 if architecture.family is Family.CHAIN else 2), 192
     network = Network(architecture, parameterization, cell, 32, 1)
     weights = network.initial_weights(12, range(replicates), CPU)

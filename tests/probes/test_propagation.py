@@ -10,6 +10,7 @@ from probes.trials import run_group
 from theory import (
     Activation,
     Architecture,
+    BlockForm,
     Cell,
     Experiment,
     Family,
@@ -37,6 +38,8 @@ CHAIN = Architecture(Family.CHAIN, variance_factor=Fraction(2))
         (residual(2, Activation.TANH), depth_mup()),
         (residual(1, Activation.SILU), am_mup()),
         (residual(2), ntk()),
+        (residual(1, form=BlockForm.POST_ACTIVATION), depth_mup()),
+        (residual(2, Activation.GELU, BlockForm.POST_ACTIVATION_CENTRED), depth_mup()),
         (CHAIN, am_mup()),
     ],
     ids=str,

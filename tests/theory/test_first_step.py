@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from theory import (
     Activation,
+    Architecture,
     Axis,
+    BlockForm,
     Cell,
     DomainError,
     Optimizer,
@@ -43,6 +45,7 @@ BY_DEPTH = [
     completep("3/4"),
     am_mup(),
 ]
+_, POST, CENTRED = BlockForm
 ONE_LABEL, ONE_INPUT = np.ones(1), np.ones((1, 1))
 
 
@@ -64,17 +67,26 @@ def test_critical_relu_chains_have_the_written_out_second_moments(depth: int) ->
     np.testing.assert_allclose(moments / moments[0], (2 * layers**3 + layers) / 3, rtol=1e-10)
 
 
-@pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize(
+    "architecture",
+    [
+        residual(1),
+        residual(1, Activation.TANH),
+        residual(2),
+        residual(2, Activation.TANH),
+        residual(3),
+        residual(2, form=CENTRED),
+    ],
+    ids=str,
+)
 @pytest.mark.parametrize("parameterization", BY_DEPTH, ids=lambda p: p.name)
-@pytest.mark.parametrize("activation", [Activation.RELU, Activation.TANH])
 def test_power_counting_agrees_with_the_sums_as_depth_doubles(
-    layers: int, parameterization: Parameterization, activation: Activation
+    architecture: Architecture, parameterization: Parameterization
 ) -> None:
     """Local exponents between L = 1000 and 2000, layer by layer; what is left is O(1/L).
 
     The second layer of blocks whose first weight shrinks with depth sees an almost linear tanh.
     """
-    architecture = residual(layers, activation)
     count = count_powers(architecture, parameterization)
     kernels, own = [], []
     for depth in (1000, 2000):
@@ -105,6 +117,37 @@ def test_kernels_of_mup_do_not_depend_on_width(
     )
     np.testing.assert_allclose(narrow, wide, rtol=1e-10)
     assert count_powers(residual(layers), parameterization).total_output_change.width == 0
+
+
+@given(
+    st.sampled_from([residual(1), residual(3), residual(1, form=CENTRED), residual(2, form=POST)]),
+    st.integers(1, 12),
+    st.fractions(Fraction(1, 4), 4, max_denominator=4),
+)
+def test_linear_networks_have_the_stream_changes_of_their_jacobians(
+    architecture: Architecture, depth: int, horizon: Fraction
+) -> None:
+    """Constant slopes: every form and the sum over paths are one recursion, written out here.
+
+    With x = T/L per block, M gains (1 + x) and its square the free product; one-layer blocks add
+    x to M, m layers m x^(1), each with the spread of a product of m Gaussian matrices.
+    """
+    network = replace(architecture, activation=Activation.IDENTITY, variance_factor=horizon)
+    m, x = network.layers_per_block, float(horizon) / depth
+    mean, square, q, moments = 1.0, 1.0, 1.0, [1.0]
+    for _ in range(depth):
+        # tr (T T^T)^2 of a product of k Gaussian matrices of gain 1 is k + 1 (Fuss-Catalan).
+        own = x * q
+        behind = [k + 1 for k in range(m)]
+        added = m * own
+        cross = 2 * mean * own * sum(1 + x * squares for squares in behind)
+        both = own**2 * sum(min(i, j) + 1 for i in range(m) for j in range(m))
+        square = square * (1 + x) ** 2 + mean**2 * ((m + 1) * x**2 - x**2 + 2 * x) + cross + both
+        mean, q = mean * (1 + x) + added, q * (1 + x)
+        moments.append(square)
+    expected = np.array(moments) * (1 + x) ** np.arange(depth, -1, -1)
+    changes = stream_changes(network, depth_mup(), Cell(16, depth))
+    np.testing.assert_allclose(changes, expected, rtol=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -146,8 +189,6 @@ def test_decoupling_leaves_nothing_inside_blocks() -> None:
 def test_what_is_not_known_is_refused() -> None:
     with pytest.raises(DomainError, match="give its SGD version"):
         tangent_kernel(residual(1), depth_mup(Optimizer.ADAM), Cell(8, 2))
-    with pytest.raises(DomainError, match="known for 1 or 2"):
-        stream_changes(residual(3), depth_mup(), Cell(8, 2))
     with pytest.raises(DomainError, match="no skip path"):
         reuse_ratio(chain(), am_mup(), Cell(8, 2))
     with pytest.raises(DomainError, match="blocks of one layer"):

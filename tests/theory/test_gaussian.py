@@ -10,6 +10,7 @@ from theory import Activation, DomainError
 from theory.gaussian import (
     HIGH_PRECISION,
     MOMENTS,
+    Analytic,
     Moment,
     expectation,
     reference_kernel,
@@ -40,6 +41,56 @@ def test_moments_agree_with_high_precision_quadrature(
         Moment.DERIVATIVE_FOURTH: exact,
     }[which]
     assert abs(float(moments.moment(which, variance)) - exact) <= 1e-12 * natural
+
+
+@given(st.sampled_from([Activation.TANH, Activation.SILU]), st.sampled_from(Moment), variances)
+@settings(max_examples=60)
+def test_the_proven_bound_covers_the_error_and_keeps_twelve_digits(
+    activation: Activation, which: Moment, variance: float
+) -> None:
+    moments, exact = MOMENTS[activation], HIGH_PRECISION[activation]
+    assert isinstance(moments, Analytic)
+    bound = moments.error_bound(which, variance)
+    reference = float(reference_moment(exact, which, variance))
+    assert abs(float(moments.moment(which, variance)) - reference) <= bound
+    size = float(np.sqrt(moments.second_moment(variance)))
+    slope = float(np.sqrt(moments.derivative_second_moment(variance)))
+    natural = {Moment.MEAN: size, Moment.CROSS: size * slope}.get(which, reference)
+    assert bound <= 1e-12 * natural
+
+
+@given(st.sampled_from([Activation.TANH, Activation.SILU]), st.floats(-30, 30), st.floats(-1, 1))
+def test_bounds_off_the_real_axis_hold(activation: Activation, x: float, share: float) -> None:
+    moments, exact = MOMENTS[activation], HIGH_PRECISION[activation]
+    assert isinstance(moments, Analytic)
+    z = mpmath.mpc(x, share * moments.strip / 2)
+    size = np.array(float(abs(z)))
+    assert float(abs(exact.value(z))) <= float(moments.value_bound(size)) * (1 + 1e-12)
+    assert float(abs(exact.derivative(z))) <= float(moments.slope_bound(size)) * (1 + 1e-12)
+
+
+@pytest.mark.slow
+@given(activations, st.floats(0.1, 5.0), st.floats(0.1, 5.0), st.floats(-0.9, 0.9))
+@settings(max_examples=25)
+def test_squared_slopes_agree_with_double_quadrature(
+    activation: Activation, q1: float, q2: float, rho: float
+) -> None:
+    c = rho * float(np.sqrt(q1 * q2))
+    moments, exact = MOMENTS[activation], HIGH_PRECISION[activation]
+    size = float(
+        np.sqrt(moments.derivative_fourth_moment(q1) * moments.derivative_fourth_moment(q2))
+    )
+    reference = reference_kernel(lambda x: exact.derivative(x) ** 2, q1, q2, c, kinks=exact.kinks)
+    assert abs(float(moments.squared_slope_kernel(q1, q2, c)) - float(reference)) <= 1e-12 * size
+
+
+@given(activations, variances)
+def test_squared_slopes_at_full_correlation_are_the_fourth_moment(
+    activation: Activation, variance: float
+) -> None:
+    moments = MOMENTS[activation]
+    full = float(moments.squared_slope_kernel(variance, variance, variance))
+    assert full == pytest.approx(float(moments.derivative_fourth_moment(variance)), rel=1e-12)
 
 
 @pytest.mark.slow

@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from tests.theory.test_scaling import powers
 from theory import (
+    Activation,
     Architecture,
     Axis,
+    BlockForm,
     Optimizer,
     Parameterization,
     Power,
@@ -27,13 +29,16 @@ from theory import (
     mup,
     ntk,
     residual,
+    residual_he,
     standard,
 )
-from theory.power_counting import Layer
+from theory.power_counting import Layer, with_matched_epsilon
 from theory.scaling import ONE
 
 FIRST, LAST = Layer(Role.BRANCH_FIRST, 1), Layer(Role.BRANCH_LAST, 2)
-architectures = st.sampled_from([chain(), residual(1), residual(2), residual(3), residual(4)])
+architectures = st.sampled_from(
+    [chain()] + [residual(m, form=form) for m in (1, 2, 3, 4) for form in BlockForm]
+)
 optimizers = st.sampled_from(Optimizer)
 scalings = st.builds(RoleScaling, powers, powers, powers, powers)
 
@@ -215,3 +220,36 @@ def test_chains_that_are_not_critical_follow_no_power() -> None:
     shrinking = mup().changed("shrinking", {Role.HIDDEN: RoleScaling(Power(width=-1))})
     assert not count_powers(chain(), shrinking).stable_at_initialization(Axis.WIDTH)
     assert any("factor of every layer" in str(item) for item in diagnose(chain(), shrinking))
+    for uncritical in (chain(1), chain(1, Activation.TANH)):
+        (size,) = [p for p in diagnose(uncritical, am_mup()) if p.exponent is None]
+        assert "the size of signals need not follow a power of L" in str(size)
+    for critical in (chain(1, Activation.IDENTITY), chain(1, Activation.ABS), chain(2)):
+        assert count_powers(critical, am_mup()).critical
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+def test_branches_with_a_mean_add_up_coherently(layers: int) -> None:
+    """h + L^-alpha relu(W h): stable only from alpha = 1; centred or odd, from 1/2."""
+    uncentred = residual(layers, form=BlockForm.POST_ACTIVATION)
+    assert count_powers(uncentred, depth_mup()).accumulated == Power(depth="1/2")
+    assert not count_powers(uncentred, depth_mup()).stable_at_initialization(Axis.DEPTH)
+    assert count_powers(uncentred, completep()).stable_in_training(Axis.DEPTH)
+    for stable in (
+        residual(layers, form=BlockForm.POST_ACTIVATION_CENTRED),
+        residual(layers, Activation.TANH, BlockForm.POST_ACTIVATION),
+    ):
+        assert count_powers(stable, depth_mup()) == count_powers(residual(layers), depth_mup())
+
+
+@pytest.mark.parametrize("layers", [1, 2, 3])
+@pytest.mark.parametrize("preset", [am_mup, residual_he, ntk])
+def test_a_matched_epsilon_is_never_overtaken(
+    preset: Callable[..., Parameterization], layers: int
+) -> None:
+    architecture, parameterization = residual(layers), preset(optimizer=Optimizer.ADAM)
+    assert any("epsilon" in str(item) for item in diagnose(architecture, parameterization)) == (
+        preset is not am_mup or layers > 1
+    )
+    matched = with_matched_epsilon(architecture, parameterization)
+    assert set(count_powers(architecture, matched).over_epsilon.values()) == {ONE}
+    assert matched[Role.BRANCH_LAST].rate == parameterization[Role.BRANCH_LAST].rate

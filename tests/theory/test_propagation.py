@@ -13,6 +13,7 @@ from scipy.integrate import quad
 from theory import (
     Activation,
     Architecture,
+    BlockForm,
     Cell,
     DomainError,
     Family,
@@ -87,12 +88,20 @@ def test_depth_mup_tends_to_the_exponential_at_rate_one_over_depth() -> None:
 
 
 @pytest.mark.parametrize("activation", Activation)
-@pytest.mark.parametrize("layers", [1, 2, 3])
+@pytest.mark.parametrize(
+    ("layers", "form"),
+    [
+        (1, BlockForm.PRE_ACTIVATION),
+        (2, BlockForm.PRE_ACTIVATION),
+        (3, BlockForm.PRE_ACTIVATION),
+        (2, BlockForm.POST_ACTIVATION_CENTRED),
+    ],
+)
 def test_finite_depth_approaches_its_limit_at_the_predicted_rate(
-    activation: Activation, layers: int
+    activation: Activation, layers: int, form: BlockForm
 ) -> None:
     """L (q_L - limit) tends to the coefficient of 1/L, and what is left halves as L doubles."""
-    architecture = replace(residual(layers, activation), variance_factor=Fraction(2))
+    architecture = replace(residual(layers, activation, form), variance_factor=Fraction(2))
     limit = depth_limit(architecture)
     for coefficient, value, end in (
         (limit.forward_correction, forward_second_moment, limit.forward),
@@ -111,6 +120,32 @@ def test_finite_depth_approaches_its_limit_at_the_predicted_rate(
 def test_a_chain_has_no_depth_limit() -> None:
     with pytest.raises(DomainError, match="no infinite-depth limit"):
         depth_limit(chain())
+    with pytest.raises(DomainError, match="add up as L"):
+        depth_limit(residual(1, form=BlockForm.POST_ACTIVATION))
+
+
+@given(horizons, st.integers(1, 12), st.booleans())
+def test_post_activation_relu_blocks_have_the_written_out_moments(
+    horizon: Fraction, depth: int, centred: bool
+) -> None:
+    """E relu = sqrt(q / 2 pi) per block: means add up coherently, variances in squares."""
+    form = BlockForm.POST_ACTIVATION_CENTRED if centred else BlockForm.POST_ACTIVATION
+    architecture = replace(residual(1, form=form), variance_factor=horizon)
+    step = float(horizon) / depth
+    mean, variance, p = 0.0, 1.0, (1 + step / 2) ** depth
+    for _ in range(depth):
+        q = variance + mean**2
+        variance += step * q * (1 / 2 - 1 / (2 * math.pi))
+        mean += 0.0 if centred else math.sqrt(step * q / (2 * math.pi))
+    cell = Cell(64, depth)
+    exact = variance + mean**2
+    assert forward_second_moment(architecture, depth_mup(), cell) == pytest.approx(exact)
+    assert backward_second_moment(architecture, depth_mup(), cell) == pytest.approx(p)
+
+
+def test_a_chain_has_no_block_form() -> None:
+    with pytest.raises(DomainError, match="leave form out"):
+        Architecture(Family.CHAIN, form=BlockForm.POST_ACTIVATION)
 
 
 @given(st.floats(-0.99, 0.99), st.sampled_from([1, 2]), st.integers(1, 8))
