@@ -38,11 +38,12 @@ def synthetic(seed: int, replicate: int, batch: int) -> tuple[FloatArray, FloatA
 
 @dataclass(frozen=True, slots=True)
 class DigitBatches:
-    """Training batches (steps, batch, d) with classes (steps, batch), and held-out inputs."""
+    """Training batches (steps, batch, d) with classes (steps, batch), and held-out ones."""
 
     inputs: FloatArray
     classes: IntArray
     held_out: FloatArray
+    held_out_classes: IntArray
 
 
 @cache
@@ -65,4 +66,4 @@ def digits(seed: int, replicate: int, batch: int, steps: int) -> DigitBatches:
     order = data_generator(seed, replicate).permutation(len(images))
     held_out, rest = order[:HELD_OUT], order[HELD_OUT : HELD_OUT + steps * batch]
     chosen = rest.reshape(steps, batch)
-    return DigitBatches(images[chosen], classes[chosen], images[held_out])
+    return DigitBatches(images[chosen], classes[chosen], images[held_out], classes[held_out])

@@ -17,7 +17,7 @@ from probes.experiments.one_step import one_step
 from probes.experiments.propagation import propagation
 from probes.experiments.training import training
 from theory.errors import DomainError
-from theory.prediction import Experiment, Observable, Setting
+from theory.experiment import Experiment, Observable, Setting
 from theory.scaling import Cell
 
 # Weights held at once by one group. Small networks gain from sharing a bmm; once the weights of
@@ -75,14 +75,18 @@ def run_group(
     protocol = setting.protocol
     if protocol.experiment is Experiment.TRAINING:
         batches = [data.digits(seed, r, protocol.batch, protocol.steps) for r in replicates]
-        classes = torch.from_numpy(np.stack([b.classes for b in batches])).to(device)
+
+        def labels(arrays: list[npt.NDArray[np.int64]]) -> torch.Tensor:
+            return torch.from_numpy(np.stack(arrays)).to(device)
+
         measured = training(
             network,
             weights,
             float(protocol.rate),
             stacked([b.inputs for b in batches]),
-            classes,
+            labels([b.classes for b in batches]),
             stacked([b.held_out for b in batches]),
+            labels([b.held_out_classes for b in batches]),
         )
     else:
         pairs = [data.synthetic(seed, r, protocol.batch) for r in replicates]

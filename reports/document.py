@@ -1,7 +1,7 @@
 """The report as a document: what a campaign found, in a form that is saved, checked and rendered.
 
 Imports pydantic and ``theory``. The JSON Schema of this module ships beside it
-(``schema/report-1.schema.json``); ``schema_version`` changes when the document does.
+(``schema/report-2.schema.json``); ``schema_version`` changes when the document does.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from theory.prediction import Profile, Verdict
 
-SCHEMA_VERSION: Literal["1.0"] = "1.0"
+SCHEMA_VERSION: Literal["2.0"] = "2.0"
 
 
 class _Frozen(BaseModel):
@@ -31,8 +31,25 @@ class IntervalEntry(_Frozen):
     confidence: float
 
 
+class LocalExponentEntry(_Frozen):
+    """The exponent between two neighbouring sizes, with its 95 percent interval."""
+
+    smaller: float
+    larger: float
+    interval: IntervalEntry
+
+
+class ExtrapolationEntry(_Frozen):
+    """What the fit says beyond the grid: the value at a further size, with its 95 percent ends."""
+
+    size: float
+    value: float
+    low: float
+    high: float
+
+
 class ChecksEntry(_Frozen):
-    """Checks on an exponent's fit; ``None`` where too few cells allow none."""
+    """Checks on an exponent's fit; ``None`` where too few cells or replicates allow none."""
 
     without_smallest: IntervalEntry | None = Field(
         description="movement of the exponent when the smallest size is left out"
@@ -40,9 +57,28 @@ class ChecksEntry(_Frozen):
     curvature: IntervalEntry | None = Field(
         description="movement of the local exponent from mid-range to the end of the range"
     )
+    lack_of_fit: float | None = Field(
+        description="p-value of the declared law: Hotelling's T^2 of what it says is zero"
+    )
+    trimmed: float = Field(description="mean exponent without a fifth of replicates at either end")
     clustered: IntervalEntry = Field(
         description="the exponent by pooled least squares with errors clustered by replicate"
     )
+    local_exponents: list[LocalExponentEntry]
+    extrapolation: ExtrapolationEntry | None = Field(
+        description="at twice the largest size; None where a correction column is not known there"
+    )
+
+
+class LookEntry(_Frozen):
+    """One look at the measurements: how many replicates, judged at which confidence, and how."""
+
+    replicates: int
+    confidence: float
+    estimate: float | None
+    interval: tuple[float, float] | None
+    verdict: Verdict
+    reason: str
 
 
 class VerdictEntry(_Frozen):
@@ -52,12 +88,16 @@ class VerdictEntry(_Frozen):
     relation: str
     predicted: float
     margin: float
+    band: tuple[float | None, float | None] = Field(
+        description="where the interval has to lie to accept; None for an end at infinity"
+    )
     estimate: float | None
     interval: tuple[float, float] | None
     confidence: float | None
     replicates: int
     replicates_needed: int | None
     reason: str
+    looks: list[LookEntry]
 
 
 class ControlEntry(VerdictEntry):
@@ -79,13 +119,23 @@ class RivalEntry(VerdictEntry):
 class CellEntry(_Frozen):
     """One point of the plot: the mean over replicates (of the logarithm, for exponents)."""
 
-    width: int
-    depth: int
+    label: str
+    size: float = Field(description="along the axis of the relation")
     measured: float
     low: float
     high: float
     fitted: float | None
     predicted: float | None = Field(description="only where the theory gives a value")
+
+
+class CampaignEntry(_Frozen):
+    """A campaign about the same prediction whose measurements are kept in the same place."""
+
+    seed: int
+    profile: Profile
+    margin: float
+    verdict: Verdict | None = Field(description="None while it was not finished")
+    this: bool
 
 
 class PredictionEntry(VerdictEntry):
@@ -98,7 +148,7 @@ class PredictionEntry(VerdictEntry):
     definition: str
     setting: str
     parameterization_source: str
-    axis: Literal["width", "depth"]
+    axis: str
     corrections: list[str]
     margin_reason: str
     recorded: Verdict | None
@@ -106,6 +156,10 @@ class PredictionEntry(VerdictEntry):
     cells: list[CellEntry]
     controls: list[ControlEntry]
     rival: RivalEntry | None
+    campaigns: list[CampaignEntry] = Field(
+        description="every campaign about this prediction in the same store: other seeds, margins "
+        "and grids, whatever they gave"
+    )
     command: str
 
 
@@ -121,19 +175,21 @@ class Environment(_Frozen):
 
     scaleproof: str
     python: str
-    torch: str
+    torch: str | None = Field(description="None where no network was run")
     numpy: str
-    device: str
+    device: str | None
 
 
 class Report(_Frozen):
     """A campaign: its design, its verdicts, and the command that reproduces it."""
 
-    schema_version: Literal["1.0"] = SCHEMA_VERSION
-    profile: Profile
-    seed: int
+    schema_version: Literal["2.0"] = SCHEMA_VERSION
+    profile: Profile | None = Field(description="None for a table of measurements")
+    seed: int | None
+    table: str | None = Field(description="the table that was judged, if one was")
     family: int = Field(description="number of relations judged together")
     family_alpha: float = Field(description="nominal family-wise error rate")
+    looks: int = Field(description="announced looks, which share the error rate equally")
     complete: bool
     command: str
     environment: Environment
@@ -148,7 +204,7 @@ def json_schema() -> dict[str, Any]:
 
 def shipped_json_schema() -> str:
     """The text of the schema that is shipped with the package."""
-    path = files("reports").joinpath("schema", "report-1.schema.json")
+    path = files("reports").joinpath("schema", "report-2.schema.json")
     return path.read_text(encoding="utf-8")
 
 

@@ -7,7 +7,14 @@ from markupsafe import Markup
 
 from reports.document import PredictionEntry, Report, agrees
 from reports.plots import scaling_plot
-from reports.text import estimate_text, predicted_text, summary
+from reports.text import (
+    campaigns_text,
+    estimate_text,
+    family_text,
+    predicted_text,
+    source_text,
+    summary,
+)
 
 
 def _plot(entry: PredictionEntry) -> Markup:
@@ -28,6 +35,8 @@ def render_html(report: Report) -> str:
         "predicted": predicted_text,
         "plot": _plot,
         "agrees": agrees,
+        "campaigns": campaigns_text,
     }
     template = environment.get_template("report.html.j2")
-    return template.render(report=report, summary=summary(report))
+    texts = {"summary": summary, "family": family_text, "source": source_text}
+    return template.render(report=report, **{name: text(report) for name, text in texts.items()})

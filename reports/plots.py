@@ -31,7 +31,7 @@ _MEASURED, _PREDICTED, _RIVAL = "#1b4965", "#c1121f", "#7d8597"
 
 
 def _sizes(entry: PredictionEntry) -> np.ndarray:
-    return np.array([getattr(cell, entry.axis) for cell in entry.cells], dtype=float)
+    return np.array([cell.size for cell in entry.cells])
 
 
 def _through_middle(sizes: np.ndarray, cells: list[CellEntry], exponent: float) -> np.ndarray:
@@ -74,7 +74,7 @@ def _scale_axes(axes: Axes, entry: PredictionEntry, sizes: np.ndarray) -> None:
     ticks = np.geomspace(*axes.get_ylim(), 6)[1:-1]
     axes.set_yticks(ticks, [f"{tick:.3g}" for tick in ticks])
     axes.minorticks_off()
-    axes.set_xlabel(f"{entry.axis} {'n' if entry.axis == 'width' else 'L'}")
+    axes.set_xlabel({"width": "width n", "depth": "depth L"}.get(entry.axis, entry.axis))
     axes.set_ylabel(entry.observable.replace("_", " "))
 
 

@@ -7,7 +7,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from reports.document import PredictionEntry, Report, RivalEntry, VerdictEntry, judged
-from reports.text import estimate_text, predicted_text, summary
+from reports.text import (
+    campaigns_text,
+    estimate_text,
+    family_text,
+    predicted_text,
+    source_text,
+    summary,
+)
 from theory.prediction import Verdict
 
 _COLOURS = {
@@ -35,7 +42,7 @@ def _row(entry: PredictionEntry | RivalEntry, name: str) -> tuple[str, ...]:
 
 def print_report(report: Report, console: Console) -> None:
     """Print verdicts as a table, then a reason for every one that decides nothing."""
-    title = f"scaleproof, profile {report.profile}, seed {report.seed}"
+    title = f"scaleproof, {source_text(report)}"
     table = Table(title=title, title_justify="left")
     for heading in ("prediction", "verdict", "on record", "estimate [interval]", "predicted"):
         table.add_column(heading, overflow="fold")
@@ -47,7 +54,7 @@ def print_report(report: Report, console: Console) -> None:
         if entry.verdict in (Verdict.INCONCLUSIVE, Verdict.INVALID):
             console.print(f"{escape(name)}: {entry.verdict}: {escape(entry.reason)}")
     console.print(summary(report))
-    console.print(
-        f"Intervals: {report.family} relations judged together at a nominal family-wise error "
-        f"rate of {report.family_alpha:g} (Holm). {report.times.seconds:.0f} s."
-    )
+    console.print(f"Intervals: {family_text(report)}. {report.times.seconds:.0f} s.")
+    for entry in report.predictions:
+        if len(entry.campaigns) > 1:
+            console.print(f"{escape(entry.id)}: {escape(campaigns_text(entry))}")

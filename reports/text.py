@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from reports.document import Report, VerdictEntry, agrees, judged
+from reports.document import LookEntry, PredictionEntry, Report, VerdictEntry, agrees, judged
 from theory.prediction import Verdict
 
 
-def estimate_text(entry: VerdictEntry) -> str:
+def estimate_text(entry: VerdictEntry | LookEntry) -> str:
     """Estimate and interval, or a dash when there is none."""
     if entry.estimate is None or entry.interval is None:
         return "-"
@@ -18,8 +18,37 @@ def estimate_text(entry: VerdictEntry) -> str:
 
 
 def predicted_text(entry: VerdictEntry) -> str:
-    """The predicted number with its margin."""
-    return f"{entry.predicted:+.2f} ± {entry.margin:.2f}"
+    """The prediction and its margin, or the end of a one-sided claim."""
+    low, high = entry.band
+    if low is None and high is not None:
+        return f"at most {high:+.3g}"
+    return f"{entry.predicted:+.3g} ± {entry.margin:.3g}"
+
+
+def source_text(report: Report) -> str:
+    """Where the measurements come from."""
+    if report.table is not None:
+        return f"table {report.table}"
+    return f"profile {report.profile}, seed {report.seed}"
+
+
+def campaigns_text(entry: PredictionEntry) -> str:
+    """How often this prediction was tried in the same store, and what came out."""
+    tries = [
+        f"seed {c.seed}, {c.profile}, margin {c.margin:g}: {c.verdict or 'unfinished'}"
+        + (" (this one)" if c.this else "")
+        for c in entry.campaigns
+    ]
+    return f"{len(tries)} campaigns in this store: {'; '.join(tries)}"
+
+
+def family_text(report: Report) -> str:
+    """How many relations were judged together, and at which error rate."""
+    looks = f", shared by {report.looks} announced looks" if report.looks > 1 else ""
+    return (
+        f"{report.family} relations judged together at a nominal family-wise error rate of "
+        f"{report.family_alpha:g} (Holm){looks}"
+    )
 
 
 def _counted(name: str, entries: Iterable[VerdictEntry]) -> str:
@@ -38,4 +67,6 @@ def summary(report: Report) -> str:
     changed = sum(not agrees(entry) for entry in entries) - unrecorded
     parts += [f"{changed} not as on record"] if changed else []
     parts += [f"{unrecorded} without a record"] if unrecorded else []
+    if report.table is not None:
+        return parts[0]
     return "; ".join(parts if changed or unrecorded else [*parts, "all as on record"])

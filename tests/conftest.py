@@ -60,4 +60,6 @@ def report(prediction: Prediction, tmp_path: Path) -> Report:
     measure(Campaign((prediction,), Profile.QUICK, seed=1), store)
     campaign = Campaign((prediction, find("A8.stream.depth.horizon-4")), Profile.QUICK, seed=1)
     started = datetime.now(UTC)
-    return build_report(campaign, (), judge_campaign(campaign, store), started, complete=False)
+    return build_report(
+        campaign, store, (), judge_campaign(campaign, store), started, complete=False
+    )

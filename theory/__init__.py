@@ -13,25 +13,10 @@ from theory.architecture import (
     residual,
 )
 from theory.errors import DomainError
+from theory.experiment import Experiment, Observable, Protocol, Setting
 from theory.parameterization import Optimizer, Parameterization, RoleScaling
 from theory.power_counting import count_powers, diagnose
-from theory.prediction import (
-    Citation,
-    Control,
-    CurveEquals,
-    Experiment,
-    ExponentEquals,
-    Grid,
-    Observable,
-    Prediction,
-    Profile,
-    Protocol,
-    Regime,
-    Relation,
-    Rival,
-    Setting,
-    Verdict,
-)
+from theory.prediction import Citation, Control, Grid, Prediction, Profile, Regime, Rival, Verdict
 from theory.presets import (
     am_mup,
     completep,
@@ -43,12 +28,25 @@ from theory.presets import (
     residual_he,
     standard,
 )
+from theory.relations import (
+    BestRateExponentEquals,
+    CurveEquals,
+    ExponentAtMost,
+    ExponentEquals,
+    ExponentsEqual,
+    ExponentsOrdered,
+    Relation,
+    SettingsOrdered,
+    ValueAtMost,
+    ValueEquals,
+)
 from theory.scaling import Axis, Cell, Power, rational
 
 __all__ = [
     "Activation",
     "Architecture",
     "Axis",
+    "BestRateExponentEquals",
     "BlockForm",
     "Cell",
     "Citation",
@@ -56,7 +54,10 @@ __all__ = [
     "CurveEquals",
     "DomainError",
     "Experiment",
+    "ExponentAtMost",
     "ExponentEquals",
+    "ExponentsEqual",
+    "ExponentsOrdered",
     "Family",
     "Grid",
     "Observable",
@@ -72,6 +73,9 @@ __all__ = [
     "Role",
     "RoleScaling",
     "Setting",
+    "SettingsOrdered",
+    "ValueAtMost",
+    "ValueEquals",
     "Verdict",
     "am_mup",
     "chain",

@@ -30,8 +30,9 @@ from fractions import Fraction
 
 from theory.architecture import HOMOGENEOUS, Architecture, Family, Role
 from theory.errors import DomainError
+from theory.experiment import Observable, Setting
 from theory.parameterization import Optimizer, Parameterization, RoleScaling
-from theory.prediction import ExponentEquals, Observable, Setting
+from theory.relations import ExponentEquals
 from theory.scaling import ONE, Axis, Power
 
 _ROOT_WIDTH = Power(width="1/2")

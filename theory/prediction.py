@@ -5,159 +5,16 @@ Imports the standard library and ``theory`` only.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 
-from theory.architecture import Architecture
 from theory.errors import DomainError
-from theory.parameterization import Parameterization
+from theory.experiment import Observable, Setting
+from theory.relations import BestRateExponentEquals, Paired, Relation
 from theory.scaling import Axis, Cell, Power
 
-
-class Experiment(StrEnum):
-    """How a finite network is tried."""
-
-    PROPAGATION = "propagation"
-    ONE_STEP = "one_step"
-    TRAINING = "training"
-
-
-class Observable(StrEnum):
-    """A positive number measured on one finite network; ``definition`` says which."""
-
-    FORWARD_SECOND_MOMENT = "forward_second_moment"
-    BACKWARD_SECOND_MOMENT = "backward_second_moment"
-    STREAM_CHANGE = "stream_change"
-    OUTPUT_CHANGE = "output_change"
-    FIRST_LAYER_OWN_CHANGE = "first_layer_own_change"
-    MAXIMAL_UPDATE_RATE = "maximal_update_rate"
-    TRAINED_STREAM_CHANGE = "trained_stream_change"
-
-    @property
-    def definition(self) -> str:
-        """One sentence: what is averaged over what."""
-        return _DEFINITIONS[self][1]
-
-    @property
-    def experiment(self) -> Experiment:
-        """The experiment that measures it."""
-        return _DEFINITIONS[self][0]
-
-
-_DEFINITIONS = {
-    Observable.FORWARD_SECOND_MOMENT: (
-        Experiment.PROPAGATION,
-        "mean of h_L^2 over coordinates and inputs, at initialization",
-    ),
-    Observable.BACKWARD_SECOND_MOMENT: (
-        Experiment.PROPAGATION,
-        "mean of (n df/dh_0)^2 over coordinates and inputs, at initialization",
-    ),
-    Observable.STREAM_CHANGE: (
-        Experiment.ONE_STEP,
-        "root mean square over coordinates and inputs of d h_L / d eta at eta = 0",
-    ),
-    Observable.OUTPUT_CHANGE: (
-        Experiment.ONE_STEP,
-        "root mean square over inputs of d f / d eta at eta = 0",
-    ),
-    Observable.FIRST_LAYER_OWN_CHANGE: (
-        Experiment.ONE_STEP,
-        "root mean square over blocks, coordinates and inputs of multiplier * (dW_{l,1} / d eta) "
-        "h_{l-1} at eta = 0: the change of u_l by its own weight, the moving stream left out",
-    ),
-    Observable.MAXIMAL_UPDATE_RATE: (
-        Experiment.ONE_STEP,
-        "eta* with S(eta*) = 1, S the mean over stream states (layers of a chain) of the second "
-        "moment, over coordinates and inputs of one network, of the change after one step, to "
-        "first order in eta",
-    ),
-    Observable.TRAINED_STREAM_CHANGE: (
-        Experiment.TRAINING,
-        "root mean square over coordinates and held-out inputs of h_L after k steps minus h_L "
-        "at initialization",
-    ),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Protocol:
-    """Everything about an experiment that is not the network.
-
-    ``batch`` inputs per step, ``steps`` SGD steps at base learning rate ``rate`` (only training
-    uses these two; one-step derivatives are taken at rate 1).
-    """
-
-    experiment: Experiment
-    batch: int
-    steps: int = 0
-    rate: Fraction = Fraction(1)
-
-    def __str__(self) -> str:
-        if self.experiment is Experiment.TRAINING:
-            return (
-                f"{self.steps} SGD steps on digits, cross-entropy, batch {self.batch}, "
-                f"base rate {self.rate}"
-            )
-        data = "Gaussian inputs with |x|^2 = d"
-        if self.experiment is Experiment.PROPAGATION:
-            return f"initialization, {self.batch} {data}"
-        return f"first SGD step on {self.batch} {data}, labels +-1, squared loss"
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """A network family under a parameterization, and the protocol by which it is tried."""
-
-    architecture: Architecture
-    parameterization: Parameterization
-    protocol: Protocol
-
-    def __str__(self) -> str:
-        return f"{self.architecture}; {self.parameterization.name}; {self.protocol}"
-
-
-@dataclass(frozen=True, slots=True)
-class ExponentEquals:
-    """The observable grows as (size along ``axis``)^``value``; ``origin`` says who says so."""
-
-    axis: Axis
-    value: Fraction
-    origin: str
-
-    @property
-    def expected(self) -> float:
-        """The predicted number, on the scale of the estimate."""
-        return float(self.value)
-
-    def __str__(self) -> str:
-        return f"exponent of {self.axis.symbol} = {self.value}"
-
-
-@dataclass(frozen=True, slots=True)
-class CurveEquals:
-    """The observable equals ``curve`` at every cell; the estimate is measured / predicted."""
-
-    axis: Axis
-    curve: Callable[[Architecture, Parameterization, Cell], float]
-
-    @property
-    def expected(self) -> float:
-        """The predicted number, on the scale of the estimate."""
-        return 1.0
-
-    @property
-    def origin(self) -> str:
-        """Where the predicted numbers come from."""
-        return f"exact recursion {self.curve.__module__}.{self.curve.__name__}"
-
-    def __str__(self) -> str:
-        return f"value = {self.curve.__name__} at every cell"
-
-
-Relation = ExponentEquals | CurveEquals
+MOST_LOOKS = 3
 
 
 class Profile(StrEnum):
@@ -169,13 +26,19 @@ class Profile(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Cells, and the number of replicates of the prediction and of its controls at each."""
+    """Cells, and the number of replicates of the prediction and of its controls at the first look.
+
+    Every further look, announced here, doubles both; what is decided is not looked at again.
+    """
 
     cells: tuple[Cell, ...]
     replicates: int
     control_replicates: int
+    looks: int = MOST_LOOKS
 
     def __post_init__(self) -> None:
+        if not 1 <= self.looks <= MOST_LOOKS:
+            raise DomainError(f"{self.looks} looks: expected 1 to {MOST_LOOKS}")
         if min(self.replicates, self.control_replicates) < 2:
             raise DomainError(
                 f"{self.replicates} and {self.control_replicates} replicates: "
@@ -284,3 +147,10 @@ class Prediction:
                     f"{self.id}: {self.observable} is measured by {self.observable.experiment}, "
                     f"not by {setting.protocol.experiment}"
                 )
+        named = isinstance(self.relation, Paired) and isinstance(self.relation.other, str)
+        if named or not isinstance(self.relation.axis, Axis):
+            raise DomainError(
+                f"{self.id}: columns of tables are no settings and no axes; give those"
+            )
+        if isinstance(self.relation, BestRateExponentEquals) and not self.relation.rates:
+            raise DomainError(f"{self.id}: no learning rates to choose the best of")

@@ -6,10 +6,11 @@ The front door of the project: everything that a user needs by name.
 from reports.document import Report
 from theory.catalogue import find, recorded, select
 from theory.prediction import Prediction, Profile, Verdict
-from verify.campaign import Answer, Campaign, judge_campaign, measure, plan
-from verify.judge import Claim, Evidence, Judgement, conclude, weigh
+from verify.campaign import Answer, Campaign, judge_campaign, keep_verdicts, measure, plan
 from verify.reporting import build_report
 from verify.store import Store
+from verify.tables.judge import judge
+from verify.verdict import Claim, Evidence, Judgement, Measured, conclude, weigh
 
 __all__ = [
     "Answer",
@@ -17,6 +18,7 @@ __all__ = [
     "Claim",
     "Evidence",
     "Judgement",
+    "Measured",
     "Prediction",
     "Profile",
     "Report",
@@ -25,7 +27,9 @@ __all__ = [
     "build_report",
     "conclude",
     "find",
+    "judge",
     "judge_campaign",
+    "keep_verdicts",
     "measure",
     "plan",
     "recorded",

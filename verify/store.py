@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 from importlib.resources import files
@@ -22,17 +23,26 @@ import numpy.typing as npt
 import torch
 
 from theory.errors import DomainError
-from theory.prediction import Observable, Setting
+from theory.experiment import Observable, Setting
+from theory.prediction import Prediction, Profile, Verdict
 from theory.scaling import Cell
 
 FloatArray = npt.NDArray[np.float64]
 
-_SCHEMA = """
+_SCHEMA = (
+    """
 CREATE TABLE IF NOT EXISTS measurements (
     trial TEXT NOT NULL, replicate INTEGER NOT NULL, observable TEXT NOT NULL, value REAL,
     PRIMARY KEY (trial, replicate, observable)
 ) WITHOUT ROWID
-"""
+""",
+    """
+CREATE TABLE IF NOT EXISTS campaigns (
+    prediction TEXT NOT NULL, design TEXT NOT NULL, seed INTEGER NOT NULL, profile TEXT NOT NULL,
+    margin REAL NOT NULL, verdict TEXT, PRIMARY KEY (prediction, design)
+)
+""",
+)
 
 
 def _sources(folder: Traversable) -> Iterable[bytes]:
@@ -60,15 +70,41 @@ def trial_key(setting: Setting, cell: Cell, seed: int, device: str) -> str:
     return hashlib.sha256(content.encode()).hexdigest()
 
 
+@dataclass(frozen=True, slots=True)
+class Design:
+    """One campaign about one prediction: another seed, margin or grid makes another one.
+
+    ``key`` is a digest of everything that was fixed before the run.
+    """
+
+    prediction: str
+    key: str
+    seed: int
+    profile: Profile
+    margin: float
+
+
+def design_of(prediction: Prediction, profile: Profile, seed: int, device: str) -> Design:
+    """The design of a prediction in a campaign."""
+    relations = [prediction.relation] + ([prediction.rival.relation] if prediction.rival else [])
+    settings = [prediction.setting, *(control.setting for control in prediction.controls)]
+    parts = [fingerprint(), prediction.margin, prediction.regime.grid(profile), seed, device]
+    parts += [f"{relation} ({relation.origin})" for relation in relations]
+    parts += [*settings, prediction.regime.corrections]
+    key = hashlib.sha256("|".join(map(repr, parts)).encode()).hexdigest()
+    return Design(prediction.id, key, seed, profile, float(prediction.margin))
+
+
 class Store:
-    """Measured values of a campaign; every group of trials is committed when it is done."""
+    """Measured values, and which campaigns there were; a group of trials is committed when done."""
 
     def __init__(self, path: Path) -> None:
         """Open or create the file; ``DomainError`` when that is impossible."""
         try:
             self._connection = sqlite3.connect(path)
             self._connection.execute("PRAGMA journal_mode=WAL")
-            self._connection.execute(_SCHEMA)
+            for table in _SCHEMA:
+                self._connection.execute(table)
         except sqlite3.Error as error:
             raise DomainError(
                 f"cannot keep measurements in {str(path)!r} ({error}); "
@@ -111,6 +147,28 @@ class Store:
             if replicate == index
         ]
         return np.array(found, dtype=np.float64)
+
+    def enter(self, design: Design, verdict: Verdict | None) -> None:
+        """Keep a campaign on record, or what has become of it; nothing is ever taken back."""
+        key = (design.prediction, design.key, design.seed, design.profile, design.margin)
+        with self._connection:
+            self._connection.execute(
+                "INSERT INTO campaigns VALUES (?, ?, ?, ?, ?, ?) "
+                "ON CONFLICT DO UPDATE SET verdict = coalesce(excluded.verdict, verdict)",
+                (*key, verdict),
+            )
+
+    def campaigns(self, prediction: str) -> list[tuple[Design, Verdict | None]]:
+        """Every campaign about a prediction, in the order in which they were begun."""
+        rows = self._connection.execute(
+            "SELECT prediction, design, seed, profile, margin, verdict FROM campaigns "
+            "WHERE prediction = ? ORDER BY rowid",
+            (prediction,),
+        )
+        return [
+            (Design(name, key, seed, Profile(profile), margin), verdict and Verdict(verdict))
+            for name, key, seed, profile, margin, verdict in rows
+        ]
 
     def close(self) -> None:
         """Close the file."""

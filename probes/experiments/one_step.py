@@ -13,7 +13,7 @@ from torch import Tensor
 from probes.architectures import Network, Trace, WeightKey, Weights
 from probes.optimizers import step_direction
 from theory.architecture import Role
-from theory.prediction import Observable
+from theory.experiment import Observable
 
 
 def first_order_change(

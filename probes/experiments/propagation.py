@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from probes.architectures import Network, Weights
-from theory.prediction import Observable
+from theory.experiment import Observable
 
 
 def propagation(network: Network, weights: Weights, inputs: Tensor) -> dict[Observable, Tensor]:

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from probes.architectures import Network, Weights
 from probes.optimizers import optimizer_of
-from theory.prediction import Observable
+from theory.experiment import Observable
 
 
 def training(
@@ -17,11 +17,12 @@ def training(
     inputs: Tensor,
     classes: Tensor,
     held_out: Tensor,
+    held_out_classes: Tensor,
 ) -> dict[Observable, Tensor]:
-    """Change of the last stream state on held-out inputs after training with cross-entropy: (R,).
+    """What training with cross-entropy did on held-out inputs, each of shape (R,).
 
-    Shapes: inputs (R, steps, B, d), classes (R, steps, B), held_out (R, H, d). The weights are
-    updated in place.
+    Shapes: inputs (R, steps, B, d), classes (R, steps, B), held_out (R, H, d), its classes (R, H).
+    The weights are updated in place.
     """
     with torch.no_grad():
         before = network.forward(weights, held_out).stream[-1]
@@ -36,6 +37,10 @@ def training(
         (loss / inputs.shape[2]).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     with torch.no_grad():
-        after = network.forward(weights, held_out).stream[-1]
-    change = (after - before).double().square().mean((1, 2)).sqrt()
-    return {Observable.TRAINED_STREAM_CHANGE: change}
+        trace = network.forward(weights, held_out)
+    change = (trace.stream[-1] - before).double().square().mean((1, 2)).sqrt()
+    entropy = torch.nn.functional.cross_entropy(
+        trace.output.double().flatten(0, 1), held_out_classes.flatten(), reduction="none"
+    )
+    loss = entropy.view(held_out_classes.shape).mean(1)
+    return {Observable.TRAINED_STREAM_CHANGE: change, Observable.TRAINED_LOSS: loss}

@@ -36,8 +36,9 @@ def test_margins_are_tight(prediction: Prediction) -> None:
 def test_regimes_identify_what_they_estimate(prediction: Prediction, profile: Profile) -> None:
     grid = prediction.regime.grid(profile)
     axis = prediction.relation.axis
+    assert isinstance(axis, Axis)
     assert list(grid.cells) == sorted(grid.cells)
-    law = PowerLaw(grid.cells, axis, prediction.regime.corrections)
+    law = PowerLaw.of_cells(grid.cells, axis, prediction.regime.corrections)
     if not isinstance(prediction.relation, CurveEquals):
         assert len(grid.cells) > law.design.shape[1], "no degree of freedom left to check the fit"
 
@@ -63,9 +64,10 @@ def test_every_number_says_where_it_comes_from(prediction: Prediction) -> None:
         assert prediction.relation.origin.startswith("exact recursion theory.propagation.")
         return
     axis = prediction.relation.axis
+    assert isinstance(axis, Axis)
     exponent = predicted_exponent(prediction.setting, prediction.observable, axis)
     if prediction.rival is None:
-        assert prediction.relation.value == exponent
+        assert prediction.relation.expected == float(exponent)
         assert prediction.relation.origin.startswith("theory.power_counting")
     else:
         assert prediction.rival.relation.expected == float(exponent)

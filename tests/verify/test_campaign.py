@@ -22,8 +22,8 @@ from theory.prediction import Citation, Rival
 from verify import campaign as campaigns
 from verify import store as stores
 from verify.campaign import Campaign, Group, judge_campaign, measure, plan, vouched
-from verify.judge import Judgement
 from verify.store import Store, trial_key
+from verify.verdict import Judgement
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def of(*predictions: Prediction, seed: int = 1) -> Campaign:
 
 def all_values(campaign: Campaign, store: Store) -> np.ndarray:
     judge = judge_campaign(campaign, store)
-    return np.concatenate([answer.values.ravel() for answer in judge])
+    return np.concatenate([answer.measured.values.ravel() for answer in judge])
 
 
 def test_a_true_prediction_is_accepted_and_its_control_rejected(
@@ -48,7 +48,7 @@ def test_a_true_prediction_is_accepted_and_its_control_rejected(
     (answer,) = judge_campaign(campaign, store)
     assert answer.judgement.verdict is Verdict.ACCEPTED
     assert [control.verdict for control in answer.controls] == [Verdict.REJECTED]
-    assert answer.values.shape == (12, 3)
+    assert answer.measured.values.shape == (12, 3)
 
 
 def test_a_false_prediction_is_rejected(prediction: Prediction, store: Store) -> None:
@@ -83,13 +83,13 @@ def test_an_undecided_control_leaves_the_verdict_open(prediction: Prediction) ->
 
 
 def test_the_levels_of_a_campaign_are_those_of_holm(prediction: Prediction, store: Store) -> None:
-    """Three predictions that are all decided are tested at 0.05/3, 0.05/2 and 0.05."""
+    """Three predictions that are all decided at the first of three looks, which has 0.05/3."""
     family = tuple(replace(prediction, id=f"T{i}") for i in range(3))
     campaign = of(*family)
     measure(campaign, store)
     intervals = [answer.judgement.interval for answer in judge_campaign(campaign, store)]
     levels = sorted(interval.level for interval in intervals if interval is not None)
-    assert levels == pytest.approx([0.05 / 3, 0.05 / 2, 0.05])
+    assert levels == pytest.approx([0.05 / 9, 0.05 / 6, 0.05 / 3])
 
 
 def test_a_rival_is_judged_on_the_same_measurements(prediction: Prediction, store: Store) -> None:
@@ -103,15 +103,15 @@ def test_a_rival_is_judged_on_the_same_measurements(prediction: Prediction, stor
     campaign = of(replace(prediction, rival=rival))
     measure(campaign, store)
     own, other = judge_campaign(campaign, store)
-    np.testing.assert_array_equal(own.values, other.values)
+    np.testing.assert_array_equal(own.measured.values, other.measured.values)
     assert own.judgement.verdict is Verdict.ACCEPTED
     assert other.judgement.verdict is Verdict.REJECTED
 
 
-def test_every_trial_is_planned_once(prediction: Prediction) -> None:
+def test_every_trial_is_planned_once(prediction: Prediction, store: Store) -> None:
     twin = replace(prediction, id="T2.forward.depth")
     once, twice = (
-        [(g.setting, g.cell, r) for g in plan(of(*ps)) for r in g.replicates]
+        [(g.setting, g.cell, r) for g in plan(of(*ps), store) for r in g.replicates]
         for ps in ((prediction,), (prediction, twin))
     )
     assert once == twice
@@ -126,10 +126,10 @@ def test_order_does_not_matter(
     measure(campaign, forward)
     single = [
         Group(g.setting, g.cell, range(r, r + 1), 1.0)
-        for g in reversed(plan(campaign))
+        for g in reversed(plan(campaign, forward))
         for r in reversed(g.replicates)
     ]
-    monkeypatch.setattr(campaigns, "plan", lambda _: single)
+    monkeypatch.setattr(campaigns, "plan", lambda *_: single)
     measure(campaign, backward)
     values = all_values(campaign, forward), all_values(campaign, backward)
     np.testing.assert_allclose(*values, rtol=1e-5)  # float32: a group may round differently
@@ -144,8 +144,10 @@ def test_a_stopped_campaign_goes_on_where_it_was(
 
     groups = []
 
-    def stop_in_the_third(cost: float) -> None:
-        groups.append(cost)
+    def stop_in_the_third(look: int, done: float, total: float) -> None:
+        assert look == 0
+        assert 0 < done < total
+        groups.append(done)
         if len(groups) == 3:
             raise KeyboardInterrupt
 
@@ -163,10 +165,10 @@ def test_a_stopped_campaign_goes_on_where_it_was(
 
     monkeypatch.setattr(campaigns, "run_group", counting)
     measure(campaign, store)
-    assert len(measured) == len(plan(campaign)) - 3
+    assert len(measured) == len(plan(campaign, store)) - 3
     np.testing.assert_array_equal(all_values(campaign, store), all_values(campaign, straight))
     measure(campaign, store)
-    assert len(measured) == len(plan(campaign)) - 3
+    assert len(measured) == len(plan(campaign, store)) - 3
 
 
 def test_seeds_give_different_measurements(prediction: Prediction, store: Store) -> None:

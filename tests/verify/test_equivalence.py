@@ -2,19 +2,31 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
+from statsmodels.stats.multitest import multipletests
 
 from theory import DomainError, Verdict
+from theory.relations import Band
+from verify.statistics.design import replicates_to_decide
 from verify.statistics.equivalence import (
     Interval,
-    decide,
-    decision_p_value,
+    decision_p_values,
     mean_interval,
-    replicates_to_decide,
+    mean_intervals,
 )
 from verify.statistics.multiplicity import holm_levels
+
+BAND = Band(-0.1, 0.1)
+AT_MOST = Band(-np.inf, 0.1)
+
+
+def decided(interval: Interval, band: Band = BAND) -> Verdict:
+    if interval.within(band):
+        return Verdict.ACCEPTED
+    return Verdict.REJECTED if interval.disjoint_from(band) else Verdict.INCONCLUSIVE
+
 
 samples = st.tuples(
     st.integers(0, 10_000), st.floats(-0.3, 0.3), st.floats(0.01, 0.5), st.integers(4, 40)
@@ -25,15 +37,29 @@ def normal(seed: int, mean: float, spread: float, count: int) -> np.ndarray:
     return np.random.default_rng(seed).normal(mean, spread, count)
 
 
-@given(samples, st.floats(1e-4, 0.2))
+@given(samples, st.floats(1e-4, 0.2), st.sampled_from([BAND, AT_MOST]))
 def test_p_value_and_interval_are_one_statement(
-    parameters: tuple[int, float, float, int], level: float
+    parameters: tuple[int, float, float, int], level: float, band: Band
 ) -> None:
     drawn = normal(*parameters)
-    decided = decide(mean_interval(drawn, level), 0.0, 0.1) is not Verdict.INCONCLUSIVE
-    p_value = decision_p_value(drawn, 0.0, 0.1)
+    clear = decided(mean_interval(drawn, level), band) is not Verdict.INCONCLUSIVE
+    (p_value,) = decision_p_values(drawn[:, None], band)
     if abs(p_value - level) > 1e-9:
-        assert decided == (p_value < level)
+        assert clear == (p_value < level)
+
+
+@given(st.lists(samples.map(lambda s: (*s[:3], 12)), min_size=1, max_size=4), st.floats(0.01, 0.2))
+def test_many_columns_are_one_column_many_times(
+    parameters: list[tuple[int, float, float, int]], level: float
+) -> None:
+    """What judges a campaign and what calibrates it are the same numbers."""
+    columns = np.stack([normal(*each) for each in parameters], axis=1)
+    intervals = mean_intervals(columns, level)
+    p_values = decision_p_values(columns, BAND)
+    for i, column in enumerate(columns.T):
+        found, alone = intervals.at(i), mean_interval(column, level)
+        assert (found.low, found.high) == pytest.approx((alone.low, alone.high), abs=1e-12)
+        assert p_values[i] == pytest.approx(decision_p_values(column[:, None], BAND)[0], abs=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -48,7 +74,7 @@ def test_p_value_and_interval_are_one_statement(
     ],
 )
 def test_where_the_interval_lies_is_the_verdict(low: float, high: float, verdict: Verdict) -> None:
-    assert decide(Interval((low + high) / 2, low, high, 0.05), 0.0, 0.1) is verdict
+    assert decided(Interval((low + high) / 2, low, high, 0.05)) is verdict
 
 
 @given(samples)
@@ -56,7 +82,7 @@ def test_the_number_of_replicates_needed_is_the_smallest_one(
     parameters: tuple[int, float, float, int],
 ) -> None:
     drawn = normal(*parameters)
-    needed = replicates_to_decide(drawn, 0.0, 0.1, 0.05)
+    needed = replicates_to_decide(drawn, BAND, 0.05)
     distance = abs(abs(drawn.mean()) - 0.1)
 
     def half_width(count: int) -> float:
@@ -76,7 +102,7 @@ def test_wrong_decisions_at_and_near_the_margin_are_as_rare_as_promised(truth: f
     wrong = 0
     for _ in range(2000):
         drawn = generator.normal(truth, 0.08, 12)
-        verdict = decide(mean_interval(drawn, 0.05), 0.0, 0.1)
+        verdict = decided(mean_interval(drawn, 0.05))
         wrong += verdict is (Verdict.ACCEPTED if truth >= 0.1 else Verdict.REJECTED)
     assert wrong <= stats.binom.ppf(0.999, 2000, 0.05)
 
@@ -84,20 +110,19 @@ def test_wrong_decisions_at_and_near_the_margin_are_as_rare_as_promised(truth: f
 def test_decisions_are_made_when_they_are_clear() -> None:
     generator = np.random.default_rng(7)
     verdicts = {
-        truth: [
-            decide(mean_interval(generator.normal(truth, 0.05, 24), 0.05), 0.0, 0.1)
-            for _ in range(200)
-        ]
+        truth: [decided(mean_interval(generator.normal(truth, 0.05, 24), 0.05)) for _ in range(200)]
         for truth in (0.0, 0.25)
     }
     assert verdicts[0.0].count(Verdict.ACCEPTED) >= 198
     assert verdicts[0.25].count(Verdict.REJECTED) >= 198
 
 
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=30), st.floats(0.01, 0.2))
-@settings(max_examples=25)  # statsmodels collects garbage at every call, 0.2 s each
+p_lists = st.lists(st.floats(0, 1), min_size=1, max_size=30)
+
+
+@given(p_lists, st.floats(0.01, 0.2))
 def test_levels_are_those_of_holm(p_values: list[float], alpha: float) -> None:
-    levels = holm_levels(p_values, alpha)
+    levels = holm_levels(np.array(p_values), alpha)
     order = sorted(range(len(p_values)), key=lambda i: p_values[i])
     going = True
     for rank, index in enumerate(order):
@@ -109,8 +134,33 @@ def test_levels_are_those_of_holm(p_values: list[float], alpha: float) -> None:
         going = decided
 
 
+def test_decisions_are_those_of_statsmodels() -> None:
+    """Once, for its multipletests collects garbage at every call, 0.2 s each."""
+    p_values = np.random.default_rng(0).beta(0.2, 2.0, 40)
+    expected = multipletests(p_values, alpha=0.05, method="holm")[0]
+    assert 0 < expected.sum() < 40
+    np.testing.assert_array_equal(p_values <= holm_levels(p_values, 0.05), expected)
+
+
+@given(st.lists(p_lists.filter(lambda p: len(p) > 4).map(lambda p: p[:5]), min_size=1, max_size=5))
+def test_families_side_by_side_are_families_alone(families: list[list[float]]) -> None:
+    levels = holm_levels(np.array(families), 0.05)
+    for row, family in zip(levels, families, strict=True):
+        np.testing.assert_array_equal(row, holm_levels(np.array(family), 0.05))
+
+
+@given(p_lists, st.data())
+def test_members_left_out_do_not_count(p_values: list[float], data: st.DataObject) -> None:
+    kept = np.array(
+        data.draw(st.lists(st.booleans(), min_size=len(p_values), max_size=len(p_values)))
+    )
+    array = np.array(p_values)
+    levels = holm_levels(array, 0.05, members=kept)
+    np.testing.assert_array_equal(levels[kept], holm_levels(array[kept], 0.05))
+
+
 def test_an_empty_family_has_no_levels() -> None:
-    assert holm_levels([], 0.05) == []
+    assert len(holm_levels(np.array([]), 0.05)) == 0
 
 
 def test_one_replicate_is_refused() -> None:

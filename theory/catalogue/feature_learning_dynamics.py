@@ -11,25 +11,13 @@ from fractions import Fraction
 
 from theory.architecture import Architecture, Role, residual
 from theory.catalogue import sources
+from theory.experiment import Experiment, Observable, Protocol, Setting
 from theory.parameterization import Parameterization, RoleScaling
 from theory.power_counting import counted
-from theory.prediction import (
-    Control,
-    CurveEquals,
-    Experiment,
-    ExponentEquals,
-    Grid,
-    Observable,
-    Prediction,
-    Protocol,
-    Regime,
-    Relation,
-    Rival,
-    Setting,
-    product,
-)
+from theory.prediction import Control, Grid, Prediction, Regime, Rival, product
 from theory.presets import depth_mup, depth_mup_corrected, mup, standard
 from theory.propagation import backward_second_moment, forward_second_moment
+from theory.relations import CurveEquals, ExponentEquals, Relation
 from theory.scaling import Axis, Cell, Power
 
 EXPONENT_MARGIN = Fraction(1, 10)

@@ -10,23 +10,12 @@ from fractions import Fraction
 
 from theory.architecture import Role, chain, residual
 from theory.catalogue import sources
+from theory.experiment import Experiment, Observable, Protocol, Setting
 from theory.parameterization import RoleScaling
 from theory.power_counting import counted
-from theory.prediction import (
-    Control,
-    Experiment,
-    ExponentEquals,
-    Grid,
-    Observable,
-    Prediction,
-    Protocol,
-    Regime,
-    Rival,
-    Setting,
-    product,
-    ray,
-)
+from theory.prediction import Control, Grid, Prediction, Regime, Rival, product, ray
 from theory.presets import am_mup, depth_mup, mup
+from theory.relations import ExponentEquals
 from theory.scaling import Axis, Power
 
 MARGIN = Fraction(1, 10)

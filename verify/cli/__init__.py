@@ -14,6 +14,8 @@ import click
 
 from theory.errors import DomainError
 from verify.cli.catalogue import list_predictions, show_prediction
+from verify.cli.judge import judge_table
+from verify.cli.plan import plan_predictions
 from verify.cli.verify import verify_predictions
 
 USAGE, FAILED = 2, 4
@@ -27,6 +29,8 @@ def scaleproof() -> None:
 
 scaleproof.add_command(list_predictions)
 scaleproof.add_command(show_prediction)
+scaleproof.add_command(judge_table)
+scaleproof.add_command(plan_predictions)
 scaleproof.add_command(verify_predictions)
 
 

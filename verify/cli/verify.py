@@ -12,20 +12,21 @@ from rich.console import Console
 from rich.progress import (
     BarColumn,
     Progress,
+    TaskID,
     TaskProgressColumn,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
 
+from probes.trials import resolve_device
 from reports.document import Report, agrees, judged
-from reports.html import render_html
 from reports.terminal import print_report
 from theory.catalogue import select
-from theory.errors import DomainError
 from theory.prediction import Profile, Verdict
-from verify.campaign import Campaign, judge_campaign, measure, plan
+from verify.campaign import Campaign, judge_campaign, keep_verdicts, measure
 from verify.cli.console import stdout_console
+from verify.cli.output import folder, write_report
 from verify.reporting import build_report
 from verify.store import Store
 
@@ -33,8 +34,8 @@ AS_RECORDED, NOT_AS_RECORDED, UNDECIDED, FAILED = 0, 1, 3, 4
 _MEANING = {
     AS_RECORDED: "Exit code 0: every verdict is the one on record.",
     NOT_AS_RECORDED: "Exit code 1: some verdict is not the one on record.",
-    UNDECIDED: "Exit code 3: nothing contradicts the record, but this campaign was too small to "
-    "decide everything; a larger --profile would.",
+    UNDECIDED: "Exit code 3: nothing contradicts the record, but all announced looks were too few "
+    "to decide everything; a larger --profile would.",
     FAILED: "Exit code 4: interrupted; the same command continues where it was.",
 }
 
@@ -75,18 +76,21 @@ def verify_predictions(
     interrupted campaign continues where it was.
     """
     campaign = Campaign(select(patterns), Profile(profile), seed, device)
-    groups = plan(campaign)  # refuses an unknown or absent device before anything is written
+    resolve_device(device)  # refuses an unknown or absent one before anything is written
     started = datetime.now(UTC)
-    store = Store(_folder(out) / "measurements.sqlite")
+    store = Store(folder(out) / "measurements.sqlite")
     complete = True
     try:
-        with _progress(sum(group.cost for group in groups)) as advance:
+        with _progress() as advance:
             measure(campaign, store, advance)
     except KeyboardInterrupt:
         complete = False
-    report = build_report(campaign, patterns, judge_campaign(campaign, store), started, complete)
+    answers = judge_campaign(campaign, store)
+    if complete:
+        keep_verdicts(campaign, store, answers)
+    report = build_report(campaign, store, patterns, answers, started, complete)
     store.close()
-    _write(report, out)
+    write_report(report, out)
     if as_json:
         click.echo(report.model_dump_json(indent=2))
     else:
@@ -108,32 +112,12 @@ def exit_code(report: Report) -> int:
     return UNDECIDED if undecided else NOT_AS_RECORDED
 
 
-def _folder(out: Path) -> Path:
-    """The folder, made and proved writable before anything is measured."""
-    probe = out / ".writable"
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise DomainError(
-            f"cannot write to folder {str(out)!r} ({reason}); choose another one with --out"
-        ) from None
-    return out
-
-
-def _write(report: Report, out: Path) -> None:
-    (out / "report.json").write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    (out / "report.html").write_text(render_html(report), encoding="utf-8")
-
-
 @contextmanager
-def _progress(total: float) -> Iterator[Callable[[float], None]]:
-    """A progress bar on stderr with the time left; silent when stderr is not a terminal."""
+def _progress() -> Iterator[Callable[[int, float, float], None]]:
+    """A progress bar on stderr, one for each look; silent when stderr is not a terminal."""
     console = Console(stderr=True)
     columns = (
-        TextColumn("measuring"),
+        TextColumn("{task.description}"),
         BarColumn(),
         TaskProgressColumn(),
         TimeElapsedColumn(),
@@ -141,5 +125,11 @@ def _progress(total: float) -> Iterator[Callable[[float], None]]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task("measuring", total=total)
-        yield lambda cost: progress.advance(task, cost)
+        tasks: dict[int, TaskID] = {}
+
+        def advance(look: int, done: float, total: float) -> None:
+            if look not in tasks:
+                tasks[look] = progress.add_task(f"look {look + 1}")
+            progress.update(tasks[look], completed=done, total=total)
+
+        yield advance

@@ -1,28 +1,26 @@
-"""Equivalence of a mean with a predicted value. Imports numpy, scipy, statsmodels.
+"""Does a mean lie in a band of values, or outside it? Imports numpy and statsmodels.
 
-One t interval decides both ways: inside [predicted - margin, predicted + margin] accepts,
-disjoint from it rejects. The p-value of a decision is twice the smaller one-sided p-value of the
-two (outside-the-margin null for accepting, inside-the-margin null for rejecting), so that
-"p <= level" and "the interval at confidence 1 - level decides" are the same statement. Two-sided
-p-values are what Holm's procedure needs when, as here, either direction may be decided.
+One t interval decides both ways: inside the band accepts, disjoint from it rejects. The p-value of
+a decision is twice the smaller one-sided p-value of the two (outside-the-band null for accepting,
+inside-the-band null for rejecting), so that "p <= level" and "the interval at confidence 1 - level
+decides" are the same statement. Two-sided p-values are what Holm's procedure needs when, as here,
+either direction may be decided. Everything works on many columns at once: a campaign has one, its
+calibration thousands.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 from statsmodels.stats.weightstats import DescrStatsW
 
 from theory.errors import DomainError
-from theory.prediction import Verdict
+from theory.relations import Band
 
 FloatArray = npt.NDArray[np.float64]
-
-MOST_REPLICATES = 1_000_000
+BoolArray = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,62 +32,69 @@ class Interval:
     high: float
     level: float
 
-    def within(self, low: float, high: float) -> bool:
-        """Whether the interval lies inside [low, high]."""
-        return low <= self.low and self.high <= high
+    def within(self, band: Band) -> bool:
+        """Whether the interval lies inside the band."""
+        return band.low <= self.low and self.high <= band.high
 
-    def disjoint_from(self, low: float, high: float) -> bool:
-        """Whether the interval has no point in [low, high]."""
-        return self.high < low or high < self.low
+    def disjoint_from(self, band: Band) -> bool:
+        """Whether the interval has no point in the band."""
+        return self.high < band.low or band.high < self.low
+
+
+@dataclass(frozen=True, slots=True)
+class Intervals:
+    """An interval for every column: arrays of one shape."""
+
+    estimate: FloatArray
+    low: FloatArray
+    high: FloatArray
+    level: FloatArray
+
+    def at(self, column: int) -> Interval:
+        """One of them."""
+        parts = (self.estimate, self.low, self.high, self.level)
+        return Interval(*(float(part[column]) for part in parts))
+
+    def within(self, band: Band) -> BoolArray:
+        """Which intervals lie inside the band."""
+        inside: BoolArray = (band.low <= self.low) & (self.high <= band.high)
+        return inside
+
+    def disjoint_from(self, band: Band) -> BoolArray:
+        """Which intervals have no point in the band."""
+        outside: BoolArray = (self.high < band.low) | (band.high < self.low)
+        return outside
+
+
+def _described(samples: FloatArray) -> DescrStatsW:
+    if len(samples) < 2:
+        raise DomainError("one replicate has no spread; measure at least two")
+    return DescrStatsW(samples)
+
+
+def mean_intervals(samples: FloatArray, level: float | FloatArray) -> Intervals:
+    """The t interval of the mean of every column: samples of shape (replicates, columns).
+
+    ``level`` is one for all columns, or one for each. Raises ``DomainError`` for one replicate.
+    """
+    described = _described(samples)
+    levels = np.broadcast_to(np.asarray(level, dtype=np.float64), samples.shape[1:])
+    low, high = described.tconfint_mean(alpha=levels)
+    return Intervals(described.mean, low, high, levels)
 
 
 def mean_interval(samples: FloatArray, level: float) -> Interval:
     """The t interval of the mean of independent samples, shape (replicates,)."""
-    if len(samples) < 2:
-        raise DomainError("one replicate has no spread; measure at least two")
-    described = DescrStatsW(samples)
-    low, high = described.tconfint_mean(alpha=level)
-    return Interval(float(described.mean), float(low), float(high), level)
+    return mean_intervals(samples[:, None], level).at(0)
 
 
-def decision_p_value(samples: FloatArray, predicted: float, margin: float) -> float:
-    """The smallest level at which the interval of the mean accepts or rejects."""
-    described = DescrStatsW(samples)
-    low, high = predicted - margin, predicted + margin
-    accept = float(described.ttost_mean(low, high)[0])
-    above = float(described.ttest_mean(high, alternative="larger")[1])
-    below = float(described.ttest_mean(low, alternative="smaller")[1])
-    return min(1.0, 2.0 * min(accept, above, below))
-
-
-def decide(interval: Interval, predicted: float, margin: float) -> Verdict:
-    """Accepted, rejected or inconclusive, from where the interval lies."""
-    low, high = predicted - margin, predicted + margin
-    if interval.within(low, high):
-        return Verdict.ACCEPTED
-    if interval.disjoint_from(low, high):
-        return Verdict.REJECTED
-    return Verdict.INCONCLUSIVE
-
-
-def replicates_to_decide(
-    samples: FloatArray, predicted: float, margin: float, level: float
-) -> int | None:
-    """How many replicates would decide, were estimate and spread to stay as they are.
-
-    ``None`` when more than a million would be needed: the estimate sits on the edge.
-    """
-    distance = abs(abs(float(np.mean(samples)) - predicted) - margin)
-    spread = float(np.std(samples, ddof=1))
-
-    def decided(count: int) -> bool:
-        critical = float(stats.t.ppf(1.0 - level / 2.0, count - 1))
-        return critical * spread / math.sqrt(count) <= distance
-
-    if not decided(MOST_REPLICATES):
-        return None
-    low, high = 1, MOST_REPLICATES  # the half-width falls with the count, so bisection applies
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if decided(middle) else (middle, high)
-    return high
+def decision_p_values(samples: FloatArray, band: Band) -> FloatArray:
+    """The smallest level at which each column's interval accepts or rejects: (columns,)."""
+    described = _described(samples)
+    with np.errstate(divide="ignore", invalid="ignore"):  # no spread at all: p is 0, or nan
+        accept = described.ttost_mean(band.low, band.high)[0]
+        above = described.ttest_mean(band.high, alternative="larger")[1]
+        below = described.ttest_mean(band.low, alternative="smaller")[1]
+    smaller = np.minimum(accept, np.minimum(above, below))
+    doubled: FloatArray = np.minimum(1.0, 2.0 * np.nan_to_num(smaller, nan=0.5))
+    return doubled

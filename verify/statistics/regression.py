@@ -1,8 +1,11 @@
-"""Exponents by regression, one per replicate. Imports numpy, statsmodels and ``theory``.
+"""Exponents by regression, one per replicate. Imports numpy, scipy, statsmodels and ``theory``.
 
 The unit of replication is the replicate: its cells share the data, so their noise is correlated,
 but the slopes of different replicates are independent and identically distributed whatever the
 noise does across cells. Their mean with a t interval is the estimate.
+
+Logarithms of measurements have shape (replicates, columns, cells); a campaign has one column for a
+prediction, a calibration thousands. Everything made from them has shape (replicates, columns).
 """
 
 from __future__ import annotations
@@ -13,95 +16,142 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import statsmodels.api as sm
+from scipy import linalg, stats
 
 from theory.errors import DomainError
 from theory.scaling import Axis, Cell, Power
+from verify.statistics.equivalence import Interval
 
 FloatArray = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class PowerLaw:
     """The regression log y = intercept + exponent log(size) + declared correction columns.
 
-    Raises ``DomainError`` when the cells cannot identify its parameters.
+    ``sizes`` has shape (cells,), ``corrections`` (cells, columns). Raises ``DomainError`` when the
+    cells cannot identify its parameters.
     """
 
-    cells: tuple[Cell, ...]
-    axis: Axis
-    corrections: tuple[Power, ...] = ()
+    sizes: FloatArray
+    corrections: FloatArray
+    axis: str
 
     def __post_init__(self) -> None:
         columns = self.design.shape[1]
-        if np.linalg.matrix_rank(self.design) < columns:
+        # Columns of unit length: a correction in 1/n is small, not absent.
+        scaled = self.design / np.linalg.norm(self.design, axis=0)
+        if np.linalg.matrix_rank(scaled) < columns:
             raise DomainError(
-                f"{len(self.cells)} cells along {self.axis} cannot identify {columns} regression "
+                f"{len(self.sizes)} cells along {self.axis} cannot identify {columns} regression "
                 "parameters; add cells of different size or drop a correction column"
             )
+
+    @classmethod
+    def of_cells(
+        cls, cells: Sequence[Cell], axis: Axis, corrections: Sequence[Power] = ()
+    ) -> PowerLaw:
+        """The law along one axis of networks, corrections being powers of width and depth."""
+        sizes = np.array([float(cell.along(axis)) for cell in cells])
+        columns = np.array([[power.at(cell) for power in corrections] for cell in cells])
+        return cls(sizes, columns.reshape(len(cells), len(corrections)), str(axis))
 
     @property
     def log_size(self) -> FloatArray:
         """log of the size along the axis: shape (cells,)."""
-        return np.log([float(cell.along(self.axis)) for cell in self.cells])
+        return np.log(self.sizes)
 
     @property
     def design(self) -> FloatArray:
         """Columns 1, log size, corrections: shape (cells, 2 + corrections)."""
-        columns = [np.ones(len(self.cells)), self.log_size]
-        columns += [np.array([power.at(cell) for cell in self.cells]) for power in self.corrections]
-        return np.stack(columns, axis=1)
+        return np.column_stack([np.ones(len(self.sizes)), self.log_size, self.corrections])
 
-    def coefficients(self, log_values: FloatArray) -> FloatArray:
-        """Least-squares coefficients of every replicate: shape (replicates, columns)."""
-        solved: FloatArray = log_values @ np.linalg.pinv(self.design).T
+    def coefficients(self, logs: FloatArray) -> FloatArray:
+        """Least-squares coefficients: (..., cells) to (..., 2 + corrections)."""
+        solved: FloatArray = logs @ np.linalg.pinv(self.design).T
         return solved
 
-    def exponents(self, log_values: FloatArray) -> FloatArray:
-        """The exponent of every replicate: shape (replicates,)."""
-        return self.coefficients(log_values)[:, 1]
+    def exponents(self, logs: FloatArray) -> FloatArray:
+        """The exponent of every replicate: (..., cells) to (...)."""
+        solved: FloatArray = logs @ np.linalg.pinv(self.design)[1]
+        return solved
 
-    def curvature(self, log_values: FloatArray) -> FloatArray | None:
-        """How far the local exponent moves from the middle of the range to its end, per replicate.
+    def curvature(self, logs: FloatArray) -> FloatArray | None:
+        """How far the local exponent moves from the middle of the range to its end.
 
         From an added (log size)^2 term; ``None`` when no degree of freedom is left to see one.
         """
-        if len(self.cells) <= self.design.shape[1] + 1:
+        if len(self.sizes) <= self.design.shape[1] + 1:
             return None
         centred = self.log_size - self.log_size.mean()
         design = np.column_stack([self.design, centred**2])
-        quadratic = (log_values @ np.linalg.pinv(design).T)[:, -1]
-        movement: FloatArray = quadratic * np.ptp(self.log_size)
+        movement: FloatArray = logs @ np.linalg.pinv(design)[-1] * np.ptp(self.log_size)
         return movement
 
-    def without_smallest(self, log_values: FloatArray) -> FloatArray | None:
-        """Exponent without the smallest size minus exponent with it, per replicate.
+    def without_smallest(self, logs: FloatArray) -> FloatArray | None:
+        """Exponent without the smallest size minus exponent with it.
 
         ``None`` when too few sizes would remain to leave a degree of freedom.
         """
-        keep = self.log_size > self.log_size.min()
+        keep = self.sizes > self.sizes.min()
         if keep.sum() <= self.design.shape[1]:
             return None
-        kept = tuple(cell for cell, kept in zip(self.cells, keep, strict=True) if kept)
-        smaller = PowerLaw(kept, self.axis, self.corrections)
-        return smaller.exponents(log_values[:, keep]) - self.exponents(log_values)
+        smaller = PowerLaw(self.sizes[keep], self.corrections[keep], self.axis)
+        return smaller.exponents(logs[..., keep]) - self.exponents(logs)
 
-    def cluster_robust(self, log_values: FloatArray, level: float) -> tuple[float, float, float]:
-        """Exponent and its interval from pooled OLS with errors clustered by replicate.
+    def lack_of_fit(self, logs: FloatArray) -> FloatArray | None:
+        """p-value of "the mean over replicates obeys this law": (replicates, columns, cells) to
+        (columns,).
+
+        Hotelling's T^2 of the mean of all contrasts of cells that the law says are zero, with the
+        covariance that replicates show; ``None`` when the cells are all needed for the fit, or the
+        replicates are too few. (``test_mvmean`` of statsmodels for many columns at once.)
+        """
+        contrasts = linalg.null_space(self.design.T)
+        replicates, count = len(logs), contrasts.shape[1]
+        if count == 0 or replicates <= count + 1:
+            return None
+        projected = logs @ contrasts
+        mean = projected.mean(axis=0)
+        centred = projected - mean
+        covariance = np.einsum("rki,rkj->kij", centred, centred) / (replicates - 1)
+        # A deterministic table has no spread: what is left then is rounding.
+        rounding = np.finfo(np.float64).eps * np.maximum(np.abs(logs).max(axis=(0, 2)), 1.0)
+        covariance += np.square(rounding)[:, None, None] * np.eye(count)
+        distance = np.einsum("ki,ki->k", mean, np.linalg.solve(covariance, mean[..., None])[..., 0])
+        scale = replicates * (replicates - count) / (count * (replicates - 1))
+        p_values: FloatArray = stats.f.sf(distance * scale, count, replicates - count)
+        return p_values
+
+    def local_exponents(self, logs: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Exponents between neighbouring sizes: the sizes, and samples (..., sizes - 1)."""
+        sizes = np.unique(self.sizes)
+        means = np.stack([logs[..., self.sizes == size].mean(axis=-1) for size in sizes], axis=-1)
+        return sizes, np.diff(means, axis=-1) / np.diff(np.log(sizes))
+
+    def extrapolated(self, logs: FloatArray, size: float, corrections: FloatArray) -> FloatArray:
+        """The logarithm at a further size, with its corrections: (..., cells) to (...)."""
+        row = np.concatenate([[1.0, np.log(size)], corrections])
+        value: FloatArray = self.coefficients(logs) @ row
+        return value
+
+    def fitted(self, logs: FloatArray) -> FloatArray:
+        """Fitted values on the original scale, geometric mean over replicates: (cells,)."""
+        curve: FloatArray = np.exp(self.design @ self.coefficients(logs).mean(axis=0))
+        return curve
+
+    def cluster_robust(self, logs: FloatArray, level: float) -> Interval:
+        """The exponent from pooled OLS with errors clustered by replicate: logs (R, cells).
 
         A cross-check by other means (statsmodels, t distribution), never the verdict.
         """
-        replicates, cells = log_values.shape
+        replicates, cells = logs.shape
         if replicates < 2:
             raise DomainError("one replicate has no spread; measure at least two")
-        fit = sm.OLS(log_values.ravel(), np.tile(self.design, (replicates, 1))).fit(
+        fit = sm.OLS(logs.ravel(), np.tile(self.design, (replicates, 1))).fit(
             cov_type="cluster",
             cov_kwds={"groups": np.repeat(np.arange(replicates), cells)},
             use_t=True,
         )
         low, high = fit.conf_int(alpha=level)[1]
-        return float(fit.params[1]), float(low), float(high)
-
-
-def fitted_curve(law: PowerLaw, log_values: FloatArray) -> Sequence[float]:
-    """The fitted values at the cells, on the original scale: geometric mean over replicates."""
-    return [float(v) for v in np.exp(law.design @ law.coefficients(log_values).mean(axis=0))]
+        return Interval(float(fit.params[1]), float(low), float(high), level)

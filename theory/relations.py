@@ -1,0 +1,258 @@
+"""What a prediction says about an observable: nine relations, each an interval of a statistic.
+
+A relation has a statistic (an exponent, a ratio, a difference of exponents, the logarithm of a
+ratio), and with a margin it becomes a band of values of that statistic. Measurements accept it when
+their interval lies inside the band and reject it when it is disjoint from the band. Imports the
+standard library and ``theory`` only.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import NamedTuple
+
+from theory.architecture import Architecture
+from theory.errors import DomainError
+from theory.experiment import Setting
+from theory.parameterization import Parameterization
+from theory.scaling import Axis, Cell
+
+
+class Band(NamedTuple):
+    """The values of a statistic for which a relation is held to be true; ends may be infinite."""
+
+    low: float
+    high: float
+
+
+class _Equals:
+    """The statistic equals what is expected: a band around it."""
+
+    __slots__ = ()
+
+    @property
+    def expected(self) -> float:
+        """The predicted number, on the scale of the statistic; a ratio unless overridden."""
+        return 1.0
+
+    def band(self, margin: float) -> Band:
+        """Everything within the margin."""
+        return Band(self.expected - margin, self.expected + margin)
+
+
+class _AtMost(_Equals):
+    """The statistic is at most what is expected."""
+
+    __slots__ = ()
+
+    def band(self, margin: float) -> Band:
+        """Everything up to the bound and a margin."""
+        return Band(-math.inf, self.expected + margin)
+
+
+class _Smaller(_Equals):
+    """The statistic is negative; the margin is the smallest difference that counts."""
+
+    __slots__ = ()
+
+    @property
+    def expected(self) -> float:
+        """The end of the claim: no difference."""
+        return 0.0
+
+    def band(self, margin: float) -> Band:
+        """Smaller by more than the margin."""
+        return Band(-math.inf, -margin)
+
+
+def _symbol(axis: Axis | str) -> str:
+    """n or L; the name of a column where measurements come from a table."""
+    return axis.symbol if isinstance(axis, Axis) else axis
+
+
+@dataclass(frozen=True, slots=True)
+class ExponentEquals(_Equals):
+    """The observable grows as (size along ``axis``)^``value``; ``origin`` says who says so."""
+
+    axis: Axis | str
+    value: Fraction
+    origin: str
+
+    @property
+    def expected(self) -> float:
+        """The predicted exponent."""
+        return float(self.value)
+
+    def __str__(self) -> str:
+        return f"exponent of {_symbol(self.axis)} = {self.value}"
+
+
+@dataclass(frozen=True, slots=True)
+class ExponentAtMost(_AtMost):
+    """The observable grows no faster than (size along ``axis``)^``value``: stability."""
+
+    axis: Axis | str
+    value: Fraction
+    origin: str
+
+    @property
+    def expected(self) -> float:
+        """The largest exponent that is claimed."""
+        return float(self.value)
+
+    def __str__(self) -> str:
+        return f"exponent of {_symbol(self.axis)} <= {self.value}"
+
+
+@dataclass(frozen=True, slots=True)
+class ValueEquals(_Equals):
+    """The observable has the mean ``value`` in every cell; the statistic is measured / value.
+
+    Raises ``DomainError`` when the value is not positive, for then a relative margin says nothing.
+    """
+
+    axis: Axis | str
+    value: float
+    origin: str
+
+    def __post_init__(self) -> None:
+        _positive(self.value)
+
+    def __str__(self) -> str:
+        return f"value = {self.value:g} in every cell"
+
+
+@dataclass(frozen=True, slots=True)
+class ValueAtMost(_AtMost):
+    """The observable has a mean of at most ``value`` in every cell.
+
+    Raises ``DomainError`` when the value is not positive.
+    """
+
+    axis: Axis | str
+    value: float
+    origin: str
+
+    def __post_init__(self) -> None:
+        _positive(self.value)
+
+    def __str__(self) -> str:
+        return f"value <= {self.value:g} in every cell"
+
+
+def _positive(value: float) -> None:
+    if not (value > 0 and math.isfinite(value)):
+        raise DomainError(f"value {value!r}: a relative margin needs a positive number")
+
+
+@dataclass(frozen=True, slots=True)
+class CurveEquals(_Equals):
+    """The observable has the mean ``curve`` in every cell: measured / predicted is one."""
+
+    axis: Axis
+    curve: Callable[[Architecture, Parameterization, Cell], float]
+
+    @property
+    def origin(self) -> str:
+        """Where the predicted numbers come from."""
+        return f"exact recursion {self.curve.__module__}.{self.curve.__name__}"
+
+    def __str__(self) -> str:
+        return f"value = {self.curve.__name__} at every cell"
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsOrdered(_Smaller):
+    """In every cell the observable is smaller than in ``other``, paired by replicate.
+
+    The statistic is log(observable / observable in ``other``); the margin is the smallest
+    difference that counts. ``other`` is a setting, or the name of one in a table.
+    """
+
+    axis: Axis | str
+    other: Setting | str
+    origin: str
+
+    def __str__(self) -> str:
+        return f"smaller than in [{self.other}] in every cell"
+
+
+@dataclass(frozen=True, slots=True)
+class ExponentsEqual(_Equals):
+    """The exponent is the same in ``other``; the statistic is the paired difference."""
+
+    axis: Axis | str
+    other: Setting | str
+    origin: str
+
+    @property
+    def expected(self) -> float:
+        """The predicted difference."""
+        return 0.0
+
+    def __str__(self) -> str:
+        return f"exponent of {_symbol(self.axis)} equal to that in [{self.other}]"
+
+
+@dataclass(frozen=True, slots=True)
+class ExponentsOrdered(_Smaller):
+    """The exponent is smaller than in ``other``, by more than the margin; paired by replicate."""
+
+    axis: Axis | str
+    other: Setting | str
+    origin: str
+
+    def __str__(self) -> str:
+        return f"exponent of {_symbol(self.axis)} smaller than that in [{self.other}]"
+
+
+@dataclass(frozen=True, slots=True)
+class BestRateExponentEquals(_Equals):
+    """The learning rate at which the observable is smallest goes as (size)^``value``.
+
+    ``rates`` is a grid of base learning rates in constant ratio; the statistic is the exponent of
+    the minimum of a parabola through the best rate and its neighbours, replicate by replicate. A
+    minimum at the edge widens the grid. Raises ``DomainError`` for
+    fewer than five rates (only a table brings its own, and leaves them out) or uneven ratios.
+    """
+
+    axis: Axis | str
+    value: Fraction
+    origin: str
+    rates: tuple[Fraction, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.rates:
+            return
+        ratios = {after / before for before, after in zip(self.rates, self.rates[1:], strict=False)}
+        if len(self.rates) < 5 or len(ratios) != 1 or min(ratios) <= 1:
+            raise DomainError(
+                f"rates {', '.join(map(str, self.rates))}: expected at least five, ascending, in "
+                "constant ratio"
+            )
+
+    @property
+    def expected(self) -> float:
+        """The predicted exponent."""
+        return float(self.value)
+
+    def widened(self, below: int, above: int) -> tuple[Fraction, ...]:
+        """The grid of rates with some more at its ends, in the same ratio."""
+        ratio = self.rates[1] / self.rates[0]
+        lower = [self.rates[0] / ratio**i for i in range(below, 0, -1)]
+        upper = [self.rates[-1] * ratio**i for i in range(1, above + 1)]
+        return (*lower, *self.rates, *upper)
+
+    def __str__(self) -> str:
+        return f"exponent of {_symbol(self.axis)} of the best learning rate = {self.value}"
+
+
+Exponent = (
+    ExponentEquals | ExponentAtMost | ExponentsEqual | ExponentsOrdered | BestRateExponentEquals
+)
+Value = ValueEquals | ValueAtMost | CurveEquals | SettingsOrdered
+Relation = Exponent | Value
+Paired = SettingsOrdered | ExponentsEqual | ExponentsOrdered

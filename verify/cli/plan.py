@@ -1,0 +1,119 @@
+"""``scaleproof plan``: what a campaign can decide, before it runs. Imports click and rich."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import Progress
+from rich.table import Table
+
+from theory.catalogue import select
+from theory.prediction import Profile
+from verify.cli.console import stdout_console
+from verify.planning import PILOT_REPLICATES, Outlook, outlooks
+from verify.statistics.design import TARGET_POWER
+
+
+@click.command("plan")
+@click.argument("patterns", nargs=-1, metavar="[PATTERN]...")
+@click.option(
+    "--profile",
+    type=click.Choice([str(profile) for profile in Profile]),
+    default=Profile.QUICK.value,
+    show_default=True,
+    help="How much work the campaign would do.",
+)
+@click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def plan_predictions(patterns: tuple[str, ...], profile: str, device: str, as_json: bool) -> None:
+    """Print replicates, power, detectable margin and cost before anything is verified.
+
+    A pilot of a few replicates gives the spread; its seed belongs to no campaign, and nothing of it
+    is kept.
+    """
+    console = Console(stderr=True)
+    with Progress(console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task("pilot")
+        found = outlooks(
+            select(patterns),
+            Profile(profile),
+            device,
+            lambda done, total: progress.update(task, completed=done, total=total),
+        )
+    if as_json:
+        click.echo(json.dumps([_document(outlook) for outlook in found], indent=2))
+        return
+    stdout_console().print(_table(found, profile))
+    for outlook in found:
+        if outlook.problem is not None:
+            click.echo(f"{outlook.id}: the pilot says nothing: {outlook.problem}")
+        elif outlook.underpowered:
+            click.echo(f"{_name(outlook)}: under-powered: {_remedy(outlook)}")
+
+
+def _document(outlook: Outlook) -> dict[str, object]:
+    fields = asdict(outlook) | {"underpowered": outlook.underpowered}
+    finite = math.isfinite(outlook.detectable)
+    return fields | {"detectable": outlook.detectable if finite else None}
+
+
+def _name(outlook: Outlook) -> str:
+    return f"{outlook.id}, rival" if outlook.rival else outlook.id
+
+
+def _remedy(outlook: Outlook) -> str:
+    """What is missing: replicates of its own, or of its controls."""
+    if max(outlook.decided) < TARGET_POWER:
+        needed = "more than a million" if outlook.required is None else str(outlook.required)
+        return (
+            f"a decision has probability {max(outlook.decided):.2f}; {needed} replicates are "
+            f"required, or a margin of {outlook.detectable:.3g}"
+        )
+    return f"its negative controls are rejected with probability {outlook.controls:.2f} only"
+
+
+def _table(found: list[Outlook], profile: str) -> Table:
+    title = (
+        f"profile {profile}, from a pilot of {PILOT_REPLICATES} replicates; "
+        f"required and detectable: for power {TARGET_POWER:g}"
+    )
+    table = Table(title=title, title_justify="left")
+    for heading in (
+        "prediction",
+        "cells",
+        "replicates by look",
+        "margin",
+        "spread",
+        "P(decision) by look",
+        "controls",
+        "required",
+        "detectable",
+        "seconds",
+    ):
+        left = heading == "prediction"
+        table.add_column(heading, justify="left" if left else "right", overflow="fold")
+    for outlook in found:
+        table.add_row(*_row(outlook))
+    return table
+
+
+def _row(outlook: Outlook) -> tuple[str, ...]:
+    first, last = outlook.seconds
+    name = escape(_name(outlook))
+    return (
+        f"[bold red]{name}[/]" if outlook.underpowered else name,
+        str(outlook.cells),
+        " ".join(map(str, outlook.replicates)),
+        f"{outlook.margin:g}",
+        f"{outlook.spread:.3g}",
+        " ".join(f"{chance:.2f}" for chance in outlook.decided),
+        f"{outlook.controls:.2f}",
+        "-" if outlook.required is None else str(outlook.required),
+        f"{outlook.detectable:.3g}",
+        f"{first:.0f} to {last:.0f}",
+    )

@@ -1,0 +1,316 @@
+"""A verdict on a table. Imports numpy, pandas, ``theory`` and ``verify``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from theory.catalogue import find
+from theory.errors import DomainError
+from theory.prediction import Prediction
+from theory.relations import (
+    BestRateExponentEquals,
+    CurveEquals,
+    Exponent,
+    ExponentAtMost,
+    ExponentEquals,
+    ExponentsEqual,
+    ExponentsOrdered,
+    Paired,
+    Relation,
+    SettingsOrdered,
+    ValueAtMost,
+    ValueEquals,
+)
+from theory.scaling import Axis, Cell, Rational, rational
+from verify.statistics.regression import PowerLaw
+from verify.tables.frame import Columns, Grid, arranged, correction
+from verify.verdict import FAMILY_ALPHA, Claim, Evidence, Judgement, Measured, conclude, weigh
+
+FloatArray = npt.NDArray[np.float64]
+
+_ORIGIN = "stated with the table"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """What is claimed of a table: exactly one of these; ``DomainError`` otherwise.
+
+    ``prediction``: an id of the catalogue. ``exponent``, ``exponent_at_most``: of x.
+    ``best_rate_exponent``: of the learning rate with the smallest y. ``value``, ``value_at_most``:
+    of the mean of y in every cell. ``same_exponent``: of the two settings of the pairing column.
+    ``smaller_exponent``, ``smaller``: which of the two has the smaller exponent, or the smaller y
+    in every cell.
+    """
+
+    prediction: str | None = None
+    exponent: Rational | None = None
+    exponent_at_most: Rational | None = None
+    best_rate_exponent: Rational | None = None
+    value: float | None = None
+    value_at_most: float | None = None
+    same_exponent: bool = False
+    smaller_exponent: str | None = None
+    smaller: str | None = None
+
+    def __post_init__(self) -> None:
+        made = [name for name in self.__slots__ if getattr(self, name) not in (None, False)]
+        if len(made) != 1:
+            found = " and ".join(made) if made else "none"
+            raise DomainError(
+                f"claims: {found}; expected exactly one of: {', '.join(self.__slots__)}"
+            )
+
+    @property
+    def pairs(self) -> bool:
+        """Two settings are compared."""
+        return self.same_exponent or self.smaller_exponent is not None or self.smaller is not None
+
+
+class Task(NamedTuple):
+    """Measurements with the claim that is made of them, ready to be weighed."""
+
+    claim: Claim
+    measured: Measured
+    corrections: tuple[str, ...]
+    prediction: Prediction | None
+
+
+def judge(
+    frame: pd.DataFrame,
+    *,
+    x: str,
+    y: str,
+    replicate: str,
+    margin: float | None = None,
+    corrections: Sequence[str] = (),
+    pair: str | None = None,
+    rate: str | None = None,
+    prediction: str | None = None,
+    exponent: Rational | None = None,
+    exponent_at_most: Rational | None = None,
+    best_rate_exponent: Rational | None = None,
+    value: float | None = None,
+    value_at_most: float | None = None,
+    same_exponent: bool = False,
+    smaller_exponent: str | None = None,
+    smaller: str | None = None,
+) -> Judgement:
+    """The verdict on a frame with one measurement a row, at confidence 0.95.
+
+    ``x``, ``y`` and ``replicate`` name columns, ``pair`` and ``rate`` too where the claim needs
+    them; ``corrections`` are columns or ratios of columns such as ``1/depth``. Claims are those of
+    ``Statement``; ``margin`` is on the scale of the exponent or relative to the value, and comes
+    with the prediction where one is named. There is no negative control: whoever measured has to
+    show one. Raises ``DomainError`` for anything that cannot be judged.
+    """
+    statement = Statement(
+        prediction=prediction,
+        exponent=exponent,
+        exponent_at_most=exponent_at_most,
+        best_rate_exponent=best_rate_exponent,
+        value=value,
+        value_at_most=value_at_most,
+        same_exponent=same_exponent,
+        smaller_exponent=smaller_exponent,
+        smaller=smaller,
+    )
+    columns = Columns(x, y, replicate, pair, rate)
+    return conclude_task(task_of(frame, columns, statement, margin, corrections))
+
+
+def conclude_task(task: Task) -> Judgement:
+    """Weigh and conclude: a family of one, one look."""
+    return conclude(_weighed(task), FAMILY_ALPHA)
+
+
+def _weighed(task: Task) -> Evidence:
+    evidence = weigh(task.claim, task.measured)
+    said = "; judged without a negative control"
+    if evidence.problem is None:
+        return replace(evidence, note=evidence.note + said)
+    return evidence
+
+
+def task_of(
+    frame: pd.DataFrame,
+    columns: Columns,
+    statement: Statement,
+    margin: float | None,
+    corrections: Sequence[str] = (),
+) -> Task:
+    """Measurements and claim; ``DomainError`` says what is wrong with the table or the claim."""
+    found = None if statement.prediction is None else find(statement.prediction)
+    _check_columns(columns, statement, found)
+    grid = arranged(frame, columns)
+    relation = found.relation if found is not None else _relation(statement, columns, grid)
+    width = _margin(margin, found)
+    declared = [str(power) for power in found.regime.corrections] if found else list(corrections)
+    law, predicted = None, None
+    if isinstance(relation, Exponent):
+        law = _law(frame, columns, grid, found, corrections)
+    elif not isinstance(relation, SettingsOrdered):
+        predicted = _predicted(frame, columns, grid, found, relation)
+    claim = Claim(
+        relation,
+        width,
+        grid.values.shape[1],
+        tuple(f"{columns.x} = {size:g}" for size in grid.sizes),
+        grid.sizes,
+        law,
+        predicted,
+    )
+    measured = _measured(grid, relation, statement)
+    _refuse_negative(frame, columns, relation, measured)
+    return Task(claim, measured, tuple(declared), found)
+
+
+def _check_columns(columns: Columns, statement: Statement, found: Prediction | None) -> None:
+    if found is not None and isinstance(found.relation, Paired | BestRateExponentEquals):
+        raise DomainError(f"{found.id} compares settings or rates; state the claim itself instead")
+    if statement.pairs != (columns.pair is not None):
+        raise DomainError(
+            "a comparison needs a pairing column, and a pairing column a comparison: one of "
+            "same_exponent, smaller_exponent, smaller"
+        )
+    if (statement.best_rate_exponent is not None) != (columns.rate is not None):
+        raise DomainError(
+            "best_rate_exponent needs a column of learning rates, and only it: give both"
+        )
+
+
+def _margin(margin: float | None, found: Prediction | None) -> float:
+    if found is not None:
+        if margin is not None:
+            raise DomainError(
+                f"margin {margin:g}: {found.id} brings its own, {float(found.margin):g}; "
+                "leave it out"
+            )
+        return float(found.margin)
+    if margin is None:
+        raise DomainError("no margin; say before judging how far off is still right")
+    if not (margin > 0 and np.isfinite(margin)):
+        raise DomainError(f"margin {margin!r}: expected a positive number")
+    return margin
+
+
+def _relation(statement: Statement, columns: Columns, grid: Grid) -> Relation:
+    x = columns.x
+    if statement.exponent is not None:
+        return ExponentEquals(x, rational(statement.exponent), _ORIGIN)
+    if statement.exponent_at_most is not None:
+        return ExponentAtMost(x, rational(statement.exponent_at_most), _ORIGIN)
+    if statement.best_rate_exponent is not None:
+        return BestRateExponentEquals(x, rational(statement.best_rate_exponent), _ORIGIN)
+    if statement.value is not None:
+        return ValueEquals(x, statement.value, _ORIGIN)
+    if statement.value_at_most is not None:
+        return ValueAtMost(x, statement.value_at_most, _ORIGIN)
+    if len(grid.names) != 2:
+        named = ", ".join(map(repr, grid.names))
+        raise DomainError(f"column {columns.pair!r} names {named}; expected two settings")
+    first = statement.smaller_exponent or statement.smaller or grid.names[0]
+    if first not in grid.names:
+        raise DomainError(
+            f"setting {first!r} is not in column {columns.pair!r}; choose one of: "
+            f"{', '.join(grid.names)}"
+        )
+    (other,) = (name for name in grid.names if name != first)
+    if statement.same_exponent:
+        return ExponentsEqual(x, other, _ORIGIN)
+    if statement.smaller_exponent is not None:
+        return ExponentsOrdered(x, other, _ORIGIN)
+    return SettingsOrdered(x, other, _ORIGIN)
+
+
+def _law(
+    frame: pd.DataFrame,
+    columns: Columns,
+    grid: Grid,
+    found: Prediction | None,
+    corrections: Sequence[str],
+) -> PowerLaw:
+    if len(grid.sizes) < 2:
+        raise DomainError(
+            f"one value of {columns.x!r} ({grid.sizes[0]:g}): an exponent needs at least two"
+        )
+    if found is None:
+        parts = [correction(frame, columns, text, grid.sizes) for text in corrections]
+    elif corrections:
+        raise DomainError(f"{found.id} declares its own corrections; leave them out")
+    else:
+        cells = _cells(frame, columns, grid, found, needed=bool(found.regime.corrections))
+        parts = [np.array([p.at(cell) for cell in cells]) for p in found.regime.corrections]
+    matrix = np.array(parts).T.reshape(len(grid.sizes), len(parts))
+    return PowerLaw(grid.sizes, matrix, columns.x)
+
+
+def _cells(
+    frame: pd.DataFrame, columns: Columns, grid: Grid, found: Prediction, needed: bool
+) -> list[Cell]:
+    """Widths and depths: x along the prediction's axis, the other one from a column of its name."""
+    if not needed:
+        return []
+    along = found.relation.axis
+    (across,) = (axis for axis in Axis if axis is not along)
+    others = correction(frame, columns, str(across), grid.sizes)
+    pairs = zip(grid.sizes, others, strict=True)
+    return [
+        Cell(int(size), int(other)) if along is Axis.WIDTH else Cell(int(other), int(size))
+        for size, other in pairs
+    ]
+
+
+def _predicted(
+    frame: pd.DataFrame,
+    columns: Columns,
+    grid: Grid,
+    found: Prediction | None,
+    relation: Relation,
+) -> FloatArray:
+    if isinstance(relation, CurveEquals):
+        assert found is not None
+        setting = found.setting
+        cells = _cells(frame, columns, grid, found, needed=True)
+        values = [relation.curve(setting.architecture, setting.parameterization, c) for c in cells]
+        return np.array(values)
+    assert isinstance(relation, ValueEquals | ValueAtMost)
+    return np.full(len(grid.sizes), relation.value)
+
+
+def _measured(grid: Grid, relation: Relation, statement: Statement) -> Measured:
+    if isinstance(relation, BestRateExponentEquals):
+        ratios = grid.rates[1:] / grid.rates[:-1]
+        if len(grid.rates) < 3 or not np.allclose(ratios, ratios[0], rtol=1e-3):
+            raise DomainError(
+                f"learning rates {', '.join(f'{rate:g}' for rate in grid.rates)}: expected at "
+                "least three in constant ratio"
+            )
+        absent = np.asarray(grid.missing[0].any(axis=-1))
+        return Measured(grid.values[0], rates=grid.rates, missing=absent)
+    values, missing = grid.values[..., 0], grid.missing[..., 0]
+    if not isinstance(relation, Paired):
+        return Measured(values[0], missing=missing[0])
+    first = statement.smaller_exponent or statement.smaller or grid.names[0]
+    one = grid.names.index(first)
+    return Measured(values[one], values[1 - one], missing=np.asarray(missing.any(axis=0)))
+
+
+def _refuse_negative(
+    frame: pd.DataFrame, columns: Columns, relation: Relation, measured: Measured
+) -> None:
+    """Logarithms and ratios need positive values; the first row that has another is named."""
+    parts = [measured.values] + ([] if measured.other is None else [measured.other])
+    if isinstance(relation, BestRateExponentEquals) or not any((p <= 0).any() for p in parts):
+        return
+    values = pd.to_numeric(frame[columns.y], errors="coerce")
+    place = int((values <= 0).to_numpy().argmax())
+    raise DomainError(
+        f"row {frame.index[place]}: {values.iloc[place]:g} in column {columns.y!r}: "
+        f"[{relation}] needs positive values"
+    )

@@ -1,0 +1,361 @@
+"""From measured numbers to a verdict. Imports numpy, scipy, ``theory`` and ``verify.statistics``.
+
+Two passes, because the level of a verdict depends on the whole family: ``weigh`` turns the
+measurements of one relation into evidence with a p-value; ``conclude`` turns evidence and a level
+into a verdict. Neither runs a network.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from theory.prediction import Verdict
+from theory.relations import (
+    BestRateExponentEquals,
+    Exponent,
+    ExponentAtMost,
+    ExponentsEqual,
+    ExponentsOrdered,
+    Relation,
+    SettingsOrdered,
+    Value,
+)
+from verify.statistics.design import replicates_to_decide
+from verify.statistics.equivalence import Interval, Intervals, decision_p_values, mean_intervals
+from verify.statistics.fit_checks import (
+    CHECK_LEVEL,
+    FitChecks,
+    check_fit,
+    misfit,
+    moved,
+    rests_on_smallest,
+    spoils_acceptance,
+    spoils_rejection,
+)
+from verify.statistics.minimum import best_log_rates
+from verify.statistics.regression import PowerLaw
+
+FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
+
+FAMILY_ALPHA = 0.05
+# More incomplete replicates than this share, and what is missing may not be missing by chance.
+MOST_MISSING = 0.1
+# The t interval errs one-sidedly by about skewness / (6 sqrt(R)) (Hall 1992, section 2.6): half the
+# nominal rate at 0.05.
+MOST_SKEWNESS_ERROR = 0.0125
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Claim:
+    """A relation about measurements, with everything fixed before the run.
+
+    ``labels`` names the cells and ``sizes`` holds their sizes along the axis; ``law`` is the
+    regression of an exponent, ``predicted`` the predicted values of a relation about values.
+    """
+
+    relation: Relation
+    margin: float
+    replicates: int
+    labels: tuple[str, ...]
+    sizes: FloatArray
+    law: PowerLaw | None = None
+    predicted: FloatArray | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Measured:
+    """Measurements of shape (replicates, cells), or (replicates, cells, rates) of a sweep.
+
+    Diverged trials are infinite or nan. ``other`` holds the second setting of a paired relation,
+    ``rates`` the base rates of a sweep, ``missing`` (replicates, cells) what was never measured.
+    """
+
+    values: FloatArray
+    other: FloatArray | None = None
+    rates: FloatArray | None = None
+    missing: BoolArray | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evidence:
+    """What the measurements of one claim say, before a level is known.
+
+    ``samples`` has shape (replicates, k): one exponent per replicate, or a ratio (a logarithm of
+    one, for ordered settings) at each of k cells; ``logs`` (replicates, cells) is what exponents
+    were fitted to. ``problem`` names what keeps the data from being judged, and ``without_data`` is
+    the verdict in that case. ``note`` is said whatever the verdict.
+    """
+
+    claim: Claim
+    samples: FloatArray
+    p_value: float
+    logs: FloatArray | None = None
+    checks: FitChecks | None = None
+    problem: str | None = None
+    without_data: Verdict = Verdict.INVALID
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Judgement:
+    """A verdict with its reason; the interval is that of the worst cell where several count."""
+
+    verdict: Verdict
+    reason: str
+    replicates: int
+    interval: Interval | None = None
+    replicates_needed: int | None = None
+    evidence: Evidence | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """One look at the measurements, and the level at which it was judged."""
+
+    replicates: int
+    level: float
+    judgement: Judgement
+
+
+def weigh(claim: Claim, measured: Measured) -> Evidence:
+    """Evidence from measurements.
+
+    Diverged and missing trials are data: a replicate with a missing one is left out and counted,
+    too many of them are a failed precondition, and so is a diverged trial, but for a bound on an
+    exponent, which the divergence of most replicates breaks.
+    """
+    count = len(measured.values)
+    nothing = np.empty((count, 0))
+    if count < claim.replicates:
+        reason = f"interrupted after {count} of {claim.replicates} replicates"
+        return Evidence(claim, nothing, 1.0, problem=reason, without_data=Verdict.INCONCLUSIVE)
+    complete, note = measured, ""
+    if measured.missing is not None and measured.missing.any():
+        incomplete: BoolArray = np.any(measured.missing, axis=1)
+        note = f"{incomplete.sum()} of {count} replicates miss a trial"
+        if incomplete.mean() > MOST_MISSING or count - incomplete.sum() < 2:
+            reason = f"{note}, more than {MOST_MISSING:.0%}: they may not be missing by chance"
+            return Evidence(claim, nothing, 1.0, problem=reason)
+        complete, note = _kept(measured, np.logical_not(incomplete)), f"; {note} and are left out"
+    diverged = _diverged(claim.relation, complete)
+    if diverged is not None:
+        return _weigh_divergence(claim, complete, diverged)
+    if isinstance(claim.relation, Exponent):
+        return _weigh_exponent(claim, claim.relation, complete, note)
+    return _weigh_values(claim, claim.relation, complete, note)
+
+
+def _kept(measured: Measured, keep: BoolArray) -> Measured:
+    other = None if measured.other is None else measured.other[keep]
+    return replace(measured, values=measured.values[keep], other=other, missing=None)
+
+
+def _diverged(relation: Relation, measured: Measured) -> BoolArray | None:
+    """(replicates, trials) of what is not a finite positive number; ``None`` when all are.
+
+    A sweep may diverge at some rates, but not at all of them.
+    """
+    parts = [measured.values] + ([] if measured.other is None else [measured.other])
+    values = np.concatenate(parts, axis=1)
+    bad: BoolArray = np.asarray(~np.isfinite(values) | (values <= 0))
+    if isinstance(relation, BestRateExponentEquals):
+        bad = np.all(bad, axis=-1)
+    return bad if bad.any() else None
+
+
+def _weigh_divergence(claim: Claim, measured: Measured, diverged: BoolArray) -> Evidence:
+    """A bound is broken when more than half of all replicates diverge, by a binomial test."""
+    nothing = np.empty((len(measured.values), 0))
+    reason = f"{int(diverged.sum())} of {diverged.size} trials diverged"
+    if not isinstance(claim.relation, ExponentAtMost):
+        return Evidence(claim, nothing, 1.0, problem=reason)
+    replicates: BoolArray = np.any(diverged, axis=1)
+    test = stats.binomtest(int(replicates.sum()), len(replicates), 0.5, alternative="greater")
+    p_value = min(1.0, 2 * float(test.pvalue))
+    reason += f", in {int(replicates.sum())} of {len(replicates)} replicates"
+    broken = Verdict.REJECTED if p_value <= FAMILY_ALPHA else Verdict.INVALID
+    return Evidence(claim, nothing, p_value, problem=reason, without_data=broken)
+
+
+def _weigh_exponent(claim: Claim, relation: Exponent, measured: Measured, note: str) -> Evidence:
+    assert claim.law is not None
+    logs = np.log(measured.values) if measured.rates is None else None
+    if isinstance(relation, BestRateExponentEquals):
+        assert measured.rates is not None
+        minima = best_log_rates(measured.values, measured.rates)
+        edges = int((minima.edge != 0).sum())
+        if edges:
+            reason = (
+                f"the best learning rate of {edges} of {minima.edge.size} trials lies at the edge "
+                "of the grid"
+            )
+            return Evidence(claim, np.empty((len(measured.values), 0)), 1.0, problem=reason)
+        logs = minima.log_rate
+    elif isinstance(relation, ExponentsEqual | ExponentsOrdered):
+        assert measured.other is not None
+        logs = np.log(measured.values) - np.log(measured.other)
+    assert logs is not None
+    exponents = claim.law.exponents(logs)[:, None]
+    p_value = float(decision_p_values(exponents, relation.band(claim.margin))[0])
+    checks = check_fit(claim.law, logs[:, None, :])
+    return Evidence(claim, exponents, p_value, logs, checks, note=note)
+
+
+def _weigh_values(claim: Claim, relation: Value, measured: Measured, note: str) -> Evidence:
+    """Every cell is tested at level / cells: accepting needs all of them, rejecting one."""
+    if isinstance(relation, SettingsOrdered):
+        assert measured.other is not None
+        samples = np.log(measured.values) - np.log(measured.other)
+    else:
+        assert claim.predicted is not None
+        samples = measured.values / claim.predicted
+    band, cells = relation.band(claim.margin), samples.shape[1]
+    p_values = decision_p_values(samples, band)
+    mean = samples.mean(axis=0)
+    outside = (mean < band.low) | (mean > band.high)
+    deciding = float(p_values[outside].min() if outside.any() else p_values.max())
+    return Evidence(claim, samples, min(1.0, deciding * cells), note=note)
+
+
+def conclude(evidence: Evidence, level: float) -> Judgement:
+    """The verdict at a level: where the interval lies, and whether the fit may be trusted."""
+    claim, samples = evidence.claim, evidence.samples
+    if evidence.problem is not None:
+        open_yet = evidence.without_data is Verdict.REJECTED and evidence.p_value > level
+        verdict = Verdict.INVALID if open_yet else evidence.without_data
+        return Judgement(verdict, evidence.problem, len(samples), evidence=evidence)
+    intervals = mean_intervals(samples, level / samples.shape[1])
+    overall, telling = _overall(intervals, claim)
+    judgement = Judgement(overall, "", len(samples), intervals.at(telling), evidence=evidence)
+    where = f" (worst cell: {claim.labels[telling]})" if samples.shape[1] > 1 else ""
+    if overall is Verdict.INCONCLUSIVE:
+        return _undecided(judgement, samples, intervals, where)
+    relation = "is disjoint from" if overall is Verdict.REJECTED else "lies inside"
+    problem = _problem(evidence, intervals, overall, telling)
+    if problem is not None:
+        return replace(judgement, verdict=Verdict.INVALID, reason=problem + evidence.note)
+    reason = f"the interval {relation} the margin{where}{_reservations(evidence)}{evidence.note}"
+    return replace(judgement, reason=reason)
+
+
+def _overall(intervals: Intervals, claim: Claim) -> tuple[Verdict, int]:
+    """One rejecting cell rejects, one undecided cell leaves open, all accepting ones accept.
+
+    With the cell that tells most: the clearest rejection, or what comes nearest to one.
+    """
+    band, expected = claim.relation.band(claim.margin), claim.relation.expected
+    rejecting, accepting = intervals.disjoint_from(band), intervals.within(band)
+    far = np.maximum(np.abs(intervals.low - expected), np.abs(intervals.high - expected))
+    if rejecting.any():
+        near = np.minimum(np.abs(intervals.low - expected), np.abs(intervals.high - expected))
+        return Verdict.REJECTED, int(np.where(rejecting, near, -np.inf).argmax())
+    if accepting.all():
+        return Verdict.ACCEPTED, int(far.argmax())
+    return Verdict.INCONCLUSIVE, int(np.where(accepting, -np.inf, far).argmax())
+
+
+def _undecided(
+    judgement: Judgement, samples: FloatArray, intervals: Intervals, where: str
+) -> Judgement:
+    assert judgement.evidence is not None
+    claim = judgement.evidence.claim
+    band = claim.relation.band(claim.margin)
+    needed = [
+        replicates_to_decide(samples[:, cell], band, float(intervals.level[cell]))
+        for cell in np.flatnonzero(~intervals.within(band))
+    ]
+    counts = [count for count in needed if count is not None]
+    enough = max(counts) if len(counts) == len(needed) else None
+    text = f"about {enough} replicates" if enough else "more than a million replicates"
+    reason = f"the interval reaches across the margin{where}; {text} would decide"
+    return replace(judgement, reason=reason + judgement.evidence.note, replicates_needed=enough)
+
+
+def _problem(
+    evidence: Evidence, intervals: Intervals, verdict: Verdict, telling: int
+) -> str | None:
+    """Why a decision is none: the first rule of ``fit_checks`` that it breaks, in words."""
+    claim, checks = evidence.claim, evidence.checks
+    if checks is None:
+        cells = [telling] if verdict is Verdict.REJECTED else list(range(len(claim.labels)))
+        return _skewed(evidence, cells)
+    band, accepted = claim.relation.band(claim.margin), verdict is Verdict.ACCEPTED
+    spoiled = (
+        spoils_acceptance(checks, claim.margin, band)
+        if accepted
+        else spoils_rejection(checks, intervals.estimate, band)
+    )
+    if not spoiled[0]:
+        return None
+    fits = ~misfit(checks)
+    for name, movement in _movements(checks):
+        if accepted and moved(movement, claim.margin, fits)[0]:
+            doubt = "" if fits[0] else f", and the declared law does not fit{_misfit_text(checks)}"
+            return f"no power law in this range: {name} by {movement.estimate[0]:+.3f}{doubt}"
+    if not accepted and rests_on_smallest(checks, intervals.estimate, band)[0]:
+        assert checks.without_smallest is not None
+        return (
+            "no power law in this range: leaving out the smallest size moves the exponent by "
+            f"{checks.without_smallest.estimate[0]:+.3f}, and it is no longer outside the margin"
+        )
+    return (
+        f"heavy tails: the trimmed mean {checks.trimmed[0]:+.3f} lies on the other side of the "
+        "margin"
+    )
+
+
+def _skewed(evidence: Evidence, cells: list[int]) -> str | None:
+    """Values are averaged as they are, so that a skewed distribution needs many replicates."""
+    if isinstance(evidence.claim.relation, SettingsOrdered):
+        return None
+    samples, count = evidence.samples[:, cells], len(evidence.samples)
+    skewness = np.abs(np.nan_to_num(stats.skew(samples, axis=0)))
+    seen = np.maximum(skewness - 2 * np.sqrt(6 / count), 0.0)  # less two standard errors
+    error = seen / (6 * np.sqrt(count))
+    if float(error.max()) <= MOST_SKEWNESS_ERROR:
+        return None
+    worst = int(error.argmax())
+    return (
+        f"too skewed for {count} replicates: at {evidence.claim.labels[cells[worst]]} the t "
+        f"interval errs by about {error[worst]:.1%} on one side"
+    )
+
+
+def _movements(checks: FitChecks) -> list[tuple[str, Intervals]]:
+    named = {
+        "leaving out the smallest size moves the exponent": checks.without_smallest,
+        "from mid-range to its end the exponent moves": checks.curvature,
+    }
+    return [(name, movement) for name, movement in named.items() if movement is not None]
+
+
+def _misfit_text(checks: FitChecks) -> str:
+    assert checks.lack_of_fit is not None
+    return f" (lack of fit: p = {checks.lack_of_fit[0]:.2g})"
+
+
+def _reservations(evidence: Evidence) -> str:
+    """What a decision does not hang on, and a reader should know: said, not hidden."""
+    checks = evidence.checks
+    if checks is None:
+        return ""
+    said = f"; the declared law does not fit{_misfit_text(checks)}" if misfit(checks)[0] else ""
+    for name, movement in _movements(checks):
+        if abs(movement.estimate[0]) > evidence.claim.margin:
+            said += (
+                f"; not resolved: {name} by {movement.estimate[0]:+.3f} "
+                f"[{movement.low[0]:+.3f}, {movement.high[0]:+.3f}]"
+            )
+    return said
+
+
+def clustered(evidence: Evidence) -> Interval | None:
+    """The exponent again, by pooled least squares with errors clustered by replicate."""
+    if evidence.logs is None or evidence.claim.law is None:
+        return None
+    return evidence.claim.law.cluster_robust(evidence.logs, CHECK_LEVEL)
