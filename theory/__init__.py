@@ -1,6 +1,6 @@
 """What should happen: exponents, parameterizations, exact recursions and the catalogue.
 
-Imports numpy, mpmath and the standard library; never torch, never the other three packages.
+Imports numpy, scipy, mpmath and the standard library; never torch, never the other packages.
 """
 
 from theory.architecture import (

@@ -11,6 +11,7 @@ from enum import StrEnum
 from fractions import Fraction
 
 from theory.errors import DomainError
+from theory.scaling import Rational, rational, whole
 
 
 class Role(StrEnum):
@@ -88,7 +89,8 @@ class Architecture:
     The constants d^-1/2 and sqrt(c) stand in the multiplier under every parameterization; moving
     them into the weight would rescale a learning rate by a constant and change nothing else.
 
-    Raises ``DomainError`` for a block without a layer, a chain with blocks of some form, or c <= 0.
+    Raises ``DomainError`` for a block without a layer, a chain with blocks of some form, c <= 0, or
+    a c that is a float.
     """
 
     family: Family
@@ -98,6 +100,8 @@ class Architecture:
     form: BlockForm = BlockForm.PRE_ACTIVATION
 
     def __post_init__(self) -> None:
+        whole("layers per block", self.layers_per_block)
+        object.__setattr__(self, "variance_factor", rational(self.variance_factor))
         if self.layers_per_block < 1:
             raise DomainError(f"layers per block {self.layers_per_block}: expected at least 1")
         if self.family is Family.CHAIN and self.layers_per_block != 1:
@@ -120,7 +124,7 @@ class Architecture:
 
     @property
     def adds_coherently(self) -> bool:
-        """Branches have a mean over coordinates, the same in every block."""
+        """Branches have a mean over coordinates, of the same sign in every block."""
         return self.form is BlockForm.POST_ACTIVATION and self.activation not in _ODD
 
     @property
@@ -147,6 +151,6 @@ def residual(
     return Architecture(Family.RESIDUAL, activation, layers_per_block, form=form)
 
 
-def chain(variance_factor: int = 2, activation: Activation = Activation.RELU) -> Architecture:
+def chain(variance_factor: Rational = 2, activation: Activation = Activation.RELU) -> Architecture:
     """A plain MLP with Var W = c / fan_in; c = 2 keeps a ReLU chain critical."""
-    return Architecture(Family.CHAIN, activation, variance_factor=Fraction(variance_factor))
+    return Architecture(Family.CHAIN, activation, variance_factor=rational(variance_factor))

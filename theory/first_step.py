@@ -22,7 +22,14 @@ from theory.architecture import Architecture, Family, Role
 from theory.errors import DomainError
 from theory.gaussian import MOMENTS
 from theory.parameterization import Optimizer, Parameterization
-from theory.propagation import Propagation, branch_constant, propagate, update_rates
+from theory.propagation import (
+    Propagation,
+    branch_constant,
+    depth_limit,
+    propagate,
+    unit_block,
+    update_rates,
+)
 from theory.scaling import Cell
 
 FloatArray = npt.NDArray[np.float64]
@@ -47,7 +54,11 @@ class TangentKernel:
         return total
 
     def output_change(self, labels: FloatArray) -> FloatArray:
-        """d f / d eta for every input: (B,) labels to (B,) changes, Theta y / B."""
+        """d f / d eta for every input: (B,) labels to (B,) changes, Theta y / B.
+
+        Raises ``DomainError`` for another number of labels.
+        """
+        _require_labels(labels, len(self.total))
         change: FloatArray = self.total @ labels / len(labels)
         return change
 
@@ -59,6 +70,11 @@ class _Blocks:
     features: FloatArray
     gradients: FloatArray
     rates: tuple[float, ...]
+
+
+def _require_labels(labels: FloatArray, inputs: int) -> None:
+    if labels.shape != (inputs,):
+        raise DomainError(f"labels of shape {labels.shape} for {inputs} inputs: expected one each")
 
 
 def _require_sgd(parameterization: Parameterization) -> None:
@@ -143,9 +159,10 @@ def own_changes(
 
     (rate)^2 / B^2 sum over b, b' of y_b y_b' Phi_{ab} Phi_{ab'} p_{bb'}: the moving stream is left
     out, and so is the residual multiplier (not sqrt(T)) behind the last layer of a block. Raises
-    ``DomainError`` for a parameterization of Adam.
+    ``DomainError`` for a parameterization of Adam, or another number of labels than inputs.
     """
     _require_sgd(parameterization)
+    _require_labels(labels, len(inputs))
     result = propagate(architecture, parameterization, cell, inputs)
     blocks = _blocks(architecture, parameterization, cell, result, decoupled=False)
     weighted = blocks.features * labels  # over b, the last axis
@@ -158,14 +175,18 @@ def own_changes(
 
 
 def stream_changes(
-    architecture: Architecture, parameterization: Parameterization, cell: Cell
+    architecture: Architecture,
+    parameterization: Parameterization,
+    cell: Cell,
+    decoupled: bool = False,
 ) -> FloatArray:
     """S_l / eta^2 for one input and |chi| = 1: the second moment of d h_l / d eta, every l.
 
     Shape (L + 1,) for residual networks, (L,) for chains, exact at infinite width and every depth.
     The change is a sum of kappa_j J J^T g_l over the weights j below, J the Jacobian from what the
-    weight produces to layer l. In a critical ReLU chain S_l is (2 l^3 + l)/3 times S_1 (the L^3 of
-    arXiv 2305.07810). Raises ``DomainError`` for Adam.
+    weight produces to layer l; with ``decoupled``, J^T is that of an independent copy of the
+    weights. In a critical ReLU chain S_l is (2 l^3 + l)/3 times S_1 (the L^3 of arXiv 2305.07810),
+    and 2 l - 1 times S_1 when decoupled. Raises ``DomainError`` for Adam.
     """
     _require_sgd(parameterization)
     result = propagate(architecture, parameterization, cell)
@@ -175,7 +196,7 @@ def stream_changes(
     if architecture.family is Family.CHAIN:
         own = own[:-1]
     elif architecture.is_one_layer_pre_activation:
-        return _along_paths(architecture, result, start, own[:, 0])
+        return _along_paths(architecture, result, start, own[:, 0], decoupled)
     closing = (
         branch_constant(architecture, parameterization, cell)
         if architecture.ends_with_activation
@@ -185,7 +206,8 @@ def stream_changes(
     squares = [square]
     for block, changes in enumerate(own):
         traces = _traces(architecture, result, block, closing)
-        mean, square = traces.climb(mean, square, changes)
+        step = traces.climb_decoupled if decoupled else traces.climb
+        mean, square = step(mean, square, changes)
         squares.append(square)
     moved: FloatArray = result.gradients[:, 0, 0] * np.array(squares)
     return moved
@@ -195,12 +217,13 @@ def stream_changes(
 class _Traces:
     """Traces of T T^T and of its square, T what lies between a weight's product and the stream.
 
-    Entry 0 is the whole branch, entry i what is behind weight i. ``skip``: the block adds to the
-    stream.
+    Entry 0 is the whole branch, entry i what is behind weight i. ``shared``: traces of T^T T T'^T T'
+    for a copy T' with other weights and the same slopes. ``skip``: the block adds to the stream.
     """
 
     first: list[float]
     second: list[float]
+    shared: list[float]
     skip: bool
 
     def climb(self, mean: float, square: float, own: FloatArray) -> tuple[float, float]:
@@ -225,6 +248,19 @@ class _Traces:
         square = square * carried**2 + mean**2 * spread + crossed + float(both)
         return mean * carried + added, square
 
+    def climb_decoupled(self, mean: float, square: float, own: FloatArray) -> tuple[float, float]:
+        """The same for M = sum_j kappa_j J J'^T, J' an independent copy of J.
+
+        J' has other weights, but the slopes of the same forward pass. Traces of T T'^T vanish where
+        a weight is in T: of what a block adds, the part behind its last weight is left.
+        """
+        alone = 1.0 if self.skip else 0.0
+        carried, last = alone + self.first[0], float(own[-1]) * self.first[-1]
+        spread = self.shared[0] - self.first[0] ** 2
+        both = float(np.square(own) @ self.shared[1:])
+        square = square * carried**2 + mean**2 * spread + 2 * alone * last * mean + both
+        return alone * mean + last, square
+
     def overlap(self, i: int, j: int) -> float:
         """tr T_i T_i^T T_j T_j^T."""
         low, high = min(i, j), max(i, j)
@@ -246,11 +282,11 @@ def _traces(
         return second, float(moments.derivative_fourth_moment(variance))
 
     chain = architecture.family is Family.CHAIN
-    first, second = [1.0], [1.0]
+    first, second, shared = [1.0], [1.0], [1.0]
     if closing is not None:
         produced = result.gains[-1] * float(result.features[block, -1, 0, 0])
         d2, d4 = slopes(produced)
-        first, second = [closing * d2], [closing**2 * d4]
+        first, second, shared = [closing * d2], [closing**2 * d4], [closing**2 * d4]
     for place in range(architecture.layers_per_block - 1, -1, -1):
         gain, d2, d4 = result.gains[place], 1.0, 1.0
         if place > 0:
@@ -258,13 +294,18 @@ def _traces(
             d2, d4 = slopes(produced)
         elif chain:
             d2, d4 = slopes(float(result.stream[block, 0, 0]))
-        second.append(gain**2 * (d4 * first[-1] ** 2 + d2**2 * second[-1]))
+        shared.append(gain**2 * d4 * first[-1] ** 2)
+        second.append(shared[-1] + gain**2 * d2**2 * second[-1])
         first.append(gain * d2 * first[-1])
-    return _Traces(first[::-1], second[::-1], skip=not chain)
+    return _Traces(first[::-1], second[::-1], shared[::-1], skip=not chain)
 
 
 def _along_paths(
-    architecture: Architecture, result: Propagation, start: float, own: FloatArray
+    architecture: Architecture,
+    result: Propagation,
+    start: float,
+    own: FloatArray,
+    decoupled: bool,
 ) -> FloatArray:
     """S_l for pre-activation blocks of one layer, whose slopes sit on the stream itself.
 
@@ -274,20 +315,22 @@ def _along_paths(
     own_l (G_l the gain of block l times E phi'^2), g_j = g_L + s sum_{k>j} phi'(h_{k-1}) omega_k,
     E omega_k^2 = p_k, and zeta_j Gaussian with variance v_j = E (phi'(h_{j-1}) dh_{j-1})^2. The
     paths enter through E phi'(h_l)^2 phi'(h_k)^2 only, the covariance of h_l and h_k being
-    q_min(l,k).
+    q_min(l,k). A decoupled backward pass does not answer: G_l is left out of C_l.
     """
     moments = MOMENTS[architecture.activation]
     stream, p = result.stream[:, 0, 0], result.gradients[:, 0, 0]
     gain, d2 = result.gains[0], result.slopes[:, 0, 0, 0]
     sums = [start]
     for slope, change in zip(d2, own, strict=True):
-        sums.append(sums[-1] * (1 + gain * slope) + change)
+        answered = 0.0 if decoupled else gain * slope
+        sums.append(sums[-1] * (1 + answered) + change)
     reach = np.array(sums)
     along = np.cumsum(p * np.diff(np.square(reach), prepend=0.0))
     states = stream[:-1]
-    pairs = moments.squared_slope_kernel(
-        states[:, None], states, np.minimum(states[:, None], states)
-    )
+    rows, columns = np.triu_indices(len(states))
+    pairs = np.empty((len(states), len(states)))
+    pairs[rows, columns] = moments.squared_slope_kernel(states[rows], states[columns], states[rows])
+    pairs[columns, rows] = pairs[rows, columns]
     lowest = np.minimum.outer(np.arange(len(own)), np.arange(len(own)))
     paths = pairs * np.square(reach)[lowest] @ p[1:]
     met = p[-1] * d2 * np.square(reach[:-1]) + gain * paths
@@ -314,10 +357,13 @@ def reuse_ratio(
     """Change of the output by the blocks with reused weights over that with decoupled ones.
 
     For one-layer blocks sum p_l Phi_{l-1} / (p_L sum Phi_{l-1}); it stays above 1 at alpha = 1/2
-    and tends to 1 at alpha = 1. Raises ``DomainError`` where nothing decoupled is left (a chain).
+    and tends to 1 at alpha = 1. Raises ``DomainError`` for a chain, in which only the last hidden
+    layer keeps a decoupled share.
     """
     if architecture.family is Family.CHAIN:
-        raise DomainError("a chain has no skip path: nothing is left of a decoupled backward pass")
+        raise DomainError(
+            "a chain has no skip path: a decoupled backward pass reaches one layer only"
+        )
     reused, decoupled = (
         float(tangent_kernel(architecture, parameterization, cell, None, flag).blocks.sum())
         for flag in (False, True)
@@ -326,21 +372,18 @@ def reuse_ratio(
 
 
 def reuse_ratio_limit(architecture: Architecture) -> float:
-    """The limit of ``reuse_ratio`` at alpha = 1/2 and L -> infinity.
+    """The limit of ``reuse_ratio`` at alpha = 1/2 under depth-muP, L -> infinity.
 
-    For pre-activation blocks of one layer: int p Phi dt / (p(1) int Phi dt) along the ordinary
-    differential equation of depth; for ReLU (T/2) e^{T/2} / (e^{T/2} - 1). Raises ``DomainError``
-    for other architectures.
+    int p (sum of what all layers add) dt / (p(1) int (what the last layer adds) dt) along the
+    ordinary differential equation of depth; for one-layer blocks int p Phi / (p(1) int Phi), and
+    for ReLU (T/2) e^{T/2} / (e^{T/2} - 1). Raises ``DomainError`` where ``depth_limit`` does.
     """
-    if not architecture.is_one_layer_pre_activation:
-        raise DomainError(f"{architecture}: expected pre-activation residual blocks of one layer")
-    moments = MOMENTS[architecture.activation]
-    horizon = float(architecture.variance_factor)
+    depth_limit(architecture)  # refuses what has no limit
 
     def right_hand_side(_: float, state: FloatArray) -> list[float]:
-        feature = float(moments.second_moment(float(state[0])))
-        slope = float(moments.derivative_second_moment(float(state[0])))
-        return [horizon * feature, horizon * slope, math.exp(-state[1]) * feature, feature]
+        block = unit_block(architecture, float(state[0]))
+        reused = math.exp(-state[1]) * sum(block.changes)
+        return [block.growth, block.slope, reused, block.changes[-1]]
 
     start = [1.0, 0.0, 0.0, 0.0]
     solution = solve_ivp(

@@ -2,7 +2,7 @@
 
 All functions are of centred Gaussians a, b with variances q_1, q_2 and covariance c. They are
 vectorized over arrays and correct to 12 digits relative to their natural size (for a kernel,
-that of sqrt(E phi(a)^2 E phi(b)^2)). Imports numpy, scipy and mpmath.
+that of sqrt(E phi(a)^2 E phi(b)^2)) for variances up to 10^4. Imports numpy, scipy and mpmath.
 
 Closed forms: piecewise linear activations (arc-cosine kernels, Cho & Saul 2009), erf (Williams
 1997), GELU (from E Phi(a) Phi(b) by integration by parts). Analytic activations without one (tanh,
@@ -18,6 +18,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 import mpmath
 import numpy as np
@@ -32,6 +33,8 @@ ArrayLike = npt.ArrayLike
 
 # Beyond ten standard deviations the Gaussian is below 1e-22.
 _REACH = 10.0
+# Two inputs need a square of equally spaced nodes: here 4200 x 4200 for tanh.
+_LARGEST_PAIR = 625.0
 # The derivative of GELU is entire, and at most 3 in size for |Im z| <= 1.
 _GELU_STRIP = 2.0
 _ROUNDING = 2.0**-53
@@ -74,28 +77,68 @@ def _covariance(
     return first, second, np.clip(covariance, -largest, largest)
 
 
-def _height(strip: float, variance: float) -> float:
-    """y: how far off the real axis the bound is taken, in units of the standard deviation."""
-    # Above y = 3 the Gaussian's own growth e^{y^2/2} off the axis costs more than it brings.
-    return min(strip / (2 * math.sqrt(max(variance, 1e-30))), 3.0)
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """A trapezoidal rule for E F(s Z), sum of ``weights`` F(s ``nodes``), and its error's bound.
 
-
-def _spacing(height: float) -> float:
-    """h with e^{2 pi y / h} = 100 e^{y^2/2} / (rounding)."""
-    decay = -math.log(_ROUNDING) + height**2 / 2 + math.log(100)
-    return 2 * math.pi * height / decay
-
-
-def _trapezoidal_rule(strip: float, largest_variance: float) -> tuple[FloatArray, FloatArray]:
-    """Nodes in units of the standard deviation, and weights that sum to one.
-
-    ``Analytic.error_bound`` proves what it misses.
+    Off the axis |F| is taken at points of size ``off_axis`` with ``off_weights``, and their sum is
+    multiplied by ``missed``.
     """
-    spacing = _spacing(_height(strip, largest_variance))
+
+    nodes: FloatArray
+    weights: FloatArray
+    off_axis: FloatArray
+    off_weights: FloatArray
+    missed: float
+
+
+# Above this deviation a function of scale one is narrow, and nodes are spread as sinh.
+_WIDE = 4.0
+# e^{2 pi y / h} for a spacing h at height y: what is missed is below a fiftieth of rounding.
+_DECAY = 100 / _ROUNDING
+# Off the axis z = sinh(t + iy): far from the poles on the imaginary axis, all beyond i pi/2.
+_SINH_HEIGHT = math.pi / 8
+
+
+def _rule(strip: float, variance: float) -> _Rule:
+    """The rule for functions of scale one that are analytic for |Im z| < ``strip``."""
+    deviation = math.sqrt(variance)
+    return _sinh_rule(deviation) if deviation > _WIDE else _plain_rule(strip, deviation)
+
+
+def _plain_rule(strip: float, deviation: float) -> _Rule:
+    """Equally spaced nodes: as many as the deviation holds widths of the strip."""
+    # Above y = 3 the Gaussian's own growth e^{y^2/2} off the axis costs more than it brings.
+    height = min(strip / (2 * max(deviation, 1e-15)), 3.0)
+    growth = math.exp(height**2 / 2)
+    spacing = 2 * math.pi * height / math.log(_DECAY * growth)
     count = math.ceil(_REACH / spacing)
     nodes = np.asarray(np.arange(-count, count + 1) * spacing, dtype=np.float64)
     weights = np.exp(-np.square(nodes) / 2)
-    return nodes, np.asarray(weights / weights.sum())
+    weights = weights / weights.sum()
+    # |s (x + iy)| <= s (|x| + y), and |w(x + iy)| = w(x) e^{y^2/2}.
+    off_axis = deviation * (np.abs(nodes) + height)
+    missed = 2 / math.expm1(2 * math.pi * height / spacing)
+    return _Rule(nodes, weights, off_axis, growth * weights, missed)
+
+
+def _sinh_rule(deviation: float) -> _Rule:
+    """x = sinh t: nodes as the logarithm of the deviation, for functions that are narrow in it.
+
+    With y = pi/8, |w(sinh(t + iy)/s)| = w(0) e^{(sin^2 y - cos(2y) sinh^2 t)/2s^2}.
+    """
+    y = _SINH_HEIGHT
+    spacing = 2 * math.pi * y / math.log(_DECAY)
+    count = math.ceil(math.asinh(_REACH * deviation) / spacing)
+    t = np.asarray(np.arange(-count, count + 1) * spacing, dtype=np.float64)
+    squared, scale = np.square(np.sinh(t)), spacing / (deviation * math.sqrt(2 * math.pi))
+    weights = scale * np.cosh(t) * np.exp(-squared / (2 * deviation**2))
+    exponent = (math.sin(y) ** 2 - math.cos(2 * y) * squared) / (2 * deviation**2)
+    off_weights = scale * np.sqrt(squared + math.cos(y) ** 2) * np.exp(exponent)
+    off_axis = np.sqrt(squared + math.sin(y) ** 2)
+    missed = 2 / math.expm1(2 * math.pi * y / spacing)
+    nodes = np.sinh(t) / deviation
+    return _Rule(nodes, weights / weights.sum(), off_axis, off_weights, missed)
 
 
 def _trapezoidal(
@@ -103,8 +146,11 @@ def _trapezoidal(
 ) -> FloatArray:
     """E function(sqrt(q) Z) for an array of variances."""
     variance = _variance(q)
-    nodes, weights = _trapezoidal_rule(strip, float(variance.max(initial=0.0)))
-    return function(np.sqrt(variance)[..., None] * nodes) @ weights
+    results = []
+    for value in variance.ravel():
+        rule = _rule(strip, float(value))
+        results.append(function(math.sqrt(value) * rule.nodes) @ rule.weights)
+    return np.array(results).reshape(variance.shape)
 
 
 def _double(
@@ -126,12 +172,17 @@ def _double(
 def _one_pair(
     function: Callable[[FloatArray], FloatArray], strip: float, q1: float, q2: float, c: float
 ) -> float:
-    nodes, weights = _trapezoidal_rule(strip, max(q1, q2))
+    if max(q1, q2) > _LARGEST_PAIR:
+        raise DomainError(
+            f"variance {max(q1, q2):g}: kernels of this activation between two inputs are known up "
+            f"to {_LARGEST_PAIR:g}"
+        )
+    outer = _plain_rule(strip, math.sqrt(max(q1, q2)))
     slope = c / math.sqrt(q1) if q1 > 0 else 0.0
     rest = math.sqrt(max(q2 - slope**2, 0.0))
-    first = function(math.sqrt(q1) * nodes)
-    second = function(slope * nodes[:, None] + rest * nodes) @ weights
-    return float((weights * first) @ second)
+    first = function(math.sqrt(q1) * outer.nodes)
+    second = function(slope * outer.nodes[:, None] + rest * outer.nodes) @ outer.weights
+    return float((outer.weights * first) @ second)
 
 
 class GaussianMoments(ABC):
@@ -298,15 +349,17 @@ class Gelu(GaussianMoments):
 
     def kernel(self, q1: ArrayLike, q2: ArrayLike, c: ArrayLike) -> FloatArray:
         first, second, covariance = _covariance(q1, q2, c)
-        root, angle, spread = self._parts(first, second, covariance)
-        smooth = first * second + covariance**2 * (1 - spread)
+        root, angle, gap, inverse = self._parts(first, second, covariance)
+        smooth = gap + covariance**2 * inverse
         return covariance * angle + smooth / (2 * np.pi * root)
 
     def derivative_kernel(self, q1: ArrayLike, q2: ArrayLike, c: ArrayLike) -> FloatArray:
         first, second, covariance = _covariance(q1, q2, c)
-        root, angle, spread = self._parts(first, second, covariance)
-        smooth = first * second + covariance**2 * (1 - spread)
-        slope = covariance * (1 + 2 * (1 - spread)) / root + covariance * smooth / root**3
+        root, angle, gap, inverse = self._parts(first, second, covariance)
+        total, product = 1 + first + second, (1 + first) * (1 + second)
+        # 1 + q1 + q2 - c^2 (1/(1 + q1) + 1/(1 + q2)), with q1 q2 taken out so that nothing cancels.
+        rest = (np.square(total) - first * second) / product + gap * inverse
+        slope = covariance / root * (2 * inverse - rest / np.square(root))
         return angle + slope / (2 * np.pi)
 
     def squared_slope_kernel(self, q1: ArrayLike, q2: ArrayLike, c: ArrayLike) -> FloatArray:
@@ -321,12 +374,13 @@ class Gelu(GaussianMoments):
     @staticmethod
     def _parts(
         q1: FloatArray, q2: FloatArray, c: FloatArray
-    ) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """sqrt((1 + q1)(1 + q2) - c^2), E Phi(a) Phi(b), and q1/(1 + q1) + q2/(1 + q2)."""
+    ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+        """sqrt((1 + q1)(1 + q2) - c^2), E Phi(a) Phi(b), q1 q2 - c^2, 1/(1 + q1) + 1/(1 + q2)."""
         deviation = np.sqrt(q1 * q2)
-        root = np.sqrt(1 + q1 + q2 + (deviation - c) * (deviation + c))
+        gap = (deviation - c) * (deviation + c)
+        root = np.sqrt(1 + q1 + q2 + gap)
         angle = 0.25 + np.arctan2(c, root) / (2 * np.pi)
-        return root, angle, q1 / (1 + q1) + q2 / (1 + q2)
+        return root, angle, gap, 1 / (1 + q1) + 1 / (1 + q2)
 
 
 def _integrand(which: Moment, value: FloatArray, slope: FloatArray) -> FloatArray:
@@ -344,8 +398,8 @@ def _integrand(which: Moment, value: FloatArray, slope: FloatArray) -> FloatArra
 class Analytic(GaussianMoments):
     """An activation that is analytic for |Im z| < ``strip``, by the trapezoidal rule.
 
-    ``value_bound`` and ``slope_bound``: functions of |z| above |phi(z)| and |phi'(z)| wherever
-    |Im z| <= strip/2.
+    ``value_bound`` and ``slope_bound``: functions of |z| above |phi(z)| and |phi'(z)| for |Im z| <=
+    strip/2, and on the lines z = sinh(t + i pi/8).
     """
 
     function: Callable[[FloatArray], FloatArray]
@@ -358,24 +412,23 @@ class Analytic(GaussianMoments):
         """What the trapezoidal rule may miss of a moment at one variance, proven.
 
         The integrand is w(x) F(s x), w the normal density, s^2 the variance and F a product of at
-        most four phi and phi'. Off the axis |w(x + iy)| = w(x) e^{y^2/2} and |s (x + iy)| <=
-        s (|x| + y), so the integral of |integrand| along Im = +-y is at most M = e^{y^2/2} E
-        F_bound(s (|Z| + y)), and the rule of spacing h errs by at most 2 M / (e^{2 pi y / h} - 1)
-        (Trefethen & Weideman 2014, theorem 5.1), which ``_spacing`` makes 2 E F_bound / 100 in
-        units of rounding. Cutting at ten standard deviations and making the weights sum to one
-        cost less than e^-50 F_bound each, and adding N products of floating-point numbers at most
-        (N + 10) roundings of E |F|, on the axis.
+        most four phi and phi'. If its modulus has an integral of at most M along the two lines at
+        height +-y, the rule of spacing h errs by at most 2 M / (e^{2 pi y / h} - 1) (Trefethen &
+        Weideman 2014, theorem 5.1). The bounds on phi and phi' give M, as a sum over the nodes
+        (1 percent is added, for a sum is no integral). Cutting at ten standard deviations and
+        making the weights sum to one cost less than e^-35 of the largest bound each, and adding N
+        products of floating-point numbers at most (N + 10) roundings of E |F|, on the axis.
         """
-        height, deviation = _height(self.strip, variance), math.sqrt(variance)
-        nodes, weights = _trapezoidal_rule(self.strip, variance)
-        reach = deviation * (np.abs(nodes) + height)
-        off_axis = _integrand(which, self.value_bound(reach), self.slope_bound(reach))
-        x = deviation * nodes
+        rule = _rule(self.strip, variance)
+        off_axis = _integrand(
+            which, self.value_bound(rule.off_axis), self.slope_bound(rule.off_axis)
+        )
+        x = math.sqrt(variance) * rule.nodes
         on_axis = _integrand(which, np.abs(self.value(x)), np.abs(self.derivative(x)))
-        missed = 2 * math.exp(height**2 / 2) / math.expm1(2 * math.pi * height / _spacing(height))
-        rounding = (len(nodes) + 10) * _ROUNDING * float(on_axis @ weights)
-        tails = 2 * math.exp(-(_REACH**2) / 2) * float(off_axis.max())
-        return missed * float(off_axis @ weights) + tails + rounding
+        missed = 1.01 * rule.missed * float(off_axis @ rule.off_weights)
+        rounding = (len(x) + 10) * _ROUNDING * float(on_axis @ rule.weights)
+        tails = 4 * math.exp(-(_REACH**2) / 2) * float(off_axis.max())
+        return missed + tails + rounding
 
     def value(self, x: FloatArray) -> FloatArray:
         return self.function(x)
@@ -410,8 +463,7 @@ class Analytic(GaussianMoments):
 
 
 def _sigmoid_slope(x: FloatArray) -> FloatArray:
-    sigmoid = np.asarray(special.expit(x))
-    slope: FloatArray = sigmoid * (1 + x * (1 - sigmoid))
+    slope: FloatArray = special.expit(x) * (1 + x * special.expit(-x))
     return slope
 
 
@@ -422,22 +474,26 @@ MOMENTS: Mapping[Activation, GaussianMoments] = {
     },
     Activation.ERF: Erf(),
     Activation.GELU: Gelu(),
-    # |tanh z|^2 = (sinh^2 x + sin^2 y)/(sinh^2 x + cos^2 y) <= 1 and 1/|cosh z|^2 <= 1/cos^2 y <= 2
-    # for |y| <= pi/4; tanh vanishes at 0, so |tanh z| <= 2 |z| too.
+    # For |y| = |Im z| <= pi/4: |tanh z|^2 = (sinh^2 x + sin^2 y)/(sinh^2 x + cos^2 y) <= 1,
+    # 1/|cosh z|^2 <= 2, and |tanh z| <= 2 |z|, for tanh vanishes at 0. On the sinh lines |y| < pi/4
+    # while |x| < 1, and beyond that |tanh z| <= coth 1 < 1.32, 1 + 1.32^2 < 3.
     Activation.TANH: Analytic(
         np.tanh,
         lambda x: 1 - np.square(np.tanh(x)),
         math.pi / 2,
-        value_bound=lambda size: np.minimum(2 * size, 1.0),
-        slope_bound=lambda size: np.full_like(size, 2.0),
+        value_bound=lambda size: np.minimum(2 * size, 1.32),
+        slope_bound=lambda size: np.full_like(size, 3.0),
     ),
-    # |1 + e^-z|^2 = 1 + 2 e^-x cos y + e^-2x >= 1 for |y| <= pi/2, and the same for 1 + e^z.
+    # phi' = g + z g (1 - g), g the sigmoid. For |y| <= pi/2: |1 + e^-z|^2 = 1 + 2 e^-x cos y +
+    # e^-2x >= 1, also for 1 + e^z, and |z g (1 - g)| <= |z| / (4 sinh^2(x/2) + 2) < 1. On the sinh
+    # lines that holds while |x| < 1, and beyond that |g| <= 1/(1 - 1/e) < 1.6, |z| < 1.15 |x| and
+    # |z g (1 - g)| <= |z| e^-|x| / (1 - e^-|x|)^2 < 1.1.
     Activation.SILU: Analytic(
         lambda x: x * special.expit(x),
         _sigmoid_slope,
         math.pi,
-        value_bound=lambda size: size,
-        slope_bound=lambda size: 1 + size,
+        value_bound=lambda size: 1.6 * size,
+        slope_bound=lambda size: np.full_like(size, 3.0),
     ),
 }
 
@@ -461,6 +517,13 @@ def _piecewise(linear: str, rectified: str) -> HighPrecision:
     return HighPrecision(value, derivative, (0.0,))
 
 
+@lru_cache(maxsize=2)
+def _normal_distribution(x: mpmath.mpf, precision: int) -> mpmath.mpf:
+    """Phi(x) at the working precision: a product of GELU and its derivative needs it twice."""
+    assert precision == mpmath.mp.prec
+    return mpmath.erfc(-x / mpmath.sqrt(2)) / 2
+
+
 HIGH_PRECISION: Mapping[Activation, HighPrecision] = {
     Activation.IDENTITY: _piecewise("1", "0"),
     Activation.RELU: _piecewise("0", "1"),
@@ -470,7 +533,11 @@ HIGH_PRECISION: Mapping[Activation, HighPrecision] = {
         mpmath.erf, lambda x: 2 / mpmath.sqrt(mpmath.pi) * mpmath.exp(-x * x)
     ),
     Activation.GELU: HighPrecision(
-        lambda x: x * mpmath.ncdf(x), lambda x: mpmath.ncdf(x) + x * mpmath.npdf(x)
+        lambda x: x * _normal_distribution(x, mpmath.mp.prec),
+        lambda x: (
+            _normal_distribution(x, mpmath.mp.prec)
+            + x * mpmath.exp(-x * x / 2) / mpmath.sqrt(2 * mpmath.pi)
+        ),
     ),
     Activation.TANH: HighPrecision(mpmath.tanh, lambda x: mpmath.sech(x) ** 2),
     Activation.SILU: HighPrecision(
@@ -497,7 +564,7 @@ def expectation(
     function may jump or bend. Raises ``DomainError`` when the digits are not reached.
     """
     deviation = math.sqrt(float(_variance(variance)))
-    with mpmath.workdps(digits + 5):
+    with mpmath.workdps(digits + 10):
         scale = mpmath.sqrt(mpmath.mpf(variance))
         reach = mpmath.sqrt(2 * mpmath.log(10) * (digits + 5)) + 1
         marks = {*kinks, *_FEATURES, *(-feature for feature in _FEATURES)}

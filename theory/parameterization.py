@@ -35,6 +35,13 @@ class RoleScaling:
     rate: Power = ONE
     epsilon: Power = ONE
 
+    def __post_init__(self) -> None:
+        for name in ("multiplier", "std", "rate", "epsilon"):
+            if not isinstance(getattr(self, name), Power):
+                raise DomainError(
+                    f'{name} {getattr(self, name)!r}: expected a Power, such as Power(width="-1/2")'
+                )
+
     def moved(self, factor: Power, optimizer: Optimizer = Optimizer.SGD) -> RoleScaling:
         """The equivalent scaling with ``factor`` moved from the multiplier into the weight.
 
@@ -135,7 +142,12 @@ class Parameterization:
         return self.moved(factors, f"{self.name} (multiplier convention)")
 
     def with_rates_times(self, factor: Power, name: str) -> Parameterization:
-        """The same network trained with every learning rate multiplied by ``factor``."""
+        """The same network trained with every learning rate multiplied by ``factor``.
+
+        Raises ``DomainError`` when the factor is no Power.
+        """
+        if not isinstance(factor, Power):
+            raise DomainError(f"factor {factor!r}: expected a Power, such as Power(depth=-1)")
         return self.changed(
             name, {role: replace(item, rate=item.rate * factor) for role, item in self.roles}
         )

@@ -11,13 +11,15 @@ products add up coherently:
 
     own change of a pre-activation      SGD r m^2 g X^2 n     Adam r m X n
     change of the stream by a role      own change x the branch behind it x L coherent blocks
-    change of the output                n x readout x change of the stream
+    change of the output                n x readout x change of the stream along the gradient
 
-In depth these are the exponents of arXiv 2310.02244 and 2505.01618; a plain chain has no skip path,
-and its L contributions spread as L^3/2 (arXiv 2305.07810). The blocks of a residual network add up
-as a random walk, L^1/2 branches, or coherently, L branches, where a final activation gives each the
-same mean over coordinates. Powers hold for activations that are linear or homogeneous where the
-signal is small, as all named ones are, and in chains at criticality: c E phi(Z)^2 = 1 for a
+In depth these are the exponents of arXiv 2310.02244 and 2505.01618. A plain chain has no skip path:
+what a weight changes spreads over directions as L^1/2, so that its L layers change the stream by
+L^3/2 (arXiv 2305.07810), but the output by L, and the input's weights change them by L^1/2 and 1.
+The branches of a residual network add up as a random walk, L^1/2 of them, and where they end with
+an activation their means over coordinates add up coherently: L E phi(u), which goes as u, or as u^2
+where u is small and phi smooth. Powers hold for activations that are linear or homogeneous where
+the signal is small, as all named ones are, and in chains at criticality: c E phi(Z)^2 = 1 for a
 homogeneous phi. Adam's epsilon is taken as negligible, as it is in practice; ``diagnose`` says
 where it would overtake the gradient, and ``with_matched_epsilon`` mends it.
 """
@@ -25,7 +27,7 @@ where it would overtake the gradient, and ``with_matched_epsilon`` mends it.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from theory.architecture import HOMOGENEOUS, Architecture, Family, Role
@@ -81,16 +83,18 @@ class Problem:
 class PowerCount:
     """Exponents at initialization and of the first step, as powers of width and depth.
 
-    ``branch``: a branch's output relative to the stream; ``accumulated``: the random sum of all
-    branches (growth is exponential where its exponent of L is positive, in a residual network);
-    ``stream_gradient``: n df/dh; ``own_change``, ``stream_change``, ``output_change``: by layer;
-    ``over_epsilon``: an entry of a weight's gradient over Adam's epsilon. ``composed``: a chain,
-    whose branch is the factor of every layer.
+    ``branch``: a branch's output relative to the stream; ``accumulated``: the sum of all branches
+    (growth is exponential where its exponent of L is positive, in a residual network);
+    ``stream_gradient``: n df/dh; by layer, ``gradient``: an entry of the weight's gradient, which
+    alone depends on where a scale lives, ``over_epsilon``: the same over Adam's epsilon,
+    ``own_change``, ``stream_change`` and ``output_change``. ``critical`` is false for a chain whose
+    layers do not keep the size of every signal.
     """
 
     branch: Power
     accumulated: Power
     stream_gradient: Power
+    gradient: dict[Layer, Power] = field(compare=False)
     own_change: dict[Layer, Power]
     stream_change: dict[Layer, Power]
     output_change: dict[Layer, Power]
@@ -150,7 +154,8 @@ def count_powers(architecture: Architecture, parameterization: Parameterization)
     branch = residual
     for factor in forward:
         branch = branch * factor
-    blocks = Power(depth="3/2" if chain else 1)
+    spread = Power(depth="1/2") if chain else ONE  # over directions, on the way up
+    blocks = Power(depth=1)
 
     own, moved, entry = {}, {}, {}
     for i, layer in enumerate(places):
@@ -161,21 +166,40 @@ def count_powers(architecture: Architecture, parameterization: Parameterization)
             behind = behind * factor
         gradient = readout * behind
         own[layer] = _own_change(parameterization, layer.role, entering, gradient, _WIDTH)
-        entry[layer] = _over_epsilon(parameterization[layer.role], gradient * entering)
-        moved[layer] = own[layer] * behind * blocks
+        entry[layer] = parameterization[layer.role].multiplier * gradient * entering
+        moved[layer] = own[layer] * behind * blocks * spread
     first, last = Layer(Role.INPUT), Layer(Role.OUTPUT)
     own[first] = _own_change(parameterization, Role.INPUT, ONE, readout, ONE)
-    moved[first] = own[first]
-    entry[first] = _over_epsilon(parameterization[Role.INPUT], readout)
-    entry[last] = _over_epsilon(parameterization[Role.OUTPUT], stream)
+    moved[first] = own[first] * spread
+    entry[first] = parameterization[Role.INPUT].multiplier * readout
+    entry[last] = parameterization[Role.OUTPUT].multiplier * stream
     own[last] = _own_change(parameterization, Role.OUTPUT, stream, ONE, _WIDTH)
-    output = {layer: power * readout * _WIDTH for layer, power in moved.items()}
+    output = {layer: power * readout * _WIDTH / spread for layer, power in moved.items()}
     output[last] = own[last]
-    spread = ONE if chain else Power(depth=1 if architecture.adds_coherently else "1/2")
-    critical = not chain or (branch == ONE and _critical(architecture))
     return PowerCount(
-        branch, branch * spread, readout * _WIDTH, own, moved, output, entry, critical
+        branch=branch,
+        accumulated=branch if chain else _accumulated(architecture, branch, residual),
+        stream_gradient=readout * _WIDTH,
+        gradient=entry,
+        own_change=own,
+        stream_change=moved,
+        output_change=output,
+        over_epsilon={k: v / parameterization[k.role].epsilon for k, v in entry.items()},
+        critical=not chain or (branch == ONE and _critical(architecture)),
     )
+
+
+def _accumulated(architecture: Architecture, branch: Power, residual: Power) -> Power:
+    """The sum of L branches: a random walk, and the means that add up coherently."""
+    walk = branch * Power(depth="1/2")
+    if not architecture.adds_coherently:
+        return walk
+    entering = branch / residual
+    if architecture.activation not in HOMOGENEOUS:
+        # E phi(u) of a smooth phi is quadratic in a small u, linear in a large one.
+        powers = (p if p > 0 else 2 * p for p in (entering.width, entering.depth))
+        entering = Power(*powers)
+    return _fastest((walk, residual * entering * Power(depth=1)))
 
 
 def _critical(chain: Architecture) -> bool:
@@ -184,11 +208,6 @@ def _critical(chain: Architecture) -> bool:
         return False
     left, right = HOMOGENEOUS[chain.activation]
     return chain.variance_factor * (left**2 + right**2) == 2
-
-
-def _over_epsilon(scaling: RoleScaling, product: Power) -> Power:
-    """An entry of the gradient of W, gradient times input times multiplier, over epsilon."""
-    return scaling.multiplier * product / scaling.epsilon
 
 
 def _own_change(
@@ -277,17 +296,15 @@ def _overtaken(count: PowerCount, axis: Axis) -> list[Problem]:
 def with_matched_epsilon(
     architecture: Architecture, parameterization: Parameterization
 ) -> Parameterization:
-    """The same with Adam's epsilon following the smallest gradient of each role.
+    """The same with Adam's epsilon following the gradient of each role.
 
     For parameterizations whose sources give none, and where it depends on the number of layers per
     block. Roles that the architecture does not have keep theirs.
     """
     count = count_powers(architecture, parameterization)
     roles = dict(parameterization.roles)
-    for role in {layer.role for layer in count.over_epsilon}:
-        ratios = [ratio for layer, ratio in count.over_epsilon.items() if layer.role is role]
-        smallest = Power(min(ratio.width for ratio in ratios), min(ratio.depth for ratio in ratios))
-        roles[role] = replace(roles[role], epsilon=roles[role].epsilon * smallest)
+    for layer, gradient in count.gradient.items():  # the same for all layers of one role
+        roles[layer.role] = replace(roles[layer.role], epsilon=gradient)
     return parameterization.changed(f"{parameterization.name} (matched epsilon)", roles)
 
 

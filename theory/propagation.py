@@ -124,11 +124,13 @@ def propagate(
     Forward q_l = q_{l-1} + gain E phi phi, backward p_{l-1} = p_l (1 + gain E phi' phi'), entry by
     entry on covariances (the recursions behind arXiv 2310.02244 and 2305.07810). Branches that end
     with an uncentred activation also add a mean over coordinates, sqrt(c) s E phi per block. Raises
-    ``DomainError`` when the matrix is not square.
+    ``DomainError`` when the matrix is not square and symmetric.
     """
     gram = np.ones((1, 1)) if inputs is None else np.asarray(inputs, dtype=np.float64)
     if gram.ndim != 2 or gram.shape[0] != gram.shape[1]:
         raise DomainError(f"inputs of shape {gram.shape}: expected a square Gram matrix x.x'/d")
+    if not np.allclose(gram, gram.T, rtol=1e-12, atol=0.0):
+        raise DomainError("inputs that are not symmetric: expected a Gram matrix x.x'/d")
     moments = MOMENTS[architecture.activation]
     factors = gains(architecture, parameterization, cell)
     start = parameterization.scale(Role.INPUT, cell) ** 2 * gram
@@ -258,6 +260,33 @@ class DepthLimit:
     backward_correction: float
 
 
+class UnitBlock(NamedTuple):
+    """One block at gains of one and a stream of second moment q, per unit of depth (1/L).
+
+    ``growth`` is dq/dt, ``slope`` -d log p/dt, and ``changes`` what each layer adds to the tangent
+    kernel per unit of p at rates of one.
+    """
+
+    growth: float
+    slope: float
+    changes: tuple[float, ...]
+
+
+def unit_block(architecture: Architecture, q: float) -> UnitBlock:
+    """A block of depth-muP, stable in width, in the limit of depth (alpha = 1/2)."""
+    horizon, layers = float(architecture.variance_factor), architecture.layers_per_block
+    branch = _Branch(MOMENTS[architecture.activation], (1.0,) * layers, architecture.form, horizon)
+    block = branch(np.full((1, 1), q))
+    weight = 1.0 if architecture.ends_with_activation else horizon
+    slopes = [float(slope[0, 0]) for slope in block.slopes]
+    behind = [
+        weight * float(block.closing[0, 0]) * math.prod(slopes[i:]) for i in range(layers + 1)
+    ]
+    features = [float(feature[0, 0]) for feature in block.features]
+    changes = tuple(f * after for f, after in zip(features, behind[1:], strict=True))
+    return UnitBlock(weight * float(block.covariance[0, 0]), behind[0], changes)
+
+
 def depth_limit(architecture: Architecture, start: float = 1.0) -> DepthLimit:
     """The ordinary differential equation of depth for a residual network stable in width.
 
@@ -275,15 +304,10 @@ def depth_limit(architecture: Architecture, start: float = 1.0) -> DepthLimit:
         )
     if not start > 0:
         raise DomainError(f"second moment {start!r} of the inputs: expected a positive number")
-    moments = MOMENTS[architecture.activation]
-    horizon = float(architecture.variance_factor)
-    branch = _Branch(moments, (1.0,) * architecture.layers_per_block, architecture.form, horizon)
-    weight = 1.0 if architecture.ends_with_activation else horizon
 
     def growth(q: float) -> tuple[float, float]:
-        block = branch(np.full((1, 1), q))
-        slope = block.closing * np.prod(block.slopes, axis=0)
-        return weight * float(block.covariance[0, 0]), weight * float(slope[0, 0])
+        block = unit_block(architecture, q)
+        return block.growth, block.slope
 
     first = growth(start)[0]
     step = 1e-5

@@ -27,6 +27,12 @@ class Axis(StrEnum):
         return {"width": "n", "depth": "L"}[self.value]
 
 
+def whole(name: str, value: object) -> None:
+    """Raises ``DomainError`` when a count is no integer."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise DomainError(f"{name} {value!r} is a {type(value).__name__}; expected an integer")
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Cell:
     """One point of a grid: a width n and a depth L (residual blocks, or layers of a chain)."""
@@ -35,6 +41,8 @@ class Cell:
     depth: int
 
     def __post_init__(self) -> None:
+        whole("width", self.width)
+        whole("depth", self.depth)
         if self.width < 1 or self.depth < 1:
             raise DomainError(f"cell n={self.width}, L={self.depth}: both must be at least 1")
 

@@ -19,6 +19,7 @@ from theory import (
     Cell,
     Experiment,
     Family,
+    Observable,
     Optimizer,
     Parameterization,
     Power,
@@ -169,8 +170,8 @@ def test_at_its_base_every_preset_is_the_standard_network(
 
     def trained(parameterization: Parameterization, cell: Cell) -> float:
         setting = Setting(architecture, parameterization, protocol)
-        (values,) = run_group(setting, cell, 5, [0], CPU, torch.float64).values()
-        return float(values[0])
+        measured = run_group(setting, cell, 5, [0], CPU, torch.float64)
+        return float(measured[Observable.TRAINED_STREAM_CHANGE][0])
 
     scaled = preset(optimizer=optimizer).from_base(base)
     assert trained(scaled, base) == pytest.approx(trained(standard(optimizer), base), rel=1e-9)

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 
 from probes.architectures import Network, WeightKey
 from probes.experiments.one_step import first_order_change, one_step
+from probes.optimizers import step_direction
 from tests.probes.test_networks import CPU, architectures, cells, parameterizations
 from theory import (
     Activation,
@@ -190,8 +191,20 @@ def test_stream_changes_are_exact_where_blocks_weigh_most(  # type: ignore[no-un
         assert abs(ratio.mean() - 1) < 3 * error + 2 / cell.width
 
 
-def test_several_inputs_have_the_output_and_own_changes_of_the_theory() -> None:
-    architecture, cell, replicates = residual(2), Cell(256, 4), 64
+@pytest.mark.parametrize(
+    "architecture",
+    [
+        residual(2),
+        residual(2, Activation.TANH, BlockForm.POST_ACTIVATION),
+        residual(2, Activation.GELU, BlockForm.POST_ACTIVATION_CENTRED),
+        residual(2, Activation.RELU, BlockForm.POST_ACTIVATION),
+    ],
+    ids=str,
+)
+def test_several_inputs_have_the_output_and_own_changes_of_the_theory(
+    architecture: Architecture,
+) -> None:
+    cell, replicates = Cell(256, 4), 64
     network = Network(architecture, depth_mup(), cell, 3, 1)
     weights = network.initial_weights(4, range(replicates), CPU)
     x = torch.randn(3, 3, generator=torch.Generator().manual_seed(3))
@@ -216,6 +229,73 @@ def test_several_inputs_have_the_output_and_own_changes_of_the_theory() -> None:
         ratios = own.double().square().mean(2).numpy() / expected[block - 1, 0]
         error = ratios.std(axis=0, ddof=1) / np.sqrt(replicates)
         assert (abs(ratios.mean(axis=0) - 1) < 4 * error + 0.02).all()
+
+
+class _Split(torch.autograd.Function):
+    """W x on the way up, and the transpose of another matrix on the way down."""
+
+    @staticmethod
+    def forward(ctx, x, weight, other, scale):  # type: ignore[no-untyped-def]
+        ctx.save_for_backward(x, other)
+        ctx.scale = scale
+        return scale * torch.bmm(x, weight.transpose(1, 2))
+
+    @staticmethod
+    def backward(ctx, gradient):  # type: ignore[no-untyped-def]
+        x, other = ctx.saved_tensors
+        down = ctx.scale * torch.bmm(gradient, other)
+        return down, ctx.scale * torch.bmm(gradient.transpose(1, 2), x), None, None
+
+
+class Decoupled(Network):
+    """The same network, whose hidden weights send gradients down through an independent copy."""
+
+    other: dict[WeightKey, torch.Tensor]
+
+    def _apply(self, weights, key, x, onto=None):  # type: ignore[no-untyped-def]
+        if key.role in (Role.INPUT, Role.OUTPUT):
+            return super()._apply(weights, key, x, onto)
+        product = _Split.apply(x, weights[key], self.other[key], self.multiplier(key.role))  # type: ignore[no-untyped-call]
+        return product if onto is None else onto + product
+
+
+@pytest.mark.parametrize(
+    ("architecture", "parameterization"),
+    [
+        (strong(residual(1)), depth_mup()),
+        (strong(residual(2)), depth_mup_corrected()),
+        (strong(residual(2, form=BlockForm.POST_ACTIVATION_CENTRED)), depth_mup()),
+        (chain(), am_mup()),
+    ],
+    ids=lambda value: getattr(value, "name", str(value)),
+)
+def test_decoupled_backward_weights_move_stream_and_output_as_predicted(  # type: ignore[no-untyped-def]
+    architecture, parameterization
+) -> None:
+    """The gradient-independence assumption made literal, in finite networks."""
+    cell, replicates = Cell(256, 3), 128
+    network = Network(architecture, parameterization, cell, 32, 1)
+    weights = network.initial_weights(21, range(replicates), CPU)
+    split = Decoupled(architecture, parameterization, cell, 32, 1)
+    object.__setattr__(split, "other", network.initial_weights(22, range(replicates), CPU))
+    x = torch.randn(replicates, 1, 32, generator=torch.Generator().manual_seed(2))
+    x *= (32 / x.square().sum(-1, keepdim=True)).sqrt()
+    labels = network.forward(weights, x).output.detach().squeeze(-1) + 1
+    loss = (split.forward(weights, x).output.squeeze(-1) - labels).square().sum() / 2
+    direction = step_direction(split, weights, loss)
+    fixed = {key: weight.detach() for key, weight in weights.items()}
+    derivative = torch.func.jvp(lambda w: network.forward(w, x), (fixed,), (direction,))
+    change = derivative[1]
+    stream = np.array([state.double().square().mean((1, 2)).numpy() for state in change.stream])
+    exact = stream_changes(architecture, parameterization, cell, decoupled=True)
+    reused = stream_changes(architecture, parameterization, cell)
+    kernel = tangent_kernel(architecture, parameterization, cell, decoupled=True)
+    outputs = change.output.double().flatten().numpy() / kernel.total[0, 0]
+    assert reused[-1] > 1.15 * exact[-1]
+    for measured in (*(stream / exact[:, None]), outputs):
+        error = measured.std(ddof=1) / np.sqrt(replicates)
+        assert error < 0.04
+        assert abs(measured.mean() - 1) < 4 * error + 2 * cell.depth / cell.width
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,9 @@ def test_training_is_sgd_with_the_rates_of_the_parameterization() -> None:
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     change = (model.stream(held_out).detach() - before).square().mean().sqrt().item()
+    classes = torch.from_numpy(batches.held_out_classes)
+    after = nn.functional.cross_entropy(model(held_out), classes).item()
+    assert measured[Observable.TRAINED_LOSS][1] == pytest.approx(after, rel=1e-10)
     assert measured[Observable.TRAINED_STREAM_CHANGE][1] == pytest.approx(change, rel=1e-10)
     assert change > 0.01
     assert len(list(model.parameters())) == 2 * 3 + 2

@@ -18,6 +18,7 @@ from theory import (
     DomainError,
     Optimizer,
     Parameterization,
+    Power,
     Role,
     am_mup,
     chain,
@@ -45,7 +46,7 @@ BY_DEPTH = [
     completep("3/4"),
     am_mup(),
 ]
-_, POST, CENTRED = BlockForm
+PRE, POST, CENTRED = BlockForm
 ONE_LABEL, ONE_INPUT = np.ones(1), np.ones((1, 1))
 
 
@@ -161,18 +162,84 @@ def test_maximal_update_rates_have_the_counted_exponent(architecture, rate) -> N
 
 
 @pytest.mark.parametrize("activation", Activation)
-def test_reused_weights_keep_their_share_at_one_half_and_lose_it_at_one(
-    activation: Activation,
+@pytest.mark.parametrize(("layers", "form"), [(1, PRE), (2, PRE), (2, CENTRED)])
+def test_reused_weights_keep_their_share_at_one_half(
+    activation: Activation, layers: int, form: BlockForm
 ) -> None:
-    network = replace(residual(1, activation), variance_factor=Fraction(2))
+    """The ratio tends to its limit at rate 1/L."""
+    network = replace(residual(layers, activation, form), variance_factor=Fraction(2))
     limit = reuse_ratio_limit(network)
     assert limit > 1.2
     finite = [reuse_ratio(network, depth_mup(), Cell(8, depth)) for depth in (200, 400)]
-    assert finite[1] == pytest.approx(limit, rel=0.01)
+    assert finite[1] == pytest.approx(limit, rel=0.02)
     assert abs(finite[1] - limit) == pytest.approx(abs(finite[0] - limit) / 2, rel=0.05)
+
+
+@pytest.mark.parametrize("activation", Activation)
+def test_reused_weights_lose_their_share_at_one(activation: Activation) -> None:
+    network = replace(residual(1, activation), variance_factor=Fraction(2))
     lazy = [reuse_ratio(network, completep(), Cell(8, depth)) - 1 for depth in (200, 400)]
     assert lazy[0] < 0.02
     assert lazy[1] == pytest.approx(lazy[0] / 2, rel=0.05)
+
+
+@given(st.integers(1, 60))
+def test_decoupled_chains_move_as_a_random_walk(depth: int) -> None:
+    """Changes add up as a random walk, S_l = (2 l - 1) S_1, instead of l^3."""
+    moments = stream_changes(chain(), am_mup(), Cell(32, depth), decoupled=True)
+    np.testing.assert_allclose(moments / moments[0], 2 * np.arange(depth) + 1, rtol=1e-10)
+
+
+@pytest.mark.parametrize("rate_of_blocks", [0, -20])
+def test_power_counting_agrees_with_the_sums_in_chains(rate_of_blocks: int) -> None:
+    """With the blocks frozen out, what the input's weights change is left."""
+    base = am_mup()
+    hidden = replace(base[Role.HIDDEN], rate=base[Role.HIDDEN].rate * Power(depth=rate_of_blocks))
+    parameterization = base.changed("chain", {Role.HIDDEN: hidden})
+    count = count_powers(chain(), parameterization)
+    cells = [Cell(16, depth) for depth in (1000, 2000)]
+    moved = [stream_changes(chain(), parameterization, cell)[-1] for cell in cells]
+    exponent = float(count.total_stream_change.depth)
+    assert math.log2(moved[1] / moved[0]) / 2 == pytest.approx(exponent, abs=0.01)
+    kernels = [tangent_kernel(chain(), parameterization, cell) for cell in cells]
+    for role, parts in (
+        (Role.HIDDEN, [kernel.blocks.sum() for kernel in kernels]),
+        (Role.INPUT, [kernel.input.sum() for kernel in kernels]),
+        (Role.OUTPUT, [kernel.output.sum() for kernel in kernels]),
+    ):
+        (layer,) = (layer for layer in count.output_change if layer.role is role)
+        grown = math.log2(parts[1] / parts[0])
+        assert grown == pytest.approx(float(count.output_change[layer].depth), abs=0.01)
+
+
+exponents = st.fractions(-1, 1, max_denominator=4)
+
+
+@given(
+    st.sampled_from([residual(1), residual(2), residual(3), residual(2, form=CENTRED)]),
+    st.fractions(Fraction(1, 2), Fraction(3, 2), max_denominator=4),
+    st.lists(st.tuples(exponents, exponents), min_size=3, max_size=3),
+)
+@settings(max_examples=20)
+def test_power_counting_agrees_with_the_sums_for_random_exponents(
+    architecture: Architecture, alpha: Fraction, shifts: list[tuple[Fraction, Fraction]]
+) -> None:
+    """Any stable residual exponent, and any rates and conventions, role by role."""
+    base = depth_mup().changed("random", {}, Power(depth=-alpha))
+    roles = (Role.BRANCH_FIRST, Role.BRANCH_INNER, Role.BRANCH_LAST)
+    changed = {
+        role: replace(base[role].moved(Power(depth=moved)), rate=base[role].rate * Power(depth=r))
+        for role, (moved, r) in zip(roles, shifts, strict=True)
+    }
+    parameterization = base.changed("random", changed)
+    count = count_powers(architecture, parameterization)
+    kernels = [
+        tangent_kernel(architecture, parameterization, Cell(16, depth)) for depth in (1000, 2000)
+    ]
+    for place, role in enumerate(architecture.block_roles):
+        sums = [kernel.blocks[:, place].sum() for kernel in kernels]
+        exponent = float(count.output_change[Layer(role, place + 1)].depth)
+        assert math.log2(sums[1] / sums[0]) == pytest.approx(exponent, abs=0.01)
 
 
 def test_the_relu_limit_is_the_closed_form() -> None:
@@ -191,5 +258,10 @@ def test_what_is_not_known_is_refused() -> None:
         tangent_kernel(residual(1), depth_mup(Optimizer.ADAM), Cell(8, 2))
     with pytest.raises(DomainError, match="no skip path"):
         reuse_ratio(chain(), am_mup(), Cell(8, 2))
-    with pytest.raises(DomainError, match="blocks of one layer"):
-        reuse_ratio_limit(residual(2))
+    with pytest.raises(DomainError, match="centre them"):
+        reuse_ratio_limit(residual(2, form=POST))
+    for labels in (np.ones(1), np.ones(2)):
+        with pytest.raises(DomainError, match="for 3 inputs: expected one each"):
+            own_changes(residual(1), depth_mup(), Cell(8, 2), labels, np.eye(3))
+        with pytest.raises(DomainError, match="for 3 inputs"):
+            tangent_kernel(residual(1), depth_mup(), Cell(8, 2), np.eye(3)).output_change(labels)

@@ -33,7 +33,8 @@ from theory import (
     standard,
 )
 from theory.power_counting import Layer, with_matched_epsilon
-from theory.scaling import ONE
+from theory.propagation import forward_second_moment
+from theory.scaling import ONE, Cell
 
 FIRST, LAST = Layer(Role.BRANCH_FIRST, 1), Layer(Role.BRANCH_LAST, 2)
 architectures = st.sampled_from(
@@ -239,6 +240,15 @@ def test_branches_with_a_mean_add_up_coherently(layers: int) -> None:
         residual(layers, Activation.TANH, BlockForm.POST_ACTIVATION),
     ):
         assert count_powers(stable, depth_mup()) == count_powers(residual(layers), depth_mup())
+
+
+def test_means_of_smooth_branches_are_quadratic_where_the_branch_is_small() -> None:
+    """Scales inside the weights: u ~ L^-1/2 and E gelu(u) ~ 1/L: L of them stay of order one."""
+    for activation, exponent in ((Activation.GELU, 0), (Activation.RELU, Fraction(1, 2))):
+        network = residual(1, activation, BlockForm.POST_ACTIVATION)
+        assert count_powers(network, am_mup()).accumulated.depth == exponent
+        sizes = [forward_second_moment(network, am_mup(), Cell(8, depth)) for depth in (50, 800)]
+        assert (sizes[1] < 1.01 * sizes[0]) == (exponent == 0)
 
 
 @pytest.mark.parametrize("layers", [1, 2, 3])

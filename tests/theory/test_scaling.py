@@ -6,7 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from theory import Axis, Cell, DomainError, Power, rational
+from theory import (
+    Architecture,
+    Axis,
+    Cell,
+    DomainError,
+    Family,
+    Power,
+    RoleScaling,
+    chain,
+    depth_mup,
+    rational,
+    residual,
+)
 from theory.scaling import ONE
 
 exponents = st.fractions(min_value=-4, max_value=4, max_denominator=12)
@@ -64,3 +76,16 @@ def test_text_that_is_no_number_is_refused() -> None:
 def test_cells_have_a_size(width: int, depth: int) -> None:
     with pytest.raises(DomainError, match="at least 1"):
         Cell(width, depth)
+
+
+def test_floats_are_refused_where_something_exact_is_meant() -> None:
+    for make in (
+        lambda: Cell(8.5, 2),  # type: ignore[arg-type]
+        lambda: residual(1.5),  # type: ignore[arg-type]
+        lambda: chain(0.1),  # type: ignore[arg-type]
+        lambda: Architecture(Family.RESIDUAL, variance_factor=0.3),  # type: ignore[arg-type]
+        lambda: RoleScaling(rate=0.5),  # type: ignore[arg-type]
+        lambda: depth_mup().with_rates_times(0.5, "x"),  # type: ignore[arg-type]
+    ):
+        with pytest.raises(DomainError, match=r"float|expected a Power"):
+            make()
