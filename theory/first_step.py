@@ -217,8 +217,8 @@ def stream_changes(
 class _Traces:
     """Traces of T T^T and of its square, T what lies between a weight's product and the stream.
 
-    Entry 0 is the whole branch, entry i what is behind weight i. ``shared``: traces of T^T T T'^T T'
-    for a copy T' with other weights and the same slopes. ``skip``: the block adds to the stream.
+    Entry 0 is the whole branch, entry i what is behind weight i. ``shared``: tr T^T T T'^T T', T'
+    with other weights and the same slopes. ``skip``: the block adds to the stream.
     """
 
     first: list[float]

@@ -224,7 +224,12 @@ exponents = st.fractions(-1, 1, max_denominator=4)
 def test_power_counting_agrees_with_the_sums_for_random_exponents(
     architecture: Architecture, alpha: Fraction, shifts: list[tuple[Fraction, Fraction]]
 ) -> None:
-    """Any stable residual exponent, and any rates and conventions, role by role."""
+    """Any stable residual exponent, and any rates and conventions, role by role.
+
+    Above alpha = 1/2 signals still grow by a factor exp(L^(1 - 2 alpha) / 2) each way, which bends
+    the local exponent by (2 alpha - 1) L^(1 - 2 alpha) at most.
+    """
+    bend = float(2 * alpha - 1) * 1000 ** float(1 - 2 * alpha)
     base = depth_mup().changed("random", {}, Power(depth=-alpha))
     roles = (Role.BRANCH_FIRST, Role.BRANCH_INNER, Role.BRANCH_LAST)
     changed = {
@@ -239,7 +244,7 @@ def test_power_counting_agrees_with_the_sums_for_random_exponents(
     for place, role in enumerate(architecture.block_roles):
         sums = [kernel.blocks[:, place].sum() for kernel in kernels]
         exponent = float(count.output_change[Layer(role, place + 1)].depth)
-        assert math.log2(sums[1] / sums[0]) == pytest.approx(exponent, abs=0.01)
+        assert math.log2(sums[1] / sums[0]) == pytest.approx(exponent, abs=0.01 + bend)
 
 
 def test_the_relu_limit_is_the_closed_form() -> None:
