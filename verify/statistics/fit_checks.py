@@ -22,8 +22,6 @@ FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 
 CHECK_LEVEL = 0.05
-# Every relation of a campaign is checked: one in a hundred true laws is suspected.
-MISFIT_LEVEL = 0.01
 TRIMMED_SHARE = 0.2
 
 
@@ -61,21 +59,28 @@ def misfit(checks: FitChecks) -> BoolArray:
     """The declared law is not that of the measurements."""
     if checks.lack_of_fit is None:
         return np.zeros(checks.trimmed.shape, dtype=bool)
-    rejected: BoolArray = checks.lack_of_fit < MISFIT_LEVEL
+    rejected: BoolArray = checks.lack_of_fit < CHECK_LEVEL
     return rejected
 
 
-def moved(movement: Intervals | None, margin: float, fits: BoolArray) -> BoolArray:
-    """The exponent is not one: it moves by more than the margin.
+def moved(movement: Intervals | None, margin: float) -> BoolArray | bool:
+    """The exponent moves by more than the margin, beyond doubt: it is not one exponent."""
+    return False if movement is None else movement.disjoint_from(Band(-margin, margin))
 
-    Beyond doubt (interval), or by estimate where the declared law is known not to fit.
+
+def hangs_on_law(checks: FitChecks, estimate: FloatArray, margin: float, band: Band) -> BoolArray:
+    """An acceptance under a law that is known not to fit, and that depends on it.
+
+    Without the smallest size, or at the end of the range, the exponent would be outside the band,
+    or another one by more than the margin.
     """
-    if movement is None:
-        return np.zeros(fits.shape, dtype=bool)
-    resolved = movement.disjoint_from(Band(-margin, margin))
-    by_estimate = np.abs(movement.estimate) > margin
-    spoiled: BoolArray = resolved | (by_estimate & ~fits)
-    return spoiled
+    changed = np.zeros(estimate.shape, dtype=bool)
+    for movement in (checks.without_smallest, checks.curvature):
+        if movement is not None:
+            other = estimate + movement.estimate
+            outside = (other < band.low) | (band.high < other)
+            changed |= outside | (np.abs(movement.estimate) > margin)
+    return misfit(checks) & changed
 
 
 def rests_on_smallest(checks: FitChecks, estimate: FloatArray, band: Band) -> BoolArray:
@@ -93,15 +98,16 @@ def trimmed_disagrees(checks: FitChecks, band: Band, accepted: bool) -> BoolArra
     return ~inside if accepted else inside
 
 
-def spoils_acceptance(checks: FitChecks, margin: float, band: Band) -> BoolArray:
+def spoils_acceptance(
+    checks: FitChecks, estimate: FloatArray, margin: float, band: Band
+) -> BoolArray:
     """Columns in which an acceptance would be invalid."""
-    fits = ~misfit(checks)
-    bent = moved(checks.without_smallest, margin, fits) | moved(checks.curvature, margin, fits)
-    return bent | trimmed_disagrees(checks, band, accepted=True)
+    bent = moved(checks.without_smallest, margin) | moved(checks.curvature, margin)
+    tails = trimmed_disagrees(checks, band, accepted=True)
+    return bent | hangs_on_law(checks, estimate, margin, band) | tails
 
 
 def spoils_rejection(checks: FitChecks, estimate: FloatArray, band: Band) -> BoolArray:
     """Columns in which a rejection would be invalid."""
-    return rests_on_smallest(checks, estimate, band) | trimmed_disagrees(
-        checks, band, accepted=False
-    )
+    tails = trimmed_disagrees(checks, band, accepted=False)
+    return rests_on_smallest(checks, estimate, band) | tails

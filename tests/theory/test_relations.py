@@ -1,0 +1,94 @@
+"""What a relation is: a band of a statistic, and what cannot be said."""
+
+import math
+from dataclasses import replace
+from fractions import Fraction
+
+import pytest
+
+from theory import (
+    Axis,
+    BestRateExponentEquals,
+    DomainError,
+    ExponentAtMost,
+    ExponentEquals,
+    ExponentsEqual,
+    ExponentsOrdered,
+    Grid,
+    Prediction,
+    SettingsOrdered,
+    ValueAtMost,
+    ValueEquals,
+)
+from theory.relations import Band, Relation
+
+HALF = Fraction(1, 2)
+RATES = tuple(Fraction(2) ** k for k in range(-3, 2))
+
+
+@pytest.mark.parametrize(
+    ("relation", "band", "text"),
+    [
+        (ExponentEquals(Axis.DEPTH, HALF, ""), Band(0.4, 0.6), "exponent of L = 1/2"),
+        (ExponentAtMost(Axis.WIDTH, HALF, ""), Band(-math.inf, 0.6), "exponent of n <= 1/2"),
+        (ValueEquals(Axis.DEPTH, 3.0, ""), Band(0.9, 1.1), "value = 3 in every cell"),
+        (ValueAtMost(Axis.DEPTH, 3.0, ""), Band(-math.inf, 1.1), "value <= 3 in every cell"),
+        (SettingsOrdered("depth", "plain", ""), Band(-math.inf, -0.1), "smaller than in [plain]"),
+        (
+            ExponentsEqual("depth", "plain", ""),
+            Band(-0.1, 0.1),
+            "equal to that in [plain]",
+        ),
+        (ExponentsOrdered("depth", "plain", ""), Band(-math.inf, -0.1), "smaller than that in"),
+        (
+            BestRateExponentEquals(Axis.DEPTH, HALF, "", RATES),
+            Band(0.4, 0.6),
+            "of the best learning rate = 1/2",
+        ),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_relation_is_a_band_of_its_statistic(relation: Relation, band: Band, text: str) -> None:
+    assert relation.band(0.1) == pytest.approx(band)
+    assert text in str(relation)
+
+
+def test_rates_widen_in_the_same_ratio() -> None:
+    relation = BestRateExponentEquals(Axis.DEPTH, HALF, "", RATES)
+    wider = relation.widened(2, 1)
+    assert wider[2:-1] == RATES
+    assert (wider[0], wider[-1]) == (Fraction(1, 32), Fraction(4))
+    BestRateExponentEquals(Axis.DEPTH, HALF, "", wider)
+
+
+@pytest.mark.parametrize(
+    "rates", [RATES[:4], RATES[::-1], (*RATES, Fraction(3)), (Fraction(1),) * 5], ids=str
+)
+def test_grids_of_rates_are_checked(rates: tuple[Fraction, ...]) -> None:
+    with pytest.raises(DomainError, match="at least five, ascending, in constant ratio"):
+        BestRateExponentEquals(Axis.DEPTH, HALF, "", rates)
+
+
+@pytest.mark.parametrize("value", [0.0, -1.0, math.nan, math.inf])
+@pytest.mark.parametrize("relation", [ValueEquals, ValueAtMost])
+def test_values_with_relative_margins_are_positive(
+    relation: type[ValueEquals | ValueAtMost], value: float
+) -> None:
+    with pytest.raises(DomainError, match="a relative margin needs a positive number"):
+        relation(Axis.DEPTH, value, "")
+
+
+def test_predictions_name_settings_axes_and_rates(prediction: Prediction) -> None:
+    for relation in (
+        ExponentsEqual(Axis.DEPTH, "a name", ""),
+        ExponentEquals("a column", HALF, ""),
+        BestRateExponentEquals(Axis.DEPTH, HALF, ""),
+    ):
+        with pytest.raises(DomainError, match=r"columns of tables|no learning rates"):
+            replace(prediction, relation=relation)
+
+
+@pytest.mark.parametrize("looks", [0, 4])
+def test_looks_are_at_most_three(looks: int, prediction: Prediction) -> None:
+    with pytest.raises(DomainError, match="expected 1 to 3"):
+        Grid(prediction.regime.quick.cells, 8, 8, looks)

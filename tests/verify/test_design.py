@@ -1,0 +1,122 @@
+"""What an experiment can decide: the triad against simulation, and against each other."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from theory import Axis, ExponentAtMost, ExponentEquals, ExponentsOrdered, Prediction, rational
+from theory.prediction import Profile
+from theory.relations import Band, Relation
+from verify.planning import PILOT_SEED, outlooks
+from verify.statistics.design import (
+    detectable_margin,
+    power,
+    required_replicates,
+    typical_truth,
+)
+from verify.statistics.equivalence import mean_intervals
+
+RELATIONS: list[Relation] = [
+    ExponentEquals(Axis.DEPTH, rational("1/2"), "a test"),
+    ExponentAtMost(Axis.DEPTH, rational("1/2"), "a test"),
+    ExponentsOrdered(Axis.DEPTH, "plain", "a test"),
+]
+
+
+@pytest.mark.parametrize("relation", RELATIONS, ids=lambda r: type(r).__name__)
+@pytest.mark.parametrize("replicates", [4, 8, 20])
+@pytest.mark.parametrize("shift", [0.0, 0.05, 0.2])
+def test_power_is_the_share_of_simulated_decisions(
+    relation: Relation, replicates: int, shift: float
+) -> None:
+    """20,000 experiments; four standard errors of a share."""
+    band, spread = relation.band(0.1), 0.12
+    truth = typical_truth(band, 0.1) + shift
+    samples = np.random.default_rng(0).normal(truth, spread, (replicates, 20_000))
+    intervals = mean_intervals(samples, 0.05)
+    share = (intervals.within(band) | intervals.disjoint_from(band)).mean()
+    expected = power(spread, replicates, band, truth, 0.05)
+    assert share == pytest.approx(expected, abs=4 * math.sqrt(0.25 / 20_000))
+
+
+@given(st.floats(0.01, 1.0), st.sampled_from(RELATIONS), st.sampled_from([0.05, 0.001]))
+def test_required_replicates_are_the_fewest(
+    spread: float, relation: Relation, level: float
+) -> None:
+    band = relation.band(0.1)
+    truth = typical_truth(band, 0.1)
+    needed = required_replicates(spread, band, truth, level)
+    assert needed is not None
+    assert power(spread, needed, band, truth, level) >= 0.9
+    assert needed == 2 or power(spread, needed - 1, band, truth, level) < 0.9
+
+
+@given(st.floats(0.01, 1.0), st.integers(4, 200), st.sampled_from(RELATIONS))
+def test_the_detectable_margin_is_the_narrowest(
+    spread: float, replicates: int, relation: Relation
+) -> None:
+    margin = detectable_margin(spread, replicates, relation.band, 0.05)
+
+    def reached(width: float) -> float:
+        band = relation.band(width)
+        return power(spread, replicates, band, typical_truth(band, width), 0.05)
+
+    assert reached(margin) >= 0.9
+    assert reached(margin * 0.999) < 0.9
+
+
+def test_several_cells_are_decided_together() -> None:
+    """Bonferroni: a lower bound that one cell alone attains."""
+    band = Band(0.9, 1.1)
+    both = power(np.array([0.1, 0.2]), 30, band, 1.0, 0.05)
+    worst = power(0.2, 30, band, 1.0, 0.025)
+    assert both <= worst
+    assert both == pytest.approx(worst, abs=0.01)
+
+
+def test_without_spread_everything_is_decided_and_at_the_edge_nothing() -> None:
+    assert power(0.0, 2, Band(-0.1, 0.1), 0.0, 0.05) == 1.0
+    assert detectable_margin(0.0, 2, RELATIONS[0].band, 0.05) == 0.0
+    assert required_replicates(0.1, Band(-0.1, 0.1), 0.1, 0.05) is None
+
+
+def test_an_outlook_comes_from_a_pilot_that_no_campaign_uses(prediction: Prediction) -> None:
+    (outlook,) = outlooks((prediction,), Profile.QUICK, "cpu")
+    assert outlook.replicates == (12, 24, 48)
+    assert outlook.level == pytest.approx(0.05 / 3)
+    assert 0 < outlook.spread < 1
+    assert outlook.decided[0] <= outlook.decided[1] <= outlook.decided[2]
+    assert outlook.decided[2] > 0.99
+    assert outlook.controls > 0.9
+    assert not outlook.underpowered
+    assert outlook.required is not None
+    assert outlook.required <= 12
+    assert 0 < outlook.seconds[0] < outlook.seconds[1]
+    assert outlook.problem is None
+    assert PILOT_SEED != 0
+
+
+def test_plan_says_what_is_under_powered(
+    prediction: Prediction, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from dataclasses import replace
+    from fractions import Fraction
+
+    from tests.verify.test_cli import run
+
+    weak = replace(prediction, id="T2.weak", margin=Fraction(1, 100))
+    monkeypatch.setattr("theory.catalogue.PREDICTIONS", (prediction, weak))
+    assert run("plan") == 0
+    text = capsys.readouterr().out
+    assert "T2.weak: under-powered: a decision has probability" in text
+    assert "T1.forward.depth: under-powered" not in text
+    assert run("plan", "--json") == 0
+    first, second = json.loads(capsys.readouterr().out)
+    assert (first["underpowered"], second["underpowered"]) == (False, True)
+    assert second["required"] > second["replicates"][-1]
+    assert second["detectable"] > 0.01
+    assert run("plan", "A99") == 2

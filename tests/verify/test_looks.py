@@ -1,0 +1,253 @@
+"""Announced looks: replicates are appended to what is open, and every look is paid for."""
+
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from reports import render_html
+from theory import (
+    Activation,
+    Axis,
+    BestRateExponentEquals,
+    Cell,
+    Control,
+    Experiment,
+    ExponentEquals,
+    Grid,
+    Observable,
+    Prediction,
+    Profile,
+    Protocol,
+    Regime,
+    Setting,
+    Verdict,
+    depth_mup,
+    mup,
+    rational,
+    residual,
+)
+from theory.prediction import product
+from verify import Report, build_report, keep_verdicts
+from verify.campaign import Campaign, Trials, judge_campaign, measure, plan, questions
+from verify.store import Store, trial_key
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "measurements.sqlite")
+
+
+@pytest.fixture
+def narrow(prediction: Prediction) -> Prediction:
+    """A margin that six replicates cannot decide and twenty-four can; the control always can."""
+    grid = Grid(product((24,), (4, 8, 16)), 6, 6)
+    return replace(prediction, margin=Fraction(1, 4), regime=Regime(grid, grid))
+
+
+def of(*predictions: Prediction, seed: int = 1) -> Campaign:
+    return Campaign(predictions, Profile.QUICK, seed)
+
+
+def report_of(campaign: Campaign, store: Store) -> Report:
+    from datetime import UTC, datetime
+
+    answers = judge_campaign(campaign, store)
+    keep_verdicts(campaign, store, answers)
+    return build_report(campaign, store, (), answers, datetime.now(UTC), complete=True)
+
+
+def test_what_is_open_gets_twice_the_replicates_and_the_history_is_kept(
+    narrow: Prediction, prediction: Prediction, store: Store
+) -> None:
+    clear = replace(prediction, id="T2.clear", margin=Fraction(1))
+    campaign = of(narrow, clear)
+    measure(campaign, store)
+    undecided, decided = judge_campaign(campaign, store)
+    replicates = [look.replicates for look in undecided.looks]
+    assert replicates == [6, 12, 24][: len(replicates)]
+    assert len(replicates) > 1
+    assert [look.judgement.verdict for look in undecided.looks[:-1]] == [Verdict.INCONCLUSIVE] * (
+        len(replicates) - 1
+    )
+    assert undecided.judgement.verdict is Verdict.ACCEPTED
+    assert [look.replicates for look in decided.looks] == [12]
+    # Two relations at the first look, one at the second; each look has a third of the rate.
+    assert undecided.looks[0].level == pytest.approx(0.05 / 3)
+    assert decided.looks[0].level == pytest.approx(0.05 / 6)
+    assert undecided.looks[1].level == pytest.approx(0.05 / 3)
+
+
+def test_replicates_are_appended_never_drawn_again(narrow: Prediction, store: Store) -> None:
+    measure(of(narrow), store)
+    (answer,) = judge_campaign(of(narrow), store)
+    question, grid = questions(of(narrow))[0], narrow.regime.quick
+    first = Trials(of(narrow), store, question, narrow.setting, grid.replicates).measured()
+    np.testing.assert_array_equal(answer.measured.values[: grid.replicates], first.values)
+
+
+def test_a_prediction_announced_with_one_look_gets_one(narrow: Prediction, store: Store) -> None:
+    grid = replace(narrow.regime.quick, looks=1)
+    single = replace(narrow, regime=Regime(grid, grid))
+    measure(of(single), store)
+    (answer,) = judge_campaign(of(single), store)
+    assert len(answer.looks) == 1
+    assert answer.judgement.verdict is Verdict.INCONCLUSIVE
+    assert answer.looks[0].level == 0.05
+
+
+def test_judging_again_from_the_store_finds_the_same_looks(
+    narrow: Prediction, store: Store
+) -> None:
+    campaign = of(narrow)
+    measure(campaign, store)
+    first, second = (judge_campaign(campaign, store)[0] for _ in range(2))
+    assert [look.replicates for look in first.looks] == [look.replicates for look in second.looks]
+    assert first.judgement.interval == second.judgement.interval
+
+
+def test_a_look_that_was_interrupted_is_the_last(narrow: Prediction, store: Store) -> None:
+    campaign = of(narrow)
+
+    def stop_in_the_second(look: int, done: float, total: float) -> None:
+        if look == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        measure(campaign, store, stop_in_the_second)
+    (answer,) = judge_campaign(campaign, store)
+    assert answer.judgement.verdict is Verdict.INCONCLUSIVE
+    assert answer.judgement.reason.startswith("interrupted after 6 of 12 replicates")
+    measure(campaign, store)
+    assert judge_campaign(campaign, store)[0].judgement.verdict is Verdict.ACCEPTED
+
+
+def test_another_seed_margin_or_grid_is_another_campaign_that_the_report_shows(
+    prediction: Prediction, store: Store
+) -> None:
+    other_grid = replace(prediction.regime, quick=replace(prediction.regime.quick, replicates=13))
+    tries = [
+        of(prediction),
+        of(prediction, seed=2),
+        of(replace(prediction, margin=Fraction(2, 5))),
+        of(replace(prediction, regime=other_grid)),
+        of(prediction),
+    ]
+    for campaign in tries:
+        measure(campaign, store)
+        report = report_of(campaign, store)
+    (entry,) = report.predictions
+    assert [(c.seed, c.margin, c.this) for c in entry.campaigns] == [
+        (1, 0.5, True),
+        (2, 0.5, False),
+        (1, 0.4, False),
+        (1, 0.5, False),
+    ]
+    assert all(c.verdict is Verdict.ACCEPTED for c in entry.campaigns)
+    assert "4 campaigns in this store" in render_html(report)
+
+
+def test_a_campaign_that_was_begun_is_on_record_before_it_ends(
+    prediction: Prediction, store: Store
+) -> None:
+    def stop(look: int, done: float, total: float) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        measure(of(prediction), store, stop)
+    ((design, verdict),) = store.campaigns(prediction.id)
+    assert design == of(prediction).design(prediction)
+    assert verdict is None
+
+
+def test_the_report_shows_every_look(narrow: Prediction, store: Store) -> None:
+    measure(of(narrow), store)
+    report = report_of(of(narrow), store)
+    (entry,) = report.predictions
+    assert [look.replicates for look in entry.looks][:2] == [6, 12]
+    assert entry.looks[0].verdict is Verdict.INCONCLUSIVE
+    assert "<th>look</th>" in render_html(report)
+
+
+SWEEP = tuple(Fraction(2) ** k for k in range(-12, -7))
+
+
+def sweep_prediction(rates: tuple[Fraction, ...]) -> Prediction:
+    """The best rate of tiny networks after three steps; the grid starts far too low."""
+    protocol = Protocol(Experiment.TRAINING, batch=16, steps=3)
+    setting = Setting(residual(1, Activation.TANH), depth_mup(), protocol)
+    grid = Grid((Cell(8, 1), Cell(8, 2), Cell(8, 4)), 3, 2, looks=1)
+    from theory.prediction import Citation
+
+    return Prediction(
+        id="T3.best.depth",
+        sentence="The best learning rate does not depend on depth.",
+        observable=Observable.TRAINED_LOSS,
+        relation=BestRateExponentEquals(Axis.DEPTH, rational(0), "a test", rates),
+        setting=setting,
+        regime=Regime(grid, grid),
+        margin=Fraction(3),
+        margin_reason="wide, for tiny networks",
+        citation=Citation("tests", "A test", "here"),
+        controls=(Control("no residual multiplier", replace(setting, parameterization=mup())),),
+    )
+
+
+def test_a_minimum_at_the_edge_widens_the_grid_and_then_is_invalid(store: Store) -> None:
+    """Losses still fall at the largest of these rates: two widenings up, then no verdict."""
+    tried = sweep_prediction(SWEEP)
+    campaign = of(tried)
+    measure(campaign, store)
+    (answer,) = judge_campaign(campaign, store)
+    assert answer.measured.rates is not None
+    assert len(answer.measured.rates) == len(SWEEP) + 2 * 2
+    assert answer.measured.rates[0] == float(SWEEP[0])
+    assert answer.judgement.verdict is Verdict.INVALID
+    assert "lies at the edge of the grid" in answer.judgement.reason
+    measured = len(plan(campaign, store))
+    measure(campaign, store)
+    assert len(plan(campaign, store)) == measured
+
+
+def test_a_sweep_finds_the_best_rate_that_a_look_at_the_losses_finds(store: Store) -> None:
+    rates = tuple(Fraction(4) ** k for k in range(-3, 5))
+    tried = sweep_prediction(rates)
+    campaign = of(tried)
+    measure(campaign, store)
+    (answer,) = judge_campaign(campaign, store)
+    losses = answer.measured.values
+    assert losses.shape[:2] == (3, 3)
+    assert losses.shape[2] >= len(rates)
+    rate = rates[3]
+    setting = replace(tried.setting, protocol=replace(tried.setting.protocol, rate=rate))
+    key = trial_key(setting, Cell(8, 2), 1, "cpu")
+    stored = store.values(key, Observable.TRAINED_LOSS, 3)
+    assert answer.measured.rates is not None
+    place = list(answer.measured.rates).index(float(rate))
+    np.testing.assert_array_equal(losses[:, 1, place], stored)
+
+
+def test_a_pair_of_settings_is_measured_and_compared(prediction: Prediction, store: Store) -> None:
+    from theory import ExponentsEqual, ExponentsOrdered
+
+    blows_up = prediction.controls[0].setting
+    axis = Axis.DEPTH
+    smaller = replace(
+        prediction,
+        relation=ExponentsOrdered(axis, blows_up, "a test"),
+        controls=(Control("the same setting twice", blows_up),),
+    )
+    equal = replace(
+        prediction, id="T2.equal", relation=ExponentsEqual(axis, prediction.setting, "a test")
+    )
+    campaign = of(smaller, equal)
+    measure(campaign, store)
+    ordered, same = judge_campaign(campaign, store)
+    assert ordered.measured.other is not None
+    assert ordered.judgement.verdict is Verdict.ACCEPTED, ordered.judgement.reason
+    assert ordered.controls[0].verdict is Verdict.REJECTED
+    # A setting equals itself, without spread; its control blows up.
+    assert same.judgement.verdict is Verdict.ACCEPTED, same.judgement.reason
+    assert isinstance(prediction.relation, ExponentEquals)
