@@ -115,9 +115,10 @@ class PowerLaw:
         mean = projected.mean(axis=0)
         centred = projected - mean
         covariance = np.einsum("rki,rkj->kij", centred, centred) / (replicates - 1)
-        # A deterministic table has no spread: what is left then is rounding.
-        rounding = np.finfo(np.float64).eps * np.maximum(np.abs(logs).max(axis=(0, 2)), 1.0)
-        covariance += np.square(rounding)[:, None, None] * np.eye(count)
+        # Where replicates show no spread, what is left is rounding.
+        rounding = np.square(np.finfo(np.float64).eps * np.maximum(np.abs(logs).max((0, 2)), 1.0))
+        least = 1e-12 * np.trace(covariance, axis1=1, axis2=2) + rounding
+        covariance += least[:, None, None] * np.eye(count)
         distance = np.einsum("ki,ki->k", mean, np.linalg.solve(covariance, mean[..., None])[..., 0])
         scale = replicates * (replicates - count) / (count * (replicates - 1))
         p_values: FloatArray = stats.f.sf(distance * scale, count, replicates - count)

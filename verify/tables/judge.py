@@ -59,7 +59,8 @@ class Statement:
     smaller: str | None = None
 
     def __post_init__(self) -> None:
-        made = [name for name in self.__slots__ if getattr(self, name) not in (None, False)]
+        claims = {name: getattr(self, name) for name in self.__slots__}
+        made = [name for name, said in claims.items() if said is not None and said is not False]
         if len(made) != 1:
             found = " and ".join(made) if made else "none"
             raise DomainError(

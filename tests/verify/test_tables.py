@@ -1,0 +1,365 @@
+"""Verdicts on measurements that someone else made: columns, claims, and every bad table."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import verify
+from reports import Report
+from tests.verify.test_cli import run
+from theory import Cell, DomainError, Verdict, depth_mup, residual
+from theory.propagation import forward_second_moment
+from verify import Judgement
+from verify.tables.read import read_table
+
+DEPTHS = (4, 8, 16, 32, 64)
+
+
+def table(
+    exponent: float = -1.5, replicates: int = 16, spread: float = 0.1, **columns: object
+) -> pd.DataFrame:
+    """update = depth^exponent with noise; one row a measurement, in no order."""
+    generator = np.random.default_rng(0)
+    rows = [
+        {
+            "depth": depth,
+            "width": 16 * depth,
+            "seed": f"run {replicate}",
+            "update": depth**exponent * np.exp(spread * generator.standard_normal()),
+            **columns,
+        }
+        for replicate in range(replicates)
+        for depth in DEPTHS
+    ]
+    return pd.DataFrame(rows).sample(frac=1, random_state=1)
+
+
+def judged(frame: pd.DataFrame, **claim: Any) -> Judgement:
+    return verify.judge(frame, x="depth", y="update", replicate="seed", **claim)
+
+
+OPTIONS = ("--x", "depth", "--y", "update", "--replicate", "seed")
+
+
+def save(frame: pd.DataFrame, folder: Path, name: str = "table.csv") -> Path:
+    path = folder / name
+    if path.suffix == ".csv":
+        frame.to_csv(path, index=False)
+    else:
+        frame.to_json(path, orient="records", lines=True)
+    return path
+
+
+def test_the_documented_call() -> None:
+    judgement = verify.judge(
+        table(), x="depth", y="update", replicate="seed", exponent="-3/2", margin=0.1
+    )
+    assert judgement.verdict is Verdict.ACCEPTED
+    assert judgement.replicates == 16
+    assert "judged without a negative control" in judgement.reason
+    wrong = judged(table(), exponent=-1, margin=0.1)
+    assert wrong.verdict is Verdict.REJECTED
+
+
+def two(first: float, second: float) -> pd.DataFrame:
+    """The same replicates in two settings."""
+    return pd.concat(
+        [table(first, setting="ours"), table(second, setting="theirs", spread=0.12)],
+        ignore_index=True,
+    )
+
+
+def sweep(exponent: float) -> pd.DataFrame:
+    rates = [2.0**k for k in range(-8, 3)]
+    frames = [table(0.0, rate=rate) for rate in rates]
+    frame = pd.concat(frames, ignore_index=True)
+    distance = np.log(frame.rate) - exponent * np.log(frame.depth)
+    frame["update"] = 1 + distance**2 + 0.001 * frame["update"]
+    return frame
+
+
+@pytest.mark.parametrize(
+    ("frame", "claim", "verdict"),
+    [
+        (table(-2.0), {"exponent_at_most": "-3/2"}, Verdict.ACCEPTED),
+        (table(-1.0), {"exponent_at_most": "-3/2"}, Verdict.REJECTED),
+        (table(0.0, replicates=64), {"value": 1.0}, Verdict.ACCEPTED),
+        (table(0.0), {"value": 1.5}, Verdict.REJECTED),
+        (table(-1.0), {"value_at_most": 1.0}, Verdict.ACCEPTED),
+        (table(0.5), {"value_at_most": 1.0}, Verdict.REJECTED),
+        (two(-1, -1), {"same_exponent": True, "pair": "setting"}, Verdict.ACCEPTED),
+        (two(-1, -2), {"same_exponent": True, "pair": "setting"}, Verdict.REJECTED),
+        (two(-2, -1), {"smaller_exponent": "ours", "pair": "setting"}, Verdict.ACCEPTED),
+        (two(-2, -1), {"smaller_exponent": "theirs", "pair": "setting"}, Verdict.REJECTED),
+        (two(-2, -1), {"smaller": "ours", "pair": "setting"}, Verdict.ACCEPTED),
+        (two(-2, -1), {"smaller": "theirs", "pair": "setting"}, Verdict.REJECTED),
+        (sweep(-0.5), {"best_rate_exponent": "-1/2", "rate": "rate"}, Verdict.ACCEPTED),
+        (sweep(-0.5), {"best_rate_exponent": 0, "rate": "rate"}, Verdict.REJECTED),
+        (sweep(-3.0), {"best_rate_exponent": -3, "rate": "rate"}, Verdict.INVALID),
+    ],
+    ids=lambda value: "-".join(map(str, value)) if isinstance(value, dict) else "",
+)
+def test_every_claim_can_be_made(
+    frame: pd.DataFrame, claim: dict[str, object], verdict: Verdict
+) -> None:
+    judgement = judged(frame, margin=0.1, **claim)
+    assert judgement.verdict is verdict, judgement.reason
+
+
+def test_declared_corrections_are_columns_or_ratios() -> None:
+    frame = table(-1.5, spread=0.01)
+    frame["update"] *= np.exp(2.0 / frame.depth)
+    frame["inverse"] = 1 / frame.depth
+    plain = judged(frame, exponent="-3/2", margin=0.1)
+    assert plain.verdict is not Verdict.ACCEPTED
+    for text in ("1/depth", "inverse", "16/width"):
+        declared = judged(
+            frame,
+            exponent="-3/2",
+            margin=0.1,
+            corrections=(text,),
+        )
+        assert declared.verdict is Verdict.ACCEPTED, text
+        assert declared.interval is not None
+        assert declared.interval.estimate == pytest.approx(-1.5, abs=0.02)
+
+
+def test_a_prediction_of_the_catalogue_brings_everything_along() -> None:
+    """C1 with its 1/L column and margin, and the exact curve of A1 from a width column."""
+    judgement = judged(table(spread=0.02), prediction="C1.rate.depth")
+    assert judgement.verdict is Verdict.ACCEPTED
+    frame = table(0.0, spread=0.02, replicates=64)
+    exact = {
+        depth: forward_second_moment(residual(1), depth_mup(), Cell(8, depth)) for depth in DEPTHS
+    }
+    frame["update"] *= frame.depth.map(exact)
+    curve = judged(frame, prediction="A1.forward.value")
+    assert curve.verdict is Verdict.ACCEPTED, curve.reason
+    with pytest.raises(DomainError, match="no column 'width'"):
+        judged(
+            frame.drop(columns="width"),
+            prediction="A1.forward.value",
+        )
+
+
+def test_missing_is_left_out_and_diverged_is_counted() -> None:
+    frame = table(replicates=32)
+    absent = frame.iloc[3:]
+    judgement = judged(absent, exponent="-3/2", margin=0.1)
+    assert judgement.verdict is Verdict.ACCEPTED
+    assert "replicates miss a trial and are left out" in judgement.reason
+    diverged = frame.copy()
+    diverged.iloc[5, diverged.columns.get_loc("update")] = np.inf  # type: ignore[index]
+    judgement = judged(diverged, exponent="-3/2", margin=0.1)
+    assert judgement.verdict is Verdict.INVALID
+    assert judgement.reason == "1 of 160 trials diverged"
+
+
+def test_text_tables_tell_missing_from_diverged(tmp_path: Path) -> None:
+    lines = ["depth,seed,update"]
+    lines += [f"{d},{s},{d**-1.5 * (1 + 0.01 * ((s * d) % 7))}" for s in range(20) for d in DEPTHS]
+    lines[7] = lines[7].rsplit(",", 1)[0] + ","
+    path = tmp_path / "table.csv"
+    path.write_text("\n".join([*lines[:20], "", *lines[20:]]) + "\n")
+    frame = read_table(path)
+    claim = {"exponent": "-3/2", "margin": 0.1}
+    judgement = judged(frame, **claim)
+    assert "1 of 20 replicates miss a trial" in judgement.reason
+    lines[7] += "NaN"
+    path.write_text("\n".join(lines))
+    judgement = judged(read_table(path), **claim)
+    assert judgement.reason == "1 of 100 trials diverged"
+
+
+@pytest.mark.parametrize("name", ["table.csv", "table.jsonl"])
+def test_files_give_the_verdict_of_the_frame(name: str, tmp_path: Path) -> None:
+    expected = judged(table(), exponent="-3/2", margin=0.1)
+    frame = read_table(save(table(), tmp_path, name))
+    found = judged(frame, exponent="-3/2", margin=0.1)
+    assert found.interval is not None
+    assert expected.interval is not None
+    assert found.interval.estimate == pytest.approx(expected.interval.estimate, rel=1e-9)
+
+
+def edited(change: Callable[[pd.DataFrame], pd.DataFrame]) -> Callable[[Path], Path]:
+    def write(folder: Path) -> Path:
+        plain = table().sort_values(["seed", "depth"]).astype(object)
+        return save(change(plain.reset_index(drop=True)), folder)
+
+    return write
+
+
+def cell(row: int, column: str, value: str | float) -> Callable[[Path], Path]:
+    def change(frame: pd.DataFrame) -> pd.DataFrame:
+        frame.loc[row - 2, column] = value
+        return frame
+
+    return edited(change)
+
+
+def content(data: bytes, name: str = "table.csv") -> Callable[[Path], Path]:
+    def write(folder: Path) -> Path:
+        path = folder / name
+        path.write_bytes(data)
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("write", "complaint"),
+    [
+        (
+            edited(lambda f: f.rename(columns={"update": "upd"})),
+            "no column 'update'; the table",
+        ),
+        (cell(7, "update", "abc"), "row 7: 'abc' in column 'update' is not a number"),
+        (cell(9, "depth", "deep"), "row 9: 'deep' in column 'depth' is not a number"),
+        (cell(9, "depth", ""), "row 9: '' in column 'depth': expected a number"),
+        (cell(9, "depth", -8), "row 9: -8 in column 'depth': expected a positive number"),
+        (
+            cell(5, "update", -0.5),
+            "row 5: -0.5 in column 'update': [exponent of depth = -3/2]",
+        ),
+        (cell(5, "update", 0), "row 5: 0 in column 'update'"),
+        (edited(lambda f: f[f.depth == 8]), "one value of 'depth' (8): an exponent needs at least"),
+        (edited(lambda f: f[f.seed == "run 3"]), "one replicate ('run 3' in column 'seed')"),
+        (
+            edited(lambda f: pd.concat([f, f.iloc[[2]]])),
+            "row 82 repeats row 4: depth 16, seed run 0 is there twice",
+        ),
+        (content(b""), "table.csv is empty"),
+        (content(b"  \n\n"), "table.csv is empty"),
+        (content(b"depth,seed,update\n"), "has no rows below its header"),
+        (content("depth,seed,update\n4,0,1\n".encode("utf-16")), "is not UTF-8 (byte 0xff"),
+        (content(b"depth,seed,update\n4,0,\xb5\n"), "is not UTF-8 (byte 0xb5 at position 22)"),
+        (content(b'depth,seed,update\n4,0,1\n4,"0,1\n'), "is no table of commas"),
+        (content(b"depth,seed,update\n4,0,1\n4,0,1,2\n"), "is no table of commas"),
+        (content(b'{"depth": 4}\n{"depth": \n', "t.jsonl"), "t.jsonl, row 2: not JSON"),
+        (content(b"[1, 2]\n", "t.jsonl"), "t.jsonl, row 1: '[1, 2]' is no JSON object"),
+        (lambda folder: folder / "absent.csv", "absent.csv' (No such file or directory)"),
+        (lambda folder: folder, "(Is a directory); give a table"),
+    ],
+)
+def test_a_bad_table_is_one_clear_line(
+    write: Callable[[Path], Path],
+    complaint: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path, out = write(tmp_path), tmp_path / "report"
+    arguments = ("--exponent", "-3/2", "--margin", "0.1", "--out", out)
+    assert run("judge", path, *OPTIONS, *arguments) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+    assert complaint in captured.err
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ((), "claims: none; expected exactly one of: prediction, exponent"),
+        (("--exponent", "1", "--value", "2"), "claims: exponent and value; expected exactly one"),
+        (("--exponent", "0.1.2", "--margin", "0.1"), "'0.1.2' is no rational number"),
+        (("--exponent", "1"), "no margin; say before judging"),
+        (("--exponent", "1", "--margin", "0"), "margin 0.0: expected a positive number"),
+        (("--exponent", "1", "--margin", "nan"), "margin nan: expected a positive number"),
+        (("--value", "-2", "--margin", "0.1"), "value -2.0: a relative margin needs a positive"),
+        (("--value", "inf", "--margin", "0.1"), "--value inf: expected a finite number"),
+        (("C1.rate.depth", "--margin", "0.2"), "C1.rate.depth brings its own, 0.1"),
+        (("C1.rate.depth", "--correction", "1/depth"), "declares its own corrections"),
+        (("Z9",), "unknown prediction 'Z9'"),
+        (("--same-exponent", "--margin", "0.1"), "a comparison needs a pairing column"),
+        (("--exponent", "1", "--margin", "0.1", "--pair", "seed"), "a pairing column a comparison"),
+        (
+            ("--same-exponent", "--margin", "0.1", "--pair", "width"),
+            "names '1024', '128', '256', '512', '64'; expected two settings",
+        ),
+        (("--best-rate-exponent", "1", "--margin", "0.1"), "needs a column of learning rates"),
+        (
+            ("--exponent", "1", "--margin", "0.1", "--correction", "1/deep"),
+            "no column 'deep'",
+        ),
+        (
+            ("--exponent", "1", "--margin", "0.1", "--correction", "a/b/c"),
+            "correction 'a/b/c': expected a column, or a ratio of two",
+        ),
+        (
+            ("--exponent", "1", "--margin", "0.1", "--correction", "1/update"),
+            "judge each of them on its own",
+        ),
+        (
+            ("--exponent", "1", "--margin", "0.1", "--correction", "depth/width"),
+            "cannot identify 3 regression parameters",
+        ),
+    ],
+)
+def test_a_bad_claim_is_one_clear_line(
+    arguments: tuple[str, ...],
+    complaint: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run("judge", save(table(), tmp_path), *arguments, *OPTIONS) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert complaint in error
+
+
+def test_the_setting_that_is_named_must_be_there(tmp_path: Path) -> None:
+    with pytest.raises(DomainError, match="choose one of: ours, theirs"):
+        judged(two(1, 2), pair="setting", smaller="mine", margin=0.1)
+
+
+@pytest.mark.parametrize(
+    ("exponent", "margin", "code", "verdict"),
+    [
+        ("-3/2", "0.1", 0, "accepted"),
+        ("0", "0.1", 1, "rejected"),
+        ("-3/2", "0.001", 3, "inconclusive"),
+    ],
+)
+def test_the_command_prints_writes_and_exits(
+    exponent: str,
+    margin: str,
+    code: int,
+    verdict: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = save(table(), tmp_path)
+    claim = ("--exponent", exponent, "--margin", margin, "--out", tmp_path / "report")
+    assert run("judge", path, *OPTIONS, *claim, "--json") == code
+    printed = json.loads(capsys.readouterr().out)
+    assert printed == json.loads((tmp_path / "report" / "report.json").read_text())
+    report = Report.model_validate(printed)
+    (entry,) = report.predictions
+    assert entry.verdict == verdict
+    assert report.table == "table.csv"
+    assert report.environment.torch is None
+    assert [c.size for c in entry.cells] == list(DEPTHS)
+    assert entry.checks is not None
+    assert len(entry.checks.local_exponents) == len(DEPTHS) - 1
+    assert entry.checks.extrapolation is not None
+    assert entry.checks.extrapolation.size == 128
+    assert entry.checks.extrapolation.value == pytest.approx(128**-1.5, rel=0.2)
+    page = (tmp_path / "report" / "report.html").read_text()
+    assert "table table.csv" in page.lower()
+    assert "extrapolated" in page
+    assert run("judge", path, *OPTIONS, *claim) == code
+    assert verdict.upper() in capsys.readouterr().out
+
+
+def test_judging_a_hundred_thousand_rows_keeps_them_all() -> None:
+    frame = table(replicates=20_000)
+    assert len(frame) == 100_000
+    judgement = judged(frame, exponent="-3/2", margin=0.01)
+    assert judgement.replicates == 20_000
+    assert judgement.verdict is Verdict.ACCEPTED
