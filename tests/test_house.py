@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+import verify
+
 ROOT = Path(__file__).parent.parent
 MAY_IMPORT = {
     "theory": {"theory"},
@@ -40,7 +42,16 @@ def test_imports_go_one_way(package: str) -> None:
         assert not forbidden, f"{path.relative_to(ROOT)} imports {sorted(forbidden)}"
 
 
-@pytest.mark.parametrize("package", WITHOUT_TORCH)
+def test_every_name_of_the_front_door_is_there() -> None:
+    assert verify.__all__ == sorted(verify.__all__)
+    assert {name for names in verify._HOMES.values() for name in names} == set(verify.__all__)
+    for name in verify.__all__:
+        assert getattr(verify, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'prove'"):
+        verify.prove  # noqa: B018
+
+
+@pytest.mark.parametrize("package", [*WITHOUT_TORCH, "verify.tables.judge", "verify.cli.judge"])
 def test_torch_is_not_loaded(package: str) -> None:
     program = f"import sys, {package}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

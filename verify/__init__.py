@@ -1,16 +1,41 @@
 """Do theory and networks agree? Campaigns, statistics, verdicts and the command line.
 
-The front door of the project: everything that a user needs by name.
+The front door of the project: everything that a user needs by name. Names are imported when they
+are first used, so that judging a table does not wait for torch.
 """
 
-from reports.document import Report
-from theory.catalogue import find, recorded, select
-from theory.prediction import Prediction, Profile, Verdict
-from verify.campaign import Answer, Campaign, judge_campaign, keep_verdicts, measure, plan
-from verify.reporting import build_report
-from verify.store import Store
-from verify.tables.judge import judge
-from verify.verdict import Claim, Evidence, Judgement, Measured, conclude, weigh
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from reports.document import Report
+    from theory.catalogue import find, recorded, select
+    from theory.prediction import Prediction, Profile, Verdict
+    from verify.campaign import Answer, Campaign, judge_campaign, keep_verdicts, measure, plan
+    from verify.planning import Outlook, outlooks
+    from verify.reporting import build_report
+    from verify.store import Store
+    from verify.tables.judge import judge
+    from verify.verdict import Claim, Evidence, Judgement, Measured, conclude, weigh
+
+_HOMES = {
+    "reports.document": ("Report",),
+    "theory.catalogue": ("find", "recorded", "select"),
+    "theory.prediction": ("Prediction", "Profile", "Verdict"),
+    "verify.campaign": (
+        "Answer",
+        "Campaign",
+        "judge_campaign",
+        "keep_verdicts",
+        "measure",
+        "plan",
+    ),
+    "verify.planning": ("Outlook", "outlooks"),
+    "verify.reporting": ("build_report",),
+    "verify.store": ("Store",),
+    "verify.tables.judge": ("judge",),
+    "verify.verdict": ("Claim", "Evidence", "Judgement", "Measured", "conclude", "weigh"),
+}
 
 __all__ = [
     "Answer",
@@ -19,6 +44,7 @@ __all__ = [
     "Evidence",
     "Judgement",
     "Measured",
+    "Outlook",
     "Prediction",
     "Profile",
     "Report",
@@ -31,8 +57,16 @@ __all__ = [
     "judge_campaign",
     "keep_verdicts",
     "measure",
+    "outlooks",
     "plan",
     "recorded",
     "select",
     "weigh",
 ]
+
+
+def __getattr__(name: str) -> object:
+    for module, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(module), name)
+    raise AttributeError(f"module 'verify' has no attribute {name!r}")

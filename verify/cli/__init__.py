@@ -9,29 +9,41 @@ from __future__ import annotations
 
 import sqlite3
 import sys
+from importlib import import_module
 
 import click
 
 from theory.errors import DomainError
-from verify.cli.catalogue import list_predictions, show_prediction
-from verify.cli.judge import judge_table
-from verify.cli.plan import plan_predictions
-from verify.cli.verify import verify_predictions
 
 USAGE, FAILED = 2, 4
+_COMMANDS = {
+    "list": ("verify.cli.catalogue", "list_predictions"),
+    "show": ("verify.cli.catalogue", "show_prediction"),
+    "plan": ("verify.cli.plan", "plan_predictions"),
+    "verify": ("verify.cli.verify", "verify_predictions"),
+    "judge": ("verify.cli.judge", "judge_table"),
+}
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _Commands(click.Group):
+    """Commands are imported when they are called: only two of them need torch."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in _COMMANDS:
+            return None
+        module, name = _COMMANDS[cmd_name]
+        command = getattr(import_module(module), name)
+        assert isinstance(command, click.Command)
+        return command
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="scaleproof", prog_name="scaleproof")
 def scaleproof() -> None:
     """Verdicts on scaling theories of neural networks, measured on real finite networks."""
-
-
-scaleproof.add_command(list_predictions)
-scaleproof.add_command(show_prediction)
-scaleproof.add_command(judge_table)
-scaleproof.add_command(plan_predictions)
-scaleproof.add_command(verify_predictions)
 
 
 def main() -> None:

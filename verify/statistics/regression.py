@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import statsmodels.api as sm
 from scipy import linalg, stats
+from statsmodels.regression.linear_model import OLS
 
 from theory.errors import DomainError
 from theory.scaling import Axis, Cell, Power
@@ -149,7 +149,7 @@ class PowerLaw:
         replicates, cells = logs.shape
         if replicates < 2:
             raise DomainError("one replicate has no spread; measure at least two")
-        fit = sm.OLS(logs.ravel(), np.tile(self.design, (replicates, 1))).fit(
+        fit = OLS(logs.ravel(), np.tile(self.design, (replicates, 1))).fit(
             cov_type="cluster",
             cov_kwds={"groups": np.repeat(np.arange(replicates), cells)},
             use_t=True,
