@@ -50,7 +50,7 @@ class Outlook:
     id: str
     relation: str
     rival: bool
-    cells: int
+    cells: tuple[str, ...]
     margin: float
     level: float
     spread: float
@@ -138,7 +138,7 @@ def _outlook(pilot: _Pilot, question: Question, grid: Grid, level: float) -> Out
         id=question.prediction.id,
         relation=str(claim.relation),
         rival=question.relation is not question.prediction.relation,
-        cells=len(grid.cells),
+        cells=tuple(str(cell) for cell in grid.cells),
         margin=claim.margin,
         level=level,
         spread=float(spread.max(initial=0.0)),

@@ -1,4 +1,4 @@
-"""The README's theory example prints what its comments say."""
+"""The README's examples run, and print what their comments say."""
 
 import contextlib
 import io
@@ -22,3 +22,12 @@ def test_the_theory_example_prints_what_it_says() -> None:
     assert len(lines) == len(announced) == 10
     for found, expected in zip(lines, announced, strict=True):
         assert found.startswith(expected)
+
+
+def test_the_table_of_the_readme_is_judged() -> None:
+    blocks = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    (example,) = [block for block in blocks if "verify.judge" in block]
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile(example, "README", "exec"), {})
+    assert printed.getvalue().startswith("accepted the interval lies inside the margin")

@@ -87,6 +87,7 @@ def test_without_spread_everything_is_decided_and_at_the_edge_nothing() -> None:
 def test_an_outlook_comes_from_a_pilot_that_no_campaign_uses(prediction: Prediction) -> None:
     (outlook,) = outlooks((prediction,), Profile.QUICK, "cpu")
     assert outlook.replicates == (12, 24, 48)
+    assert outlook.cells == ("n=24, L=4", "n=24, L=8", "n=24, L=16")
     assert outlook.level == pytest.approx(0.05 / 3)
     assert 0 < outlook.spread < 1
     assert outlook.decided[0] <= outlook.decided[1] <= outlook.decided[2]

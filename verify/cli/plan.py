@@ -96,7 +96,9 @@ def _table(found: list[Outlook], profile: str) -> Table:
         "seconds",
     ):
         left = heading == "prediction"
-        table.add_column(heading, justify="left" if left else "right", overflow="fold")
+        table.add_column(
+            heading, justify="left" if left else "right", overflow="fold", no_wrap=left
+        )
     for outlook in found:
         table.add_row(*_row(outlook))
     return table
@@ -107,7 +109,7 @@ def _row(outlook: Outlook) -> tuple[str, ...]:
     name = escape(_name(outlook))
     return (
         f"[bold red]{name}[/]" if outlook.underpowered else name,
-        str(outlook.cells),
+        str(len(outlook.cells)),
         " ".join(map(str, outlook.replicates)),
         f"{outlook.margin:g}",
         f"{outlook.spread:.3g}",
