@@ -88,12 +88,12 @@ class Scenario:
         """Nothing biases the fit that it does not know of."""
         return self.bias is not Bias.UNDECLARED
 
-    def planned(self, target: float = 0.9) -> Scenario:
-        """The same with the replicates that ``design`` requires for the target power."""
+    def planned(self) -> Scenario:
+        """The same with the replicates that ``design`` requires."""
         level = ALPHA / self.looks / self.family
         slope = np.linalg.pinv(self.law.design)[1]
         spread = float(np.linalg.norm(slope * _cell_spreads(self.noise)))
-        count = required_replicates(spread, BAND, _EXPONENT[self.truth], level, target)
+        count = required_replicates(spread, BAND, _EXPONENT[self.truth], level)
         assert count is not None
         return replace(self, replicates=count)
 
