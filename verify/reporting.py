@@ -60,7 +60,7 @@ def _prediction(
     campaign: Campaign, store: Store, answer: Answer, rival: Answer | None
 ) -> PredictionEntry:
     prediction, evidence = answer.question.prediction, answer.judgement.evidence
-    record = recorded(prediction)
+    record = recorded(prediction, campaign.profile)
     return PredictionEntry(
         id=prediction.id,
         sentence=prediction.sentence,

@@ -81,8 +81,9 @@ def test_an_unstable_setting_has_no_exponent() -> None:
 
 
 @every_prediction
-def test_every_verdict_is_on_record(prediction: Prediction) -> None:
-    record = recorded(prediction)
+@pytest.mark.parametrize("profile", Profile)
+def test_every_verdict_is_on_record(prediction: Prediction, profile: Profile) -> None:
+    record = recorded(prediction, profile)
     assert record is not None
     assert record.verdict in (Verdict.ACCEPTED, Verdict.REJECTED)
     assert (record.rival is None) == (prediction.rival is None)

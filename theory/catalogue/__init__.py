@@ -1,7 +1,8 @@
 """The predictions on offer, and the verdicts on record. Imports ``theory`` only.
 
-``records.toml`` holds, for each prediction, what a standard campaign measured; it is written
-after the run and never changes a margin, a grid or a control.
+``records-quick.toml`` and ``records-standard.toml`` hold, for each prediction, what a campaign of
+that profile measured, for a verdict is about its grid; they are written after the run and never
+change a margin, a grid or a control.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from importlib.resources import files
 
 from theory.catalogue import feature_learning_dynamics, maximal_update_rate
 from theory.errors import choices
-from theory.prediction import Prediction, Verdict
+from theory.prediction import Prediction, Profile, Verdict
 
 PREDICTIONS: tuple[Prediction, ...] = (
     *feature_learning_dynamics.PREDICTIONS,
@@ -31,19 +32,19 @@ class Recorded:
 
 
 @cache
-def _records() -> dict[str, Recorded]:
-    text = files("theory.catalogue").joinpath("records.toml").read_text(encoding="utf-8")
+def _records(profile: Profile) -> dict[str, Recorded]:
+    path = files("theory.catalogue").joinpath(f"records-{profile}.toml")
     return {
         id: Recorded(
             Verdict(entry["verdict"]), Verdict(entry["rival"]) if "rival" in entry else None
         )
-        for id, entry in tomllib.loads(text).items()
+        for id, entry in tomllib.loads(path.read_text(encoding="utf-8")).items()
     }
 
 
-def recorded(prediction: Prediction) -> Recorded | None:
+def recorded(prediction: Prediction, profile: Profile = Profile.STANDARD) -> Recorded | None:
     """What is on record for a prediction, or ``None`` when it has not been run yet."""
-    return _records().get(prediction.id)
+    return _records(profile).get(prediction.id)
 
 
 def find(id: str) -> Prediction:
