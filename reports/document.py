@@ -134,6 +134,7 @@ class CampaignEntry(_Frozen):
     seed: int
     profile: Profile
     margin: float
+    family: int = Field(description="number of predictions that were judged together")
     verdict: Verdict | None = Field(description="None while it was not finished")
     this: bool
 
@@ -146,6 +147,7 @@ class PredictionEntry(VerdictEntry):
     citation: str
     observable: str
     definition: str
+    plotted: str = Field(description="what the cells hold: the observable, a ratio or a best rate")
     setting: str
     parameterization_source: str
     axis: str

@@ -41,20 +41,34 @@ def _through_middle(sizes: np.ndarray, cells: list[CellEntry], exponent: float) 
     return line
 
 
+def _plain(text: str) -> str:
+    """Text that matplotlib does not read as a formula."""
+    return text.replace("$", r"\$")
+
+
 def _draw_prediction(axes: Axes, entry: PredictionEntry, sizes: np.ndarray) -> None:
-    """The predicted line with its margin as a band, and the rival's line."""
+    """The predicted line with the band that accepts, and the rival's line.
+
+    An end at infinity is the end of the picture.
+    """
     values = np.array([cell.predicted for cell in entry.cells if cell.predicted is not None])
-    if len(values) == len(sizes):
-        line, low, high = values, values * (1 - entry.margin), values * (1 + entry.margin)
-        label = "predicted value"
-    else:
-        line, low, high = (
-            _through_middle(sizes, entry.cells, entry.predicted + shift)
-            for shift in (0.0, -entry.margin, entry.margin)
-        )
-        label = f"predicted: {entry.relation}"
-    axes.fill_between(sizes, low, high, color=_PREDICTED, alpha=0.12, lw=0, label="margin")
-    axes.plot(sizes, line, "--", color=_PREDICTED, lw=1.2, label=label)
+    exact = len(values) == len(sizes)
+
+    def line_of(statistic: float) -> np.ndarray:
+        if not exact:
+            return _through_middle(sizes, entry.cells, statistic)
+        if entry.relation.startswith("smaller"):
+            return np.asarray(values * np.exp(statistic))
+        return np.asarray(values * statistic)
+
+    lowest, highest = axes.get_ylim()
+    low, high = (
+        np.full(len(sizes), end) if statistic is None else line_of(statistic)
+        for statistic, end in zip(entry.band, (lowest, highest), strict=True)
+    )
+    axes.fill_between(sizes, low, high, color=_PREDICTED, alpha=0.12, lw=0, label="accepts")
+    label = f"predicted: {_plain(entry.relation)}" if len(entry.relation) < 40 else "predicted"
+    axes.plot(sizes, line_of(entry.predicted), "--", color=_PREDICTED, lw=1.2, label=label)
     if entry.rival is not None:
         line = _through_middle(sizes, entry.cells, entry.rival.predicted)
         axes.plot(sizes, line, ":", color=_RIVAL, lw=1.6, label=f"rival: {entry.rival.relation}")
@@ -74,8 +88,8 @@ def _scale_axes(axes: Axes, entry: PredictionEntry, sizes: np.ndarray) -> None:
     ticks = np.geomspace(*axes.get_ylim(), 6)[1:-1]
     axes.set_yticks(ticks, [f"{tick:.3g}" for tick in ticks])
     axes.minorticks_off()
-    axes.set_xlabel({"width": "width n", "depth": "depth L"}.get(entry.axis, entry.axis))
-    axes.set_ylabel(entry.observable.replace("_", " "))
+    axes.set_xlabel({"width": "width n", "depth": "depth L"}.get(entry.axis, _plain(entry.axis)))
+    axes.set_ylabel(_plain(entry.plotted.replace("_", " ")))
 
 
 def scaling_plot(entry: PredictionEntry) -> str:

@@ -35,8 +35,8 @@ def source_text(report: Report) -> str:
 def campaigns_text(entry: PredictionEntry) -> str:
     """How often this prediction was tried in the same store, and what came out."""
     tries = [
-        f"seed {c.seed}, {c.profile}, margin {c.margin:g}: {c.verdict or 'unfinished'}"
-        + (" (this one)" if c.this else "")
+        f"seed {c.seed}, {c.profile}, margin {c.margin:g}, judged among {c.family}: "
+        f"{c.verdict or 'unfinished'}" + (" (this one)" if c.this else "")
         for c in entry.campaigns
     ]
     return f"{len(tries)} campaigns in this store: {'; '.join(tries)}"

@@ -59,7 +59,8 @@ class Campaign:
 
     def design(self, prediction: Prediction) -> Design:
         """What is fixed about a prediction before it is measured."""
-        return design_of(prediction, self.profile, self.seed, self.device)
+        family = [each.id for each in self.predictions]
+        return design_of(prediction, self.profile, self.seed, self.device, family)
 
     @property
     def looks(self) -> int:

@@ -26,7 +26,7 @@ from reports.document import (
     Times,
 )
 from theory.prediction import Verdict
-from theory.relations import Exponent
+from theory.relations import BestRateExponentEquals, Exponent, Paired, Relation
 from verify.statistics.equivalence import Interval, Intervals, mean_interval, mean_intervals
 from verify.statistics.fit_checks import CHECK_LEVEL
 from verify.verdict import Claim, Evidence, Judgement, Look, Measured, clustered
@@ -139,6 +139,13 @@ def _extrapolation(claim: Claim, logs: FloatArray) -> ExtrapolationEntry | None:
     found = mean_interval(claim.law.extrapolated(logs, size, np.array(columns)), CHECK_LEVEL)
     value, low, high = (float(np.exp(v)) for v in (found.estimate, found.low, found.high))
     return ExtrapolationEntry(size=size, value=value, low=low, high=high)
+
+
+def plotted(relation: Relation, name: str) -> str:
+    """What the cells of a relation hold."""
+    if isinstance(relation, BestRateExponentEquals):
+        return f"best learning rate, by {name}"
+    return f"{name}, ratio of two settings" if isinstance(relation, Paired) else name
 
 
 def cell_entries(evidence: Evidence | None, measured: Measured) -> list[CellEntry]:

@@ -2,7 +2,7 @@
 
 A pilot of a few replicates, from a seed that no campaign uses, gives every statistic's spread and
 every trial's time; nothing of it is kept. Levels are those of the first step of Holm's procedure:
-the least that each relation is tested at.
+the least that each relation is tested at. Spreads are planned with at their upper confidence limit.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from theory.scaling import Cell
 from verify.campaign import Campaign, Question, Trials, plan, questions
 from verify.statistics.design import (
     TARGET_POWER,
+    cautious_spread,
     detectable_margin,
     power,
     required_replicates,
@@ -111,18 +112,23 @@ def _with_pilot_grid(prediction: Prediction, profile: Profile) -> Prediction:
 def _run(campaign: Campaign, progress: Callable[[float, float], None]) -> _Pilot:
     store, device = Store(Path(":memory:")), resolve_device(campaign.device)
     seconds: dict[tuple[Setting, Cell], float] = {}
-    groups = plan(campaign, store)
-    total, done = sum(group.cost for group in groups), 0.0
-    for group in groups:
-        started = perf_counter()
-        found = run_group(group.setting, group.cell, campaign.seed, group.replicates, device)
-        place = (group.setting, group.cell)
-        each = (perf_counter() - started) / len(group.replicates)
-        seconds[place] = min(each, seconds.get(place, each))
-        trial = trial_key(group.setting, group.cell, campaign.seed, campaign.device)
-        store.add(trial, group.replicates, found)
-        done += group.cost
-        progress(done, total)
+    times: dict[tuple[Setting, Cell], list[float]] = {}
+    done = 0.0
+    while True:
+        groups = [g for g in plan(campaign, store) if (g.setting, g.cell) not in seconds]
+        if not groups:
+            break  # a sweep may have become wider, once or twice
+        total = done + sum(group.cost for group in groups)
+        for group in groups:
+            started = perf_counter()
+            found = run_group(group.setting, group.cell, campaign.seed, group.replicates, device)
+            trial = trial_key(group.setting, group.cell, campaign.seed, campaign.device)
+            store.add(trial, group.replicates, found)
+            each = (perf_counter() - started) / len(group.replicates)
+            times.setdefault((group.setting, group.cell), []).append(each)
+            done += group.cost
+            progress(done, total)
+        seconds = {place: min(each) for place, each in times.items()}
     return _Pilot(campaign, store, seconds)
 
 
@@ -130,7 +136,8 @@ def _outlook(pilot: _Pilot, question: Question, grid: Grid, level: float) -> Out
     evidence = pilot.evidence(question, question.prediction.setting)
     claim, looks = evidence.claim, range(grid.looks)
     band = claim.relation.band(claim.margin)
-    spread, truth = _spread(evidence), typical_truth(band, claim.margin)
+    shown, truth = _spread(evidence), typical_truth(band, claim.margin)
+    spread = cautious_spread(shown, PILOT_REPLICATES)
     replicates = tuple(grid.replicates * 2**look for look in looks)
     usable = evidence.problem is None
     chances = [power(spread, r, band, truth, level) if usable else 0.0 for r in replicates]
@@ -141,7 +148,7 @@ def _outlook(pilot: _Pilot, question: Question, grid: Grid, level: float) -> Out
         cells=tuple(str(cell) for cell in grid.cells),
         margin=claim.margin,
         level=level,
-        spread=float(spread.max(initial=0.0)),
+        spread=float(shown.max(initial=0.0)),
         replicates=replicates,
         decided=tuple(float(chance) for chance in np.maximum.accumulate(chances)),
         controls=_controls(pilot, question, grid),

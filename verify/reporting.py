@@ -15,7 +15,7 @@ from reports.document import (
 from theory.catalogue import Recorded, recorded
 from theory.prediction import Control, Prediction
 from verify.campaign import Answer, Campaign
-from verify.entries import cell_entries, checks_entry, environment, times, verdict_fields
+from verify.entries import cell_entries, checks_entry, environment, plotted, times, verdict_fields
 from verify.store import Store
 from verify.verdict import FAMILY_ALPHA, Judgement
 
@@ -49,6 +49,7 @@ def _campaigns(campaign: Campaign, store: Store, prediction: Prediction) -> list
             seed=design.seed,
             profile=design.profile,
             margin=design.margin,
+            family=design.family,
             verdict=verdict,
             this=design == own,
         )
@@ -67,6 +68,7 @@ def _prediction(
         citation=str(prediction.citation),
         observable=prediction.observable,
         definition=prediction.observable.definition,
+        plotted=plotted(answer.claim.relation, prediction.observable),
         setting=str(prediction.setting),
         parameterization_source=prediction.setting.parameterization.source,
         axis=str(prediction.relation.axis),

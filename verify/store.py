@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
@@ -25,6 +25,7 @@ import torch
 from theory.errors import DomainError
 from theory.experiment import Observable, Setting
 from theory.prediction import Prediction, Profile, Verdict
+from theory.relations import CurveEquals
 from theory.scaling import Cell
 
 FloatArray = npt.NDArray[np.float64]
@@ -39,7 +40,7 @@ CREATE TABLE IF NOT EXISTS measurements (
     """
 CREATE TABLE IF NOT EXISTS campaigns (
     prediction TEXT NOT NULL, design TEXT NOT NULL, seed INTEGER NOT NULL, profile TEXT NOT NULL,
-    margin REAL NOT NULL, verdict TEXT, PRIMARY KEY (prediction, design)
+    margin REAL NOT NULL, family INTEGER NOT NULL, verdict TEXT, PRIMARY KEY (prediction, design)
 )
 """,
 )
@@ -72,9 +73,10 @@ def trial_key(setting: Setting, cell: Cell, seed: int, device: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Design:
-    """One campaign about one prediction: another seed, margin or grid makes another one.
+    """One campaign about one prediction: another seed, margin, grid or family makes another one.
 
-    ``key`` is a digest of everything that was fixed before the run.
+    ``key`` is a digest of everything that was fixed before the run, ``family`` the number of
+    predictions that were judged together.
     """
 
     prediction: str
@@ -82,17 +84,23 @@ class Design:
     seed: int
     profile: Profile
     margin: float
+    family: int
 
 
-def design_of(prediction: Prediction, profile: Profile, seed: int, device: str) -> Design:
-    """The design of a prediction in a campaign."""
-    relations = [prediction.relation] + ([prediction.rival.relation] if prediction.rival else [])
+def design_of(
+    prediction: Prediction, profile: Profile, seed: int, device: str, family: Sequence[str]
+) -> Design:
+    """The design of a prediction in a campaign that judges a family of predictions together."""
+    rival = prediction.rival
+    relations = [prediction.relation] + ([rival.relation] if rival else [])
     settings = [prediction.setting, *(control.setting for control in prediction.controls)]
+    settings += [rival.control.setting] if rival else []
     parts = [fingerprint(), prediction.margin, prediction.regime.grid(profile), seed, device]
-    parts += [f"{relation} ({relation.origin})" for relation in relations]
-    parts += [*settings, prediction.regime.corrections]
+    # The name of a curve's function, not its address, says which curve it is.
+    parts += [r.origin if isinstance(r, CurveEquals) else repr(r) for r in relations]
+    parts += [*settings, prediction.regime.corrections, sorted(family)]
     key = hashlib.sha256("|".join(map(repr, parts)).encode()).hexdigest()
-    return Design(prediction.id, key, seed, profile, float(prediction.margin))
+    return Design(prediction.id, key, seed, profile, float(prediction.margin), len(family))
 
 
 class Store:
@@ -149,11 +157,15 @@ class Store:
         return np.array(found, dtype=np.float64)
 
     def enter(self, design: Design, verdict: Verdict | None) -> None:
-        """Keep a campaign on record, or what has become of it; nothing is ever taken back."""
-        key = (design.prediction, design.key, design.seed, design.profile, design.margin)
+        """Put a campaign on record when it begins, and its verdict when it has one.
+
+        The same design gives the same verdict; every other design has an entry of its own.
+        """
+        named = (design.prediction, design.key, design.seed, design.profile)
+        key = (*named, design.margin, design.family)
         with self._connection:
             self._connection.execute(
-                "INSERT INTO campaigns VALUES (?, ?, ?, ?, ?, ?) "
+                "INSERT INTO campaigns VALUES (?, ?, ?, ?, ?, ?, ?) "
                 "ON CONFLICT DO UPDATE SET verdict = coalesce(excluded.verdict, verdict)",
                 (*key, verdict),
             )
@@ -161,13 +173,16 @@ class Store:
     def campaigns(self, prediction: str) -> list[tuple[Design, Verdict | None]]:
         """Every campaign about a prediction, in the order in which they were begun."""
         rows = self._connection.execute(
-            "SELECT prediction, design, seed, profile, margin, verdict FROM campaigns "
+            "SELECT prediction, design, seed, profile, margin, family, verdict FROM campaigns "
             "WHERE prediction = ? ORDER BY rowid",
             (prediction,),
         )
         return [
-            (Design(name, key, seed, Profile(profile), margin), verdict and Verdict(verdict))
-            for name, key, seed, profile, margin, verdict in rows
+            (
+                Design(name, key, seed, Profile(profile), margin, family),
+                verdict and Verdict(verdict),
+            )
+            for name, key, seed, profile, margin, family, verdict in rows
         ]
 
     def close(self) -> None:

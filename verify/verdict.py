@@ -146,6 +146,9 @@ def weigh(claim: Claim, measured: Measured) -> Evidence:
     diverged = _diverged(claim.relation, complete)
     if diverged is not None:
         return _weigh_divergence(claim, complete, diverged)
+    if (complete.values == complete.values[0]).all():
+        reason = "no spread at all: the replicates are copies of one another"
+        return Evidence(claim, nothing, 1.0, problem=reason)
     if isinstance(claim.relation, Exponent):
         return _weigh_exponent(claim, claim.relation, complete, note)
     return _weigh_values(claim, claim.relation, complete, note)
@@ -163,9 +166,11 @@ def _diverged(relation: Relation, measured: Measured) -> BoolArray | None:
     """
     parts = [measured.values] + ([] if measured.other is None else [measured.other])
     values = np.concatenate(parts, axis=1)
-    bad: BoolArray = np.asarray(~np.isfinite(values) | (values <= 0))
+    bad: BoolArray = np.logical_not(np.isfinite(values))
     if isinstance(relation, BestRateExponentEquals):
         bad = np.all(bad, axis=-1)
+    else:
+        bad |= values <= 0
     return bad if bad.any() else None
 
 
@@ -227,8 +232,9 @@ def conclude(evidence: Evidence, level: float) -> Judgement:
     """The verdict at a level: where the interval lies, and whether the fit may be trusted."""
     claim, samples = evidence.claim, evidence.samples
     if evidence.problem is not None:
-        open_yet = evidence.without_data is Verdict.REJECTED and evidence.p_value > level
-        verdict = Verdict.INVALID if open_yet else evidence.without_data
+        # Divergence that breaks a bound waits for its level, as any other evidence does.
+        waiting = evidence.without_data is Verdict.REJECTED and evidence.p_value > level
+        verdict = Verdict.INCONCLUSIVE if waiting else evidence.without_data
         return Judgement(verdict, evidence.problem, len(samples), evidence=evidence)
     intervals = mean_intervals(samples, level / samples.shape[1])
     overall, telling = _overall(intervals, claim)
@@ -249,15 +255,15 @@ def _overall(intervals: Intervals, claim: Claim) -> tuple[Verdict, int]:
 
     With the cell that tells most: the clearest rejection, or what comes nearest to one.
     """
-    band, expected = claim.relation.band(claim.margin), claim.relation.expected
+    band = claim.relation.band(claim.margin)
     rejecting, accepting = intervals.disjoint_from(band), intervals.within(band)
-    far = np.maximum(np.abs(intervals.low - expected), np.abs(intervals.high - expected))
+    outside = np.maximum(intervals.low - band.high, band.low - intervals.high)
     if rejecting.any():
-        near = np.minimum(np.abs(intervals.low - expected), np.abs(intervals.high - expected))
-        return Verdict.REJECTED, int(np.where(rejecting, near, -np.inf).argmax())
+        return Verdict.REJECTED, int(np.where(rejecting, outside, -np.inf).argmax())
+    reach = np.maximum(intervals.high - band.high, band.low - intervals.low)
     if accepting.all():
-        return Verdict.ACCEPTED, int(far.argmax())
-    return Verdict.INCONCLUSIVE, int(np.where(accepting, -np.inf, far).argmax())
+        return Verdict.ACCEPTED, int(reach.argmax())
+    return Verdict.INCONCLUSIVE, int(np.where(accepting, -np.inf, reach).argmax())
 
 
 def _undecided(
@@ -290,7 +296,7 @@ def _problem(
     spoiled = (
         spoils_acceptance(checks, estimate, claim.margin, band)
         if accepted
-        else spoils_rejection(checks, estimate, band)
+        else spoils_rejection(checks, estimate, claim.margin, band)
     )
     if not spoiled[0]:
         return None
@@ -303,7 +309,7 @@ def _problem(
             "no power law in this range: leaving out the smallest size moves the exponent by "
             f"{checks.without_smallest.estimate[0]:+.3f}, and it is no longer outside the margin"
         )
-    if accepted and hangs_on_law(checks, estimate, claim.margin, band)[0]:
+    if hangs_on_law(checks, estimate, claim.margin, band, accepted)[0]:
         others = ", ".join(f"{name} by {m.estimate[0]:+.3f}" for name, m in _movements(checks))
         return f"the declared law does not fit{_misfit_text(checks)}, and it matters: {others}"
     return (
@@ -338,7 +344,8 @@ def _movements(checks: FitChecks) -> list[tuple[str, Intervals]]:
 
 
 def _misfit_text(checks: FitChecks) -> str:
-    assert checks.lack_of_fit is not None
+    if checks.lack_of_fit is None:
+        return " (curvature)"
     return f" (lack of fit: p = {checks.lack_of_fit[0]:.2g})"
 
 
@@ -347,11 +354,15 @@ def _reservations(evidence: Evidence) -> str:
     checks = evidence.checks
     if checks is None:
         return ""
+    margin = evidence.claim.margin
     said = f"; the declared law does not fit{_misfit_text(checks)}" if misfit(checks)[0] else ""
+    if checks.lack_of_fit is None:
+        said += "; the fit cannot be tested with so few cells or replicates"
     for name, movement in _movements(checks):
-        if abs(movement.estimate[0]) > evidence.claim.margin:
+        if abs(movement.estimate[0]) > margin:
+            resolved = "no single exponent" if np.any(moved(movement, margin)) else "not resolved"
             said += (
-                f"; not resolved: {name} by {movement.estimate[0]:+.3f} "
+                f"; {resolved}: {name} by {movement.estimate[0]:+.3f} "
                 f"[{movement.low[0]:+.3f}, {movement.high[0]:+.3f}]"
             )
     return said

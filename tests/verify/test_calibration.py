@@ -117,10 +117,21 @@ def test_a_wrong_model_is_no_confident_verdict_once_it_can_be_seen() -> None:
     assert right.wrong_accepts.share + right.wrong_rejects.share < 0.1
 
 
-def test_the_numbers_do_not_depend_on_the_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_bias_is_no_confident_rejection() -> None:
+    """The estimate is two margins off, and the exponent at the end of the range is not."""
+    few, many = (
+        calibrate(Scenario(Noise.NORMAL, replicates, Bias.UNDECLARED_LARGE), 500)
+        for replicates in (4, 16)
+    )
+    assert many.wrong_rejects.share < 0.05
+    assert many.invalid.share > 0.9
+    assert few.invalid.share > 0.25  # no test of fit with four replicates, but of curvature
+
+
+def test_the_same_scenario_gives_the_same_numbers() -> None:
     scenario = Scenario(Noise.NORMAL, 4, truth=Truth.AT, family=40)
-    whole = calibrate(scenario, 50)
-    assert calibrate(scenario, 50) == whole
+    assert calibrate(scenario, 50) == calibrate(scenario, 50)
+    assert calibrate(scenario, 50) != calibrate(scenario, 50, seed=1)
 
 
 def test_the_page_names_every_setting(tmp_path: Path) -> None:
@@ -130,6 +141,6 @@ def test_the_page_names_every_setting(tmp_path: Path) -> None:
     page = document(found, planned, 10)
     assert "10 synthetic campaigns per setting" in page
     for noise in set(Noise) - {Noise.SHARED}:
-        assert page.count(f"| {noise} |") >= 1 + 3 * 3
+        assert page.count(f"| {noise} |") >= 1 + 4 * 3
     assert main.name == "main"
-    assert len(scenarios()) == 2 * 2 * 3 * 5 * 3 * 3 + 2 * 3 * 3 * 3
+    assert len(scenarios()) == 2 * 2 * 4 * 5 * 3 * 3 + 2 * 4 * 3 * 3

@@ -68,7 +68,7 @@ def test_show_tells_how_a_prediction_is_tried(capsys: pytest.CaptureFixture[str]
         (("show", "A99"), "unknown prediction 'A99'; choose one of: A1.forward.depth"),
         (("verify", "--profile", "huge"), "'huge' is not one of 'quick', 'standard'"),
         (("verify", "--device", "tpu"), "unknown device 'tpu'; choose one of: cpu, cuda"),
-        (("verify", "--seed", "-1"), "-1 is not in the range x>=0"),
+        (("verify", "--seed", "-1"), "-1 is not in the range 0<=x<=9223372036854775807"),
         (("verify", "--seed", "one"), "'one' is not a valid integer range"),
         (("prove",), "No such command 'prove'"),
         (("verify", "--fast"), "No such option"),

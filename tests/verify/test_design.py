@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from theory import Axis, ExponentAtMost, ExponentEquals, ExponentsOrdered, Prediction, rational
 from theory.prediction import Profile
@@ -14,6 +15,7 @@ from theory.relations import Band, Relation
 from verify.planning import PILOT_SEED, outlooks
 from verify.statistics.design import (
     TARGET_POWER,
+    cautious_spread,
     detectable_margin,
     power,
     required_replicates,
@@ -77,6 +79,19 @@ def test_several_cells_are_decided_together() -> None:
     worst = power(0.2, 30, band, 1.0, 0.025)
     assert both <= worst
     assert both == pytest.approx(worst, abs=0.01)
+
+
+def test_plans_from_a_pilot_have_the_power_that_they_promise() -> None:
+    """Nine plans in ten have at least the target, though the pilot sees eight replicates only."""
+    band, generator = Band(-0.1, 0.1), np.random.default_rng(0)
+    reached = []
+    for _ in range(300):
+        shown = generator.normal(0, 0.12, 8).std(ddof=1)
+        spread = cautious_spread(np.array([shown]), 8)
+        needed = required_replicates(spread, band, 0.0, 0.05)
+        assert needed is not None
+        reached.append(power(0.12, needed, band, 0.0, 0.05) >= TARGET_POWER)
+    assert stats.binom.ppf(0.001, 300, 0.9) <= sum(reached) < 300
 
 
 def test_without_spread_everything_is_decided_and_at_the_edge_nothing() -> None:

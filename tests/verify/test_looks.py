@@ -30,8 +30,10 @@ from theory import (
     residual,
 )
 from theory.prediction import product
+from theory.scaling import ONE
 from verify import Report, build_report, keep_verdicts
 from verify.campaign import Campaign, Trials, judge_campaign, measure, plan, questions
+from verify.planning import outlooks
 from verify.store import Store, trial_key
 
 
@@ -134,19 +136,55 @@ def test_another_seed_margin_or_grid_is_another_campaign_that_the_report_shows(
         of(replace(prediction, margin=Fraction(2, 5))),
         of(replace(prediction, regime=other_grid)),
         of(prediction),
+        of(prediction, replace(prediction, id="T2.another")),
     ]
     for campaign in tries:
         measure(campaign, store)
         report = report_of(campaign, store)
-    (entry,) = report.predictions
-    assert [(c.seed, c.margin, c.this) for c in entry.campaigns] == [
-        (1, 0.5, True),
-        (2, 0.5, False),
-        (1, 0.4, False),
-        (1, 0.5, False),
+    entry = report.predictions[0]
+    assert [(c.seed, c.margin, c.family, c.this) for c in entry.campaigns] == [
+        (1, 0.5, 1, False),
+        (2, 0.5, 1, False),
+        (1, 0.4, 1, False),
+        (1, 0.5, 1, False),
+        (1, 0.5, 2, True),
     ]
     assert all(c.verdict is Verdict.ACCEPTED for c in entry.campaigns)
-    assert "4 campaigns in this store" in render_html(report)
+    assert "5 campaigns in this store" in render_html(report)
+
+
+def test_everything_that_is_fixed_before_the_run_is_in_the_design(prediction: Prediction) -> None:
+    sweep = sweep_prediction(SWEEP)
+    relation = sweep.relation
+    assert isinstance(relation, BestRateExponentEquals)
+    variants = [
+        (prediction, replace(prediction, regime=replace(prediction.regime, corrections=(ONE,)))),
+        (prediction, replace(prediction, setting=prediction.controls[0].setting)),
+        (prediction, replace(prediction, controls=(Control("other", prediction.setting),))),
+        (sweep, replace(sweep, relation=replace(relation, rates=relation.widened(0, 1)))),
+    ]
+    for one, other in variants:
+        assert of(one).design(one).key != of(other).design(other).key
+
+
+def test_looks_beyond_the_announced_are_not_taken_in_a_campaign_that_takes_more(
+    narrow: Prediction, store: Store
+) -> None:
+    grid = replace(narrow.regime.quick, looks=1)
+    single = replace(narrow, id="T2.single", regime=Regime(grid, grid))
+    campaign = of(narrow, single)
+    measure(campaign, store)
+    many, once = judge_campaign(campaign, store)
+    assert len(many.looks) > 1
+    assert len(once.looks) == 1
+    assert once.judgement.verdict is Verdict.INCONCLUSIVE
+
+
+def test_controls_share_the_rate_over_looks(prediction: Prediction, store: Store) -> None:
+    measure(of(prediction), store)
+    (answer,) = judge_campaign(of(prediction), store)
+    assert answer.controls[0].interval is not None
+    assert answer.controls[0].interval.level == pytest.approx(0.05 / 3)
 
 
 def test_a_campaign_that_was_begun_is_on_record_before_it_ends(
@@ -209,6 +247,22 @@ def test_a_minimum_at_the_edge_widens_the_grid_and_then_is_invalid(store: Store)
     measured = len(plan(campaign, store))
     measure(campaign, store)
     assert len(plan(campaign, store)) == measured
+
+
+def test_a_minimum_at_the_lower_edge_widens_the_grid_downwards(store: Store) -> None:
+    high = tuple(Fraction(2) ** k for k in range(6, 11))
+    campaign = of(sweep_prediction(high))
+    measure(campaign, store)
+    (answer,) = judge_campaign(campaign, store)
+    assert answer.measured.rates is not None
+    assert answer.measured.rates[0] < float(high[0])
+
+
+def test_a_plan_of_a_sweep_at_the_edge_says_why_it_says_nothing() -> None:
+    (outlook,) = outlooks((sweep_prediction(SWEEP),), Profile.QUICK, "cpu")
+    assert outlook.problem is not None
+    assert "lies at the edge of the grid" in outlook.problem
+    assert outlook.underpowered
 
 
 def test_a_sweep_finds_the_best_rate_that_a_look_at_the_losses_finds(store: Store) -> None:

@@ -235,11 +235,19 @@ def content(data: bytes, name: str = "table.csv") -> Callable[[Path], Path]:
         ),
         (content(b""), "table.csv is empty"),
         (content(b"  \n\n"), "table.csv is empty"),
-        (content(b"depth,seed,update\n"), "has no rows below its header"),
+        (content(b"depth,seed,update\n"), "has no rows of measurements"),
         (content("depth,seed,update\n4,0,1\n".encode("utf-16")), "is not UTF-8 (byte 0xff"),
         (content(b"depth,seed,update\n4,0,\xb5\n"), "is not UTF-8 (byte 0xb5 at position 22)"),
-        (content(b'depth,seed,update\n4,0,1\n4,"0,1\n'), "is no table of commas"),
-        (content(b"depth,seed,update\n4,0,1\n4,0,1,2\n"), "is no table of commas"),
+        (content(b'depth,seed,update\n4,0,1\n4,"0,1\n'), "row 3: no table of commas"),
+        (content(b"depth,seed,update\n4,0,1\n4,0,1,2\n"), "row 3: 4 fields under a header of 3"),
+        (content(b"depth,seed,update\n4,0,1,\n4,1,1,\n"), "row 2: 4 fields under a header of 3"),
+        (content(b"depth,update,update\n4,0,1\n"), "names 'update' twice"),
+        (content(b'depth,seed,update\n4,"a\nb",1\n8,c,x\n'), "row 4: 'x' in column"),
+        (cell(9, "seed", " "), "row 9: column 'seed' names nothing"),
+        (
+            edited(lambda f: pd.concat([f, f.iloc[[2]].assign(depth=" 16.0", update=1000.0)])),
+            "row 82 repeats row 4",
+        ),
         (content(b'{"depth": 4}\n{"depth": \n', "t.jsonl"), "t.jsonl, row 2: not JSON"),
         (content(b"[1, 2]\n", "t.jsonl"), "t.jsonl, row 1: '[1, 2]' is no JSON object"),
         (lambda folder: folder / "absent.csv", "absent.csv' (No such file or directory)"),
@@ -277,7 +285,17 @@ def test_a_bad_table_is_one_clear_line(
         (("C1.rate.depth", "--correction", "1/depth"), "declares its own corrections"),
         (("Z9",), "unknown prediction 'Z9'"),
         (("--same-exponent", "--margin", "0.1"), "a comparison needs a pairing column"),
-        (("--exponent", "1", "--margin", "0.1", "--pair", "seed"), "a pairing column a comparison"),
+        (
+            ("--exponent", "1", "--margin", "0.1", "--pair", "width"),
+            "a pairing column a",
+        ),
+        (
+            ("--exponent", "1", "--margin", "0.1", "--pair", "seed"),
+            "'seed' is named for two",
+        ),
+        (("--exponent", "1e400", "--margin", "0.1"), "expected one between -1000 and 1000"),
+        (("--exponent", "1", "--margin", "0.1", "--correction", "1/0"), "'1/0' is not finite"),
+        (("--value", "1", "--margin", "0.1", "--correction", "1/depth"), "corrections say nothing"),
         (
             ("--same-exponent", "--margin", "0.1", "--pair", "width"),
             "names '1024', '128', '256', '512', '64'; expected two settings",
@@ -311,6 +329,40 @@ def test_a_bad_claim_is_one_clear_line(
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert complaint in error
+
+
+def test_what_python_gives_is_checked() -> None:
+    for bad, complaint in (
+        ({"margin": "0.1"}, "margin '0.1': expected a positive number"),
+        ({"margin": True}, "margin True"),
+        ({"margin": 0.1, "corrections": "1/depth"}, "expected a list of them"),
+    ):
+        with pytest.raises(DomainError, match=complaint):
+            judged(table(), exponent=1, **bad)
+    with pytest.raises(DomainError, match="the table has no rows"):
+        judged(table().iloc[:0], exponent=1, margin=0.1)
+    wide = table().join(pd.DataFrame(0, index=table().index, columns=range(1000)))
+    with pytest.raises(DomainError, match="and 991 more") as caught:
+        judged(wide.drop(columns="update"), exponent=1, margin=0.1)
+    assert len(str(caught.value)) < 200
+    huge = pd.DataFrame({"depth": range(1, 9001), "seed": range(9000), "update": 1.0})
+    with pytest.raises(DomainError, match="names something else"):
+        judged(huge, exponent=1, margin=0.1)
+
+
+def test_copies_of_one_replicate_are_not_replicates() -> None:
+    frame = table(spread=0.0)
+    judgement = judged(frame, exponent="-3/2", margin=0.1)
+    assert judgement.verdict is Verdict.INVALID
+    assert "copies of one another" in judgement.reason
+
+
+def test_names_with_dollars_are_no_formulas(tmp_path: Path) -> None:
+    frame = table().rename(columns={"update": r"$\bad$", "depth": "$L^{$"})
+    names = ("--x", "$L^{$", "--y", r"$\bad$", "--replicate", "seed")
+    claim = ("--exponent", "-3/2", "--margin", "0.1", "--out", tmp_path / "report")
+    assert run("judge", save(frame, tmp_path, "MyTable.csv"), *names, *claim) == 0
+    assert "Table MyTable.csv" in (tmp_path / "report" / "report.html").read_text()
 
 
 def test_the_setting_that_is_named_must_be_there(tmp_path: Path) -> None:

@@ -138,7 +138,34 @@ def test_an_unresolved_movement_is_said() -> None:
 def test_one_small_size_cannot_cause_a_rejection() -> None:
     logs = np.where(np.arange(5) == 0, -1.0, 0.0)
     assert judged(CLAIM, measurements(logs)).verdict is Verdict.INVALID
-    assert judged(CLAIM, measurements(0.5 * LOG_DEPTHS + logs)).verdict is Verdict.REJECTED
+    assert judged(CLAIM, measurements(0.5 * LOG_DEPTHS + 0.2 * logs)).verdict is Verdict.REJECTED
+
+
+@pytest.mark.parametrize("bias", [3.0, 5.0, 8.0])
+def test_a_wrong_law_is_no_confident_rejection(bias: float) -> None:
+    """exp(b / L): the exponent is 0 at the end, whatever one line through all sizes says."""
+    judgement = judged(CLAIM, measurements(bias / np.exp(LOG_DEPTHS)))
+    assert judgement.verdict is Verdict.INVALID
+    assert "no power law" in judgement.reason or "does not fit" in judgement.reason
+
+
+def test_a_fit_that_cannot_be_tested_is_said() -> None:
+    cells = product((64,), tuple(2**k for k in range(1, 13)))
+    values = np.exp(np.random.default_rng(0).normal(0, 0.05, (8, len(cells))))
+    claim = claimed(CLAIM.relation, cells=cells, replicates=8)
+    judgement = judged(claim, values)
+    assert judgement.verdict is Verdict.ACCEPTED
+    assert "the fit cannot be tested with so few cells or replicates" in judgement.reason
+
+
+def test_the_worst_cell_of_a_bound_is_the_one_nearest_to_it() -> None:
+    claim = claimed(ValueAtMost(Axis.DEPTH, 2.0, "a test"))
+    judgement = conclude(weigh(claim, Measured(measurements(-0.5 * LOG_DEPTHS))), 0.05)
+    assert judgement.verdict is Verdict.ACCEPTED
+    assert f"worst cell: {CELLS[0]}" in judgement.reason
+    high = conclude(weigh(claim, Measured(4 * measurements(0.5 * LOG_DEPTHS))), 0.05)
+    assert high.verdict is Verdict.REJECTED
+    assert f"worst cell: {CELLS[-1]}" in high.reason
 
 
 def test_the_level_widens_the_interval() -> None:
@@ -276,9 +303,26 @@ def test_pairing_removes_what_pairs_share() -> None:
 
 
 def test_the_best_rate_is_found_between_the_rates_of_the_grid() -> None:
-    evidence = weigh(claimed(RATES), sweep(-0.5, spread=0.0))
+    evidence = weigh(claimed(RATES), sweep(-0.5, spread=1e-9))
     assert evidence.logs is not None
-    np.testing.assert_allclose(evidence.logs[0], 0.3 - 0.5 * LOG_DEPTHS, atol=1e-9)
+    np.testing.assert_allclose(evidence.logs[0], 0.3 - 0.5 * LOG_DEPTHS, atol=1e-7)
+
+
+def test_pairs_that_diverge_or_miss_a_trial_in_either_setting_are_seen() -> None:
+    claim = claimed(ExponentsEqual(Axis.DEPTH, OTHER, "a test"))
+    data = pair(0.7, 0.7)
+    assert data.other is not None
+    diverged = data.other.copy()
+    diverged[3, 1] = np.inf
+    judgement = conclude(weigh(claim, replace(data, other=diverged)), 0.05)
+    assert judgement.reason == "1 of 320 trials diverged"
+    missing = np.zeros(diverged.shape, dtype=bool)
+    missing[3, 1] = True
+    kept = conclude(weigh(claim, replace(data, other=diverged, missing=missing)), 0.05)
+    assert kept.verdict is Verdict.ACCEPTED
+    assert kept.replicates == 31
+    assert kept.interval is not None
+    assert kept.interval.high - kept.interval.low < 0.1
 
 
 def test_diverged_rates_are_no_minimum_and_a_minimum_at_the_edge_is_invalid() -> None:
@@ -320,7 +364,7 @@ def test_a_broken_bound_waits_for_its_level() -> None:
     evidence = weigh(claim, Measured(values))
     assert 0.001 < evidence.p_value < 0.05
     assert conclude(evidence, 0.05).verdict is Verdict.REJECTED
-    assert conclude(evidence, 0.001).verdict is Verdict.INVALID
+    assert conclude(evidence, 0.001).verdict is Verdict.INCONCLUSIVE
 
 
 def test_a_few_missing_trials_are_left_out_and_said_and_many_are_invalid() -> None:

@@ -50,7 +50,7 @@ _MEANING = {
     help="How much work to do.",
 )
 @click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Campaign seed."
+    "--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Campaign seed."
 )
 @click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
 @click.option(

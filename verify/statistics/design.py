@@ -39,6 +39,17 @@ def typical_truth(band: Band, margin: float) -> float:
     return band.high - margin
 
 
+def cautious_spread(spread: FloatArray, replicates: int, confidence: float = 0.9) -> FloatArray:
+    """The upper confidence limit of a standard deviation that a pilot of R replicates showed.
+
+    A plan with the estimate itself would miss its power as often as not.
+    """
+    degrees = replicates - 1
+    factor = math.sqrt(degrees / stats.chi2.ppf(1.0 - confidence, degrees))
+    cautious: FloatArray = spread * factor
+    return cautious
+
+
 def power(
     spread: float | FloatArray, replicates: int, band: Band, truth: float, level: float
 ) -> float:

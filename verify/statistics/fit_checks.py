@@ -56,11 +56,16 @@ def check_fit(law: PowerLaw, logs: FloatArray) -> FitChecks:
 
 
 def misfit(checks: FitChecks) -> BoolArray:
-    """The declared law is not that of the measurements."""
-    if checks.lack_of_fit is None:
+    """The declared law is not that of the measurements.
+
+    By the lack-of-fit test, and with too few replicates for it by a curvature that is not zero.
+    """
+    if checks.lack_of_fit is not None:
+        rejected: BoolArray = checks.lack_of_fit < CHECK_LEVEL
+        return rejected
+    if checks.curvature is None:
         return np.zeros(checks.trimmed.shape, dtype=bool)
-    rejected: BoolArray = checks.lack_of_fit < CHECK_LEVEL
-    return rejected
+    return checks.curvature.disjoint_from(Band(0.0, 0.0))
 
 
 def moved(movement: Intervals | None, margin: float) -> BoolArray | bool:
@@ -68,18 +73,24 @@ def moved(movement: Intervals | None, margin: float) -> BoolArray | bool:
     return False if movement is None else movement.disjoint_from(Band(-margin, margin))
 
 
-def hangs_on_law(checks: FitChecks, estimate: FloatArray, margin: float, band: Band) -> BoolArray:
-    """An acceptance under a law that is known not to fit, and that depends on it.
+def hangs_on_law(
+    checks: FitChecks, estimate: FloatArray, margin: float, band: Band, accepted: bool
+) -> BoolArray:
+    """A decision under a law that is known not to fit, and that depends on it.
 
-    Without the smallest size, or at the end of the range, the exponent would be outside the band,
-    or another one by more than the margin.
+    Without the smallest size, or at the end of the range, the exponent would be on the other side
+    of the band, or (for an acceptance) another one by more than the margin.
     """
     changed = np.zeros(estimate.shape, dtype=bool)
     for movement in (checks.without_smallest, checks.curvature):
-        if movement is not None:
-            other = estimate + movement.estimate
-            outside = (other < band.low) | (band.high < other)
-            changed |= outside | (np.abs(movement.estimate) > margin)
+        if movement is None:
+            continue
+        other = estimate + movement.estimate
+        inside = (band.low <= other) & (other <= band.high)
+        if accepted:
+            changed |= ~inside | (np.abs(movement.estimate) > margin)
+        else:
+            changed |= inside | (np.sign(other - band.high) != np.sign(estimate - band.high))
     return misfit(checks) & changed
 
 
@@ -104,10 +115,13 @@ def spoils_acceptance(
     """Columns in which an acceptance would be invalid."""
     bent = moved(checks.without_smallest, margin) | moved(checks.curvature, margin)
     tails = trimmed_disagrees(checks, band, accepted=True)
-    return bent | hangs_on_law(checks, estimate, margin, band) | tails
+    return bent | hangs_on_law(checks, estimate, margin, band, accepted=True) | tails
 
 
-def spoils_rejection(checks: FitChecks, estimate: FloatArray, band: Band) -> BoolArray:
+def spoils_rejection(
+    checks: FitChecks, estimate: FloatArray, margin: float, band: Band
+) -> BoolArray:
     """Columns in which a rejection would be invalid."""
     tails = trimmed_disagrees(checks, band, accepted=False)
-    return rests_on_smallest(checks, estimate, band) | tails
+    hanging = hangs_on_law(checks, estimate, margin, band, accepted=False)
+    return rests_on_smallest(checks, estimate, band) | hanging | tails

@@ -28,7 +28,7 @@ def best_log_rates(losses: FloatArray, rates: FloatArray) -> Minima:
     constant ratio. Beside a diverged rate the parabola is not known, and the best rate of the grid
     itself is taken.
     """
-    finite = np.where(np.isnan(losses), np.inf, losses)
+    finite = np.where(np.isfinite(losses), losses, np.inf)
     best = finite.argmin(axis=-1)
     last = len(rates) - 1
     edge = np.where(best == 0, -1, np.where(best == last, 1, 0))

@@ -25,6 +25,14 @@ from verify.statistics.equivalence import Interval
 FloatArray = npt.NDArray[np.float64]
 
 
+def _identifies(design: FloatArray) -> bool:
+    """Full column rank; columns of unit length, for a correction in 1/n is small, not absent."""
+    lengths = np.linalg.norm(design, axis=0)
+    if not lengths.all():
+        return False
+    return bool(np.linalg.matrix_rank(design / lengths) == design.shape[1])
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class PowerLaw:
     """The regression log y = intercept + exponent log(size) + declared correction columns.
@@ -39,9 +47,7 @@ class PowerLaw:
 
     def __post_init__(self) -> None:
         columns = self.design.shape[1]
-        # Columns of unit length: a correction in 1/n is small, not absent.
-        scaled = self.design / np.linalg.norm(self.design, axis=0)
-        if np.linalg.matrix_rank(scaled) < columns:
+        if not _identifies(self.design):
             raise DomainError(
                 f"{len(self.sizes)} cells along {self.axis} cannot identify {columns} regression "
                 "parameters; add cells of different size or drop a correction column"
@@ -81,10 +87,10 @@ class PowerLaw:
 
         From an added (log size)^2 term; ``None`` when no degree of freedom is left to see one.
         """
-        if len(self.sizes) <= self.design.shape[1] + 1:
-            return None
         centred = self.log_size - self.log_size.mean()
         design = np.column_stack([self.design, centred**2])
+        if len(self.sizes) <= design.shape[1] or not _identifies(design):
+            return None
         movement: FloatArray = logs @ np.linalg.pinv(design)[-1] * np.ptp(self.log_size)
         return movement
 
@@ -94,7 +100,7 @@ class PowerLaw:
         ``None`` when too few sizes would remain to leave a degree of freedom.
         """
         keep = self.sizes > self.sizes.min()
-        if keep.sum() <= self.design.shape[1]:
+        if keep.sum() <= self.design.shape[1] or not _identifies(self.design[keep]):
             return None
         smaller = PowerLaw(self.sizes[keep], self.corrections[keep], self.axis)
         return smaller.exponents(logs[..., keep]) - self.exponents(logs)
@@ -107,10 +113,10 @@ class PowerLaw:
         covariance that replicates show; ``None`` when the cells are all needed for the fit, or the
         replicates are too few. (``test_mvmean`` of statsmodels for many columns at once.)
         """
-        contrasts = linalg.null_space(self.design.T)
-        replicates, count = len(logs), contrasts.shape[1]
+        replicates, count = len(logs), len(self.sizes) - self.design.shape[1]
         if count == 0 or replicates <= count + 1:
             return None
+        contrasts = linalg.null_space(self.design.T)
         projected = logs @ contrasts
         mean = projected.mean(axis=0)
         centred = projected - mean

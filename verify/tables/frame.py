@@ -7,7 +7,8 @@ which for a file is its line.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,15 +22,28 @@ IntArray = npt.NDArray[np.intp]
 BoolArray = npt.NDArray[np.bool_]
 
 
+_MOST_LISTED = 12
+_MOST_TRIALS = 50_000_000
+
+
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Which column is what; ``pair`` names settings, ``rate`` learning rates."""
+    """Which column is what; ``pair`` names settings, ``rate`` learning rates.
+
+    Raises ``DomainError`` when one column is meant to be two things.
+    """
 
     x: str
     y: str
     replicate: str
     pair: str | None = None
     rate: str | None = None
+
+    def __post_init__(self) -> None:
+        meant = [*self.key, self.y]
+        for column in meant:
+            if meant.count(column) > 1:
+                raise DomainError(f"column {column!r} is named for two things; give each its own")
 
     @property
     def key(self) -> list[str]:
@@ -80,11 +94,17 @@ def _text(series: pd.Series) -> pd.Series:
     return series.astype(object).where(series.notna(), "").astype(str).str.strip()
 
 
+def listed(names: Iterable[object]) -> str:
+    """Some names, and how many more there are."""
+    every = list(map(str, names))
+    more = f" and {len(every) - _MOST_LISTED} more" if len(every) > _MOST_LISTED else ""
+    return ", ".join(every[:_MOST_LISTED]) + more
+
+
 def checked(frame: pd.DataFrame, column: str) -> pd.Series:
     """A column by name; ``DomainError`` when it is not there, or there twice."""
     if column not in frame.columns:
-        known = ", ".join(map(str, frame.columns))
-        raise DomainError(f"no column {column!r}; the table has: {known}")
+        raise DomainError(f"no column {column!r}; the table has: {listed(frame.columns)}")
     times = int((frame.columns == column).sum())
     if times > 1:
         raise DomainError(f"column {column!r} is there {times} times; name each column once")
@@ -105,13 +125,14 @@ def _sizes(frame: pd.DataFrame, column: str) -> FloatArray:
 
 def arranged(frame: pd.DataFrame, columns: Columns) -> Grid:
     """The rows as an array; ``DomainError`` for duplicates, and for fewer than two replicates."""
-    for column in columns.key:
-        checked(frame, column)
-    _refuse_duplicates(frame, columns)
+    if frame.empty:
+        raise DomainError("the table has no rows; expected one for each measurement")
     sizes, size_of = np.unique(_sizes(frame, columns.x), return_inverse=True)
     replicates, replicate_of = _named(frame, columns.replicate)
-    names, name_of = _named(frame, columns.pair) if columns.pair else ([""], np.zeros(1, np.intp))
-    rates, rate_of = np.ones(1), np.zeros(1, dtype=np.intp)
+    names, name_of = [""], np.zeros(len(frame), dtype=np.intp)
+    if columns.pair:
+        names, name_of = _named(frame, columns.pair)
+    rates, rate_of = np.ones(1), np.zeros(len(frame), dtype=np.intp)
     if columns.rate:
         rates, rate_of = np.unique(_sizes(frame, columns.rate), return_inverse=True)
     if len(replicates) < 2:
@@ -119,18 +140,28 @@ def arranged(frame: pd.DataFrame, columns: Columns) -> Grid:
             f"one replicate ({replicates[0]!r} in column {columns.replicate!r}) has no spread; "
             "measure at least two"
         )
-    measured = numbers(frame, columns.y, empty=True)
-    gaps = _gaps(frame, columns.y)
     shape = (len(names), len(replicates), len(sizes), len(rates))
+    if math.prod(shape) > _MOST_TRIALS:
+        raise DomainError(
+            f"{len(replicates)} replicates at {len(sizes)} sizes, but {len(frame)} rows: column "
+            f"{columns.replicate!r} or {columns.x!r} names something else"
+        )
+    places = (name_of, replicate_of, size_of, rate_of)
+    _refuse_duplicates(frame, columns, np.ravel_multi_index(places, shape))
     values, missing = np.full(shape, np.nan), np.ones(shape, dtype=bool)
-    values[name_of, replicate_of, size_of, rate_of] = measured
-    missing[name_of, replicate_of, size_of, rate_of] = gaps
-    return Grid(tuple(map(str, names)), sizes, rates, values, missing)
+    values[places] = numbers(frame, columns.y, empty=True)
+    missing[places] = _gaps(frame, columns.y)
+    return Grid(tuple(names), sizes, rates, values, missing)
 
 
 def _named(frame: pd.DataFrame, column: str) -> tuple[list[str], IntArray]:
     """The names in a column in order, and which one each row has."""
-    codes, found = pd.factorize(_text(checked(frame, column)), sort=True)
+    text = _text(checked(frame, column))
+    nameless = (text == "").to_numpy()
+    if nameless.any():
+        place = int(nameless.argmax())
+        raise DomainError(f"row {frame.index[place]}: column {column!r} names nothing")
+    codes, found = pd.factorize(text, sort=True)
     return list(map(str, found)), np.asarray(codes, dtype=np.intp)
 
 
@@ -142,16 +173,17 @@ def _gaps(frame: pd.DataFrame, column: str) -> BoolArray:
     return np.asarray((_text(series) == "").to_numpy())
 
 
-def _refuse_duplicates(frame: pd.DataFrame, columns: Columns) -> None:
-    repeated = frame.duplicated(columns.key).to_numpy()
+def _refuse_duplicates(frame: pd.DataFrame, columns: Columns, place_of: IntArray) -> None:
+    """Two rows for one measurement, whichever way its size is written."""
+    _, first, places = np.unique(place_of, return_index=True, return_inverse=True)
+    repeated = first[places] != np.arange(len(frame))
     if not repeated.any():
         return
     place = int(repeated.argmax())
     row = frame.iloc[place]
-    same = (frame[columns.key] == row[columns.key]).all(axis=1)
-    first: Hashable = frame.index[int(same.to_numpy().argmax())]
     named = ", ".join(f"{column} {row[column]}" for column in columns.key)
-    raise DomainError(f"row {frame.index[place]} repeats row {first}: {named} is there twice")
+    earlier = frame.index[first[places[place]]]
+    raise DomainError(f"row {frame.index[place]} repeats row {earlier}: {named} is there twice")
 
 
 def correction(frame: pd.DataFrame, columns: Columns, text: str, sizes: FloatArray) -> FloatArray:
@@ -163,7 +195,10 @@ def correction(frame: pd.DataFrame, columns: Columns, text: str, sizes: FloatArr
     if len(parts) > 2:
         raise DomainError(f"correction {text!r}: expected a column, or a ratio of two")
     factors = [_factor(frame, part.strip()) for part in parts]
-    values = factors[0] if len(factors) == 1 else factors[0] / factors[1]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        values = factors[0] if len(factors) == 1 else factors[0] / factors[1]
+    if not np.isfinite(values).all():
+        raise DomainError(f"correction {text!r} is not finite; expected finite numbers")
     place = np.searchsorted(sizes, _sizes(frame, columns.x))
     at_size = np.full(len(sizes), np.nan)
     at_size[place[::-1]] = values[::-1]  # the first row of each size

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
@@ -29,12 +31,13 @@ from theory.relations import (
 )
 from theory.scaling import Axis, Cell, Rational, rational
 from verify.statistics.regression import PowerLaw
-from verify.tables.frame import Columns, Grid, arranged, correction
+from verify.tables.frame import Columns, Grid, arranged, correction, listed
 from verify.verdict import FAMILY_ALPHA, Claim, Evidence, Judgement, Measured, conclude, weigh
 
 FloatArray = npt.NDArray[np.float64]
 
 _ORIGIN = "stated with the table"
+_LARGEST_EXPONENT = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +91,7 @@ def judge(
     x: str,
     y: str,
     replicate: str,
-    margin: float | None = None,
+    margin: float | Fraction | None = None,
     corrections: Sequence[str] = (),
     pair: str | None = None,
     rate: str | None = None,
@@ -108,7 +111,9 @@ def judge(
     them; ``corrections`` are columns or ratios of columns such as ``1/depth``. Claims are those of
     ``Statement``; ``margin`` is on the scale of the exponent or relative to the value, and comes
     with the prediction where one is named. There is no negative control: whoever measured has to
-    show one. Raises ``DomainError`` for anything that cannot be judged.
+    show one. An empty text or ``None`` in y, and a row that is not there, is missing; a nan in a
+    column of numbers is what a computation gave and counts as diverged, so drop such rows if they
+    were never measured. Raises ``DomainError`` for anything that cannot be judged.
     """
     statement = Statement(
         prediction=prediction,
@@ -121,6 +126,8 @@ def judge(
         smaller_exponent=smaller_exponent,
         smaller=smaller,
     )
+    if isinstance(corrections, str):
+        raise DomainError(f"corrections {corrections!r}: expected a list of them")
     columns = Columns(x, y, replicate, pair, rate)
     return conclude_task(task_of(frame, columns, statement, margin, corrections))
 
@@ -142,7 +149,7 @@ def task_of(
     frame: pd.DataFrame,
     columns: Columns,
     statement: Statement,
-    margin: float | None,
+    margin: float | Fraction | None,
     corrections: Sequence[str] = (),
 ) -> Task:
     """Measurements and claim; ``DomainError`` says what is wrong with the table or the claim."""
@@ -155,6 +162,8 @@ def task_of(
     law, predicted = None, None
     if isinstance(relation, Exponent):
         law = _law(frame, columns, grid, found, corrections)
+    elif corrections:
+        raise DomainError(f"[{relation}] is no exponent: corrections say nothing; leave them out")
     elif not isinstance(relation, SettingsOrdered):
         predicted = _predicted(frame, columns, grid, found, relation)
     claim = Claim(
@@ -185,37 +194,45 @@ def _check_columns(columns: Columns, statement: Statement, found: Prediction | N
         )
 
 
-def _margin(margin: float | None, found: Prediction | None) -> float:
+def _margin(margin: float | Fraction | None, found: Prediction | None) -> float:
     if found is not None:
         if margin is not None:
             raise DomainError(
-                f"margin {margin:g}: {found.id} brings its own, {float(found.margin):g}; "
-                "leave it out"
+                f"margin {margin}: {found.id} brings its own, {float(found.margin):g}; leave it out"
             )
         return float(found.margin)
     if margin is None:
         raise DomainError("no margin; say before judging how far off is still right")
-    if not (margin > 0 and np.isfinite(margin)):
+    wrong = isinstance(margin, bool) or not isinstance(margin, int | float | Fraction)
+    if wrong or not (margin > 0 and math.isfinite(margin)):
         raise DomainError(f"margin {margin!r}: expected a positive number")
-    return margin
+    return float(margin)
+
+
+def _exponent(value: Rational) -> Fraction:
+    """Exact, and of a size that a logarithm can have."""
+    exact = rational(value)
+    if abs(exact) > _LARGEST_EXPONENT:
+        raise DomainError(f"exponent {value!r}: expected one between -1000 and 1000")
+    return exact
 
 
 def _relation(statement: Statement, columns: Columns, grid: Grid) -> Relation:
     x = columns.x
     if statement.exponent is not None:
-        return ExponentEquals(x, rational(statement.exponent), _ORIGIN)
+        return ExponentEquals(x, _exponent(statement.exponent), _ORIGIN)
     if statement.exponent_at_most is not None:
-        return ExponentAtMost(x, rational(statement.exponent_at_most), _ORIGIN)
+        return ExponentAtMost(x, _exponent(statement.exponent_at_most), _ORIGIN)
     if statement.best_rate_exponent is not None:
-        return BestRateExponentEquals(x, rational(statement.best_rate_exponent), _ORIGIN)
+        return BestRateExponentEquals(x, _exponent(statement.best_rate_exponent), _ORIGIN)
     if statement.value is not None:
         return ValueEquals(x, statement.value, _ORIGIN)
     if statement.value_at_most is not None:
         return ValueAtMost(x, statement.value_at_most, _ORIGIN)
     if len(grid.names) != 2:
-        named = ", ".join(map(repr, grid.names))
+        named = listed(map(repr, grid.names))
         raise DomainError(f"column {columns.pair!r} names {named}; expected two settings")
-    first = statement.smaller_exponent or statement.smaller or grid.names[0]
+    first = _first(statement, grid)
     if first not in grid.names:
         raise DomainError(
             f"setting {first!r} is not in column {columns.pair!r}; choose one of: "
@@ -227,6 +244,11 @@ def _relation(statement: Statement, columns: Columns, grid: Grid) -> Relation:
     if statement.smaller_exponent is not None:
         return ExponentsOrdered(x, other, _ORIGIN)
     return SettingsOrdered(x, other, _ORIGIN)
+
+
+def _first(statement: Statement, grid: Grid) -> str:
+    """The setting that is claimed to be smaller, or the first by name."""
+    return str(statement.smaller_exponent or statement.smaller or grid.names[0])
 
 
 def _law(
@@ -289,16 +311,15 @@ def _measured(grid: Grid, relation: Relation, statement: Statement) -> Measured:
         ratios = grid.rates[1:] / grid.rates[:-1]
         if len(grid.rates) < 3 or not np.allclose(ratios, ratios[0], rtol=1e-3):
             raise DomainError(
-                f"learning rates {', '.join(f'{rate:g}' for rate in grid.rates)}: expected at "
-                "least three in constant ratio"
+                f"learning rates {listed(f'{rate:g}' for rate in grid.rates)}: expected at least "
+                "three in constant ratio"
             )
         absent = np.asarray(grid.missing[0].any(axis=-1))
         return Measured(grid.values[0], rates=grid.rates, missing=absent)
     values, missing = grid.values[..., 0], grid.missing[..., 0]
     if not isinstance(relation, Paired):
         return Measured(values[0], missing=missing[0])
-    first = statement.smaller_exponent or statement.smaller or grid.names[0]
-    one = grid.names.index(first)
+    one = grid.names.index(_first(statement, grid))
     return Measured(values[one], values[1 - one], missing=np.asarray(missing.any(axis=0)))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 from pathlib import Path
@@ -34,32 +35,40 @@ def read_table(path: Path) -> pd.DataFrame:
     json_lines = path.suffix.lower() in _JSON_LINES
     frame = _json_lines(path.name, text) if json_lines else _comma_separated(path.name, text)
     if frame.empty:
-        raise DomainError(f"{path.name} has no rows below its header; expected measurements")
+        raise DomainError(f"{path.name} has no rows of measurements; expected one for each")
     return frame
 
 
 def _comma_separated(name: str, text: str) -> pd.DataFrame:
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    rows, numbers = [], []
     try:
-        frame = pd.read_csv(
-            io.StringIO(text), dtype=str, keep_default_na=False, skip_blank_lines=False
-        )
-    except pd.errors.ParserError as error:
-        reason = " ".join(str(error).removeprefix("Error tokenizing data. C error: ").split())
-        raise DomainError(f"{name} is no table of commas: {reason}") from None
-    frame.columns = frame.columns.str.strip()
-    frame.index = pd.RangeIndex(2, len(frame) + 2)  # line 1 is the header
-    blank = (frame == "").all(axis=1)
-    return frame[~blank]
+        header = [column.strip() for column in next(reader)]
+        for row in reader:
+            if any(row):
+                rows.append(row)
+                numbers.append(reader.line_num)
+    except csv.Error as error:
+        raise DomainError(f"{name}, row {reader.line_num}: no table of commas ({error})") from None
+    twice = [column for column in header if header.count(column) > 1]
+    if twice:
+        raise DomainError(f"{name}: its header names {twice[0]!r} twice; name each column once")
+    for number, row in zip(numbers, rows, strict=True):
+        if len(row) != len(header):
+            raise DomainError(
+                f"{name}, row {number}: {len(row)} fields under a header of {len(header)}"
+            )
+    return pd.DataFrame(rows, index=numbers, columns=header, dtype=str)
 
 
 def _json_lines(name: str, text: str) -> pd.DataFrame:
     rows, numbers = [], []
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         try:
             row = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise DomainError(f"{name}, row {number}: not JSON ({error})") from None
         if not isinstance(row, dict):
             raise DomainError(f"{name}, row {number}: {line.strip()[:40]!r} is no JSON object")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from reports.document import PredictionEntry, Report
 from theory.catalogue import recorded
-from verify.entries import cell_entries, checks_entry, environment, times, verdict_fields
+from verify.entries import cell_entries, checks_entry, environment, plotted, times, verdict_fields
 from verify.tables.frame import Columns
 from verify.tables.judge import Task
 from verify.verdict import FAMILY_ALPHA, Judgement
@@ -30,6 +30,7 @@ def table_report(
         citation="stated with the table" if found is None else str(found.citation),
         observable=columns.y,
         definition=f"column {columns.y!r}, measured elsewhere",
+        plotted=plotted(task.claim.relation, columns.y),
         setting=f"replicates by column {columns.replicate!r}",
         parameterization_source="",
         axis=columns.x,
