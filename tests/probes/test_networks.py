@@ -30,6 +30,7 @@ from theory import (
     completep,
     depth_mup,
     depth_mup_corrected,
+    mean_field,
     mup,
     ntk,
     residual_he,
@@ -160,7 +161,7 @@ def test_moving_scales_into_the_weights_changes_nothing(
 
 
 @pytest.mark.parametrize("optimizer", Optimizer)
-@pytest.mark.parametrize("preset", [mup, depth_mup, completep, am_mup])
+@pytest.mark.parametrize("preset", [p for p in (*_PRESET_FUNCTIONS, mean_field) if p != standard])
 def test_at_its_base_every_preset_is_the_standard_network(
     preset: Callable[..., Parameterization], optimizer: Optimizer
 ) -> None:

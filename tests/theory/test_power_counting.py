@@ -202,6 +202,12 @@ def test_epsilon_follows_the_gradient_where_the_sources_scale_it(
     assert not any("epsilon" in str(item) for item in diagnose(residual(layers), parameterization))
 
 
+def test_epsilon_follows_the_gradient_in_chains() -> None:
+    count = count_powers(chain(), mup(Optimizer.ADAM))
+    assert set(count.over_epsilon.values()) == {ONE}
+    assert count.gradient[Layer(Role.HIDDEN, 1)] == Power(width="-3/2")
+
+
 def test_a_fixed_epsilon_is_named_where_it_overtakes_the_gradient() -> None:
     named = [str(item) for item in diagnose(residual(1), ntk(Optimizer.ADAM))]
     assert any("branch.last" in item and "epsilon" in item for item in named)
