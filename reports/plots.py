@@ -47,10 +47,7 @@ def _plain(text: str) -> str:
 
 
 def _draw_prediction(axes: Axes, entry: PredictionEntry, sizes: np.ndarray) -> None:
-    """The predicted line with the band that accepts, and the rival's line.
-
-    An end at infinity is the end of the picture.
-    """
+    """The predicted line with the band that accepts, and the rival's line."""
     values = np.array([cell.predicted for cell in entry.cells if cell.predicted is not None])
     exact = len(values) == len(sizes)
 
@@ -61,12 +58,17 @@ def _draw_prediction(axes: Axes, entry: PredictionEntry, sizes: np.ndarray) -> N
             return np.asarray(values * np.exp(statistic))
         return np.asarray(values * statistic)
 
-    lowest, highest = axes.get_ylim()
-    low, high = (
-        np.full(len(sizes), end) if statistic is None else line_of(statistic)
-        for statistic, end in zip(entry.band, (lowest, highest), strict=True)
-    )
-    axes.fill_between(sizes, low, high, color=_PREDICTED, alpha=0.12, lw=0, label="accepts")
+    low, high = entry.band
+    if low is None and high is not None and not exact:
+        # An exponent's line turns about the middle: no side of it is "at most".
+        axes.plot(
+            sizes, line_of(high), "-", color=_PREDICTED, alpha=0.4, lw=1, label="accepts up to"
+        )
+    else:
+        bottom, top = (np.full(len(sizes), end) for end in axes.get_ylim())
+        lower = bottom if low is None else line_of(low)
+        upper = top if high is None else line_of(high)
+        axes.fill_between(sizes, lower, upper, color=_PREDICTED, alpha=0.12, lw=0, label="accepts")
     label = f"predicted: {_plain(entry.relation)}" if len(entry.relation) < 40 else "predicted"
     axes.plot(sizes, line_of(entry.predicted), "--", color=_PREDICTED, lw=1.2, label=label)
     if entry.rival is not None:
