@@ -430,6 +430,27 @@ class Analytic(GaussianMoments):
         tails = 4 * math.exp(-(_REACH**2) / 2) * float(off_axis.max())
         return missed + tails + rounding
 
+    def kernel_error_bound(self, q1: float, q2: float, derivative: bool) -> float:
+        """The same for E f(a) f(b) at any covariance, f = phi or phi'.
+
+        With a = s_1 x and b = r x + t z, r^2 + t^2 = s_2^2, both the outer integrand w(x) f(s_1 x)
+        E f(r x + t Z) and the inner one keep f within strip/2 of the axis, for the rule is that of
+        the larger deviation; there |f(b)| <= F_bound(s_2 (|x| + y + |z|)). Each misses what
+        ``error_bound`` says of it, and two sums round.
+        """
+        first, second = math.sqrt(q1), math.sqrt(q2)
+        rule = _plain_rule(self.strip, max(first, second))
+        bound = self.slope_bound if derivative else self.value_bound
+        height = rule.off_axis.min() / max(first, second)
+        reach = np.abs(rule.nodes) + height
+        inner = bound(second * (reach[:, None] + np.abs(rule.nodes))) @ rule.weights
+        product = bound(first * reach) * inner
+        missed = 2 * 1.01**2 * rule.missed * float(product @ rule.off_weights)
+        tails = 8 * math.exp(-(_REACH**2) / 2) * float(product.max())
+        moment = self.derivative_second_moment if derivative else self.second_moment
+        size = math.sqrt(float(moment(q1)) * float(moment(q2)))
+        return missed + tails + 2 * (len(rule.nodes) + 10) * _ROUNDING * size
+
     def value(self, x: FloatArray) -> FloatArray:
         return self.function(x)
 

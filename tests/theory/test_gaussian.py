@@ -180,6 +180,37 @@ def test_variances_are_checked(variance: float) -> None:
         MOMENTS[Activation.RELU].second_moment(variance)
 
 
+@given(
+    st.sampled_from([Activation.TANH, Activation.SILU]),
+    st.floats(1e-2, 300.0),
+    st.floats(1e-2, 300.0),
+    st.booleans(),
+)
+@settings(max_examples=30)
+def test_the_proven_bound_of_kernels_keeps_twelve_digits(
+    activation: Activation, q1: float, q2: float, derivative: bool
+) -> None:
+    moments = MOMENTS[activation]
+    assert isinstance(moments, Analytic)
+    second = moments.derivative_second_moment if derivative else moments.second_moment
+    size = float(np.sqrt(second(q1) * second(q2)))
+    assert moments.kernel_error_bound(q1, q2, derivative) <= 1e-12 * size
+
+
+@pytest.mark.parametrize("derivative", [False, True])
+@pytest.mark.parametrize("activation", [Activation.TANH, Activation.SILU])
+def test_the_proven_bound_of_kernels_covers_their_error(
+    activation: Activation, derivative: bool
+) -> None:
+    moments, exact = MOMENTS[activation], HIGH_PRECISION[activation]
+    assert isinstance(moments, Analytic)
+    function = exact.derivative if derivative else exact.value
+    kernel = moments.derivative_kernel if derivative else moments.kernel
+    reference = float(reference_kernel(function, 1.3, 0.7, 0.5, digits=15))
+    error = abs(float(kernel(1.3, 0.7, 0.5)) - reference)
+    assert error <= moments.kernel_error_bound(1.3, 0.7, derivative)
+
+
 def test_pairs_beyond_the_reach_of_the_rule_are_refused() -> None:
     with pytest.raises(DomainError, match="known up to 625"):
         MOMENTS[Activation.TANH].kernel(1.0, 1e4, 0.5)
