@@ -111,11 +111,10 @@ def _with_pilot_grid(prediction: Prediction, profile: Profile) -> Prediction:
 
 def _run(campaign: Campaign, progress: Callable[[float, float], None]) -> _Pilot:
     store, device = Store(Path(":memory:")), resolve_device(campaign.device)
-    seconds: dict[tuple[Setting, Cell], float] = {}
     times: dict[tuple[Setting, Cell], list[float]] = {}
     done = 0.0
     while True:
-        groups = [g for g in plan(campaign, store) if (g.setting, g.cell) not in seconds]
+        groups = [g for g in plan(campaign, store) if (g.setting, g.cell) not in times]
         if not groups:
             break  # a sweep may have become wider, once or twice
         total = done + sum(group.cost for group in groups)
@@ -128,7 +127,7 @@ def _run(campaign: Campaign, progress: Callable[[float, float], None]) -> _Pilot
             times.setdefault((group.setting, group.cell), []).append(each)
             done += group.cost
             progress(done, total)
-        seconds = {place: min(each) for place, each in times.items()}
+    seconds = {place: min(each) for place, each in times.items()}
     return _Pilot(campaign, store, seconds)
 
 

@@ -8,7 +8,8 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from theory import Activation, Cell, depth_mup, residual
-from theory.gaussian import HIGH_PRECISION, MOMENTS, Moment, reference_moment
+from theory.gaussian import MOMENTS, Moment
+from theory.high_precision import HIGH_PRECISION, reference_moment
 from theory.neural_feature_dynamics import simulate
 from theory.propagation import propagate
 

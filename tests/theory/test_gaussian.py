@@ -7,15 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from theory import Activation, DomainError
-from theory.gaussian import (
-    HIGH_PRECISION,
-    MOMENTS,
-    Analytic,
-    Moment,
-    expectation,
-    reference_kernel,
-    reference_moment,
-)
+from theory.gaussian import MOMENTS, Analytic, Moment
+from theory.high_precision import HIGH_PRECISION, expectation, reference_kernel, reference_moment
 from theory.propagation import derivative_kernel_matrix, kernel_matrix
 
 activations = st.sampled_from(Activation)

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from probes.trials import run_group
 from theory import Axis, ExponentAtMost, ExponentEquals, ExponentsOrdered, Prediction, rational
 from theory.prediction import Profile
 from theory.relations import Band, Relation
@@ -100,7 +101,16 @@ def test_without_spread_everything_is_decided_and_at_the_edge_nothing() -> None:
     assert required_replicates(0.1, Band(-0.1, 0.1), 0.1, 0.05) is None
 
 
-def test_an_outlook_comes_from_a_pilot_that_no_campaign_uses(prediction: Prediction) -> None:
+def test_an_outlook_comes_from_a_pilot_with_a_seed_of_its_own(
+    prediction: Prediction, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seeds = set()
+
+    def seen(setting, cell, seed, *rest):  # type: ignore[no-untyped-def]
+        seeds.add(seed)
+        return run_group(setting, cell, seed, *rest)
+
+    monkeypatch.setattr("verify.planning.run_group", seen)
     (outlook,) = outlooks((prediction,), Profile.QUICK, "cpu")
     assert outlook.replicates == (12, 24, 48)
     assert outlook.cells == ("n=24, L=4", "n=24, L=8", "n=24, L=16")
@@ -114,7 +124,8 @@ def test_an_outlook_comes_from_a_pilot_that_no_campaign_uses(prediction: Predict
     assert (outlook.required <= 12) == (outlook.decided[0] >= TARGET_POWER)
     assert 0 < outlook.seconds[0] < outlook.seconds[1]
     assert outlook.problem is None
-    assert PILOT_SEED != 0
+    assert seeds == {PILOT_SEED}
+    assert PILOT_SEED > 10**6  # nobody's first choice for a campaign
 
 
 def test_plan_says_what_is_under_powered(

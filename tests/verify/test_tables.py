@@ -415,3 +415,14 @@ def test_judging_a_hundred_thousand_rows_keeps_them_all() -> None:
     judgement = judged(frame, exponent="-3/2", margin=0.01)
     assert judgement.replicates == 20_000
     assert judgement.verdict is Verdict.ACCEPTED
+
+
+def test_the_command_compares_settings_and_finds_best_rates(tmp_path: Path) -> None:
+    pairs, rates = save(two(-2, -1), tmp_path, "pairs.csv"), save(sweep(-0.5), tmp_path, "r.csv")
+    paired = (*OPTIONS, "--pair", "setting", "--margin", "0.1")
+    assert run("judge", pairs, *paired, "--smaller-exponent", "ours") == 0
+    assert run("judge", pairs, *paired, "--smaller", "theirs") == 1
+    assert run("judge", pairs, *paired, "--same-exponent") == 1
+    best = (*OPTIONS, "--rate", "rate", "--margin", "0.1", "--best-rate-exponent")
+    assert run("judge", rates, *best, "-1/2") == 0
+    assert run("judge", rates, *best, "0") == 1

@@ -24,6 +24,7 @@ from theory.relations import Band
 FloatArray = npt.NDArray[np.float64]
 
 MOST_REPLICATES = 1_000_000
+PILOT_CONFIDENCE = 0.9
 # Planned by normal theory: skewed noise and the checks of the fit take up to five percent of it
 # away, so that nine in ten campaigns decide (docs/calibration.md).
 TARGET_POWER = 0.95
@@ -39,13 +40,13 @@ def typical_truth(band: Band, margin: float) -> float:
     return band.high - margin
 
 
-def cautious_spread(spread: FloatArray, replicates: int, confidence: float = 0.9) -> FloatArray:
+def cautious_spread(spread: FloatArray, replicates: int) -> FloatArray:
     """The upper confidence limit of a standard deviation that a pilot of R replicates showed.
 
     A plan with the estimate itself would miss its power as often as not.
     """
     degrees = replicates - 1
-    factor = math.sqrt(degrees / stats.chi2.ppf(1.0 - confidence, degrees))
+    factor = math.sqrt(degrees / stats.chi2.ppf(1.0 - PILOT_CONFIDENCE, degrees))
     cautious: FloatArray = spread * factor
     return cautious
 
@@ -80,12 +81,12 @@ def _power(spread: float, replicates: int, band: Band, truth: float, level: floa
 
 
 def required_replicates(
-    spread: float | FloatArray, band: Band, truth: float, level: float, target: float = TARGET_POWER
+    spread: float | FloatArray, band: Band, truth: float, level: float
 ) -> int | None:
     """The fewest replicates with at least the target power; ``None`` above a million."""
 
     def enough(count: int) -> bool:
-        return power(spread, count, band, truth, level) >= target
+        return power(spread, count, band, truth, level) >= TARGET_POWER
 
     return _fewest(enough)
 
@@ -95,7 +96,6 @@ def detectable_margin(
     replicates: int,
     band_of: Callable[[float], Band],
     level: float,
-    target: float = TARGET_POWER,
 ) -> float:
     """The narrowest margin that these replicates decide with the target power.
 
@@ -107,7 +107,7 @@ def detectable_margin(
 
     def enough(margin: float) -> bool:
         band = band_of(margin)
-        return power(spread, replicates, band, typical_truth(band, margin), level) >= target
+        return power(spread, replicates, band, typical_truth(band, margin), level) >= TARGET_POWER
 
     if high == 0:
         return 0.0
