@@ -1,14 +1,22 @@
 """What does happen: finite networks, drawn at random and measured. Imports torch and ``theory``."""
 
 from probes.architectures import Network, Trace, WeightKey
-from probes.trials import group_size, network_of, resolve_device, run_group
+from probes.costs import engine_of, group_size
+from probes.engines import Engine
+from probes.gaussian_matrix import GaussianMatrix, Product
+from probes.trials import network_of, resolve_device, run_group, run_sweep
 
 __all__ = [
+    "Engine",
+    "GaussianMatrix",
     "Network",
+    "Product",
     "Trace",
     "WeightKey",
+    "engine_of",
     "group_size",
     "network_of",
     "resolve_device",
     "run_group",
+    "run_sweep",
 ]

@@ -14,7 +14,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from probes.randomness import standard_normals
+from probes.randomness import standard_normals, weight_generator
+from probes.weights import Weight
 from theory.architecture import Activation, Architecture, BlockForm, Family, Role
 from theory.parameterization import Parameterization
 from theory.scaling import Cell
@@ -39,7 +40,8 @@ class WeightKey(NamedTuple):
     layer: int = 0
 
 
-Weights = dict[WeightKey, Tensor]
+# As an engine holds them, or as plain tensors (R, rows, columns) that autograd differentiates.
+Weights = Mapping[WeightKey, Weight] | Mapping[WeightKey, Tensor]
 
 
 class Trace(NamedTuple):
@@ -97,13 +99,13 @@ class Network:
         constant = math.sqrt(self.architecture.variance_factor)
         return constant * self.parameterization.residual_multiplier(self.cell)
 
-    def epsilon(self, role: Role) -> float:
-        """The factor by which Adam's base epsilon is multiplied for a role."""
-        return self.parameterization.epsilon(role, self.cell)
-
     def rate(self, role: Role) -> float:
         """The factor by which the base learning rate is multiplied for a role."""
         return self.parameterization.rate(role, self.cell)
+
+    def std(self, role: Role) -> float:
+        """The standard deviation of a weight's entries at initialization."""
+        return self.parameterization.std(role, self.cell)
 
     def initial_weights(
         self,
@@ -111,22 +113,20 @@ class Network:
         replicates: Sequence[int],
         device: torch.device,
         dtype: torch.dtype = torch.float32,
-    ) -> Weights:
-        """Weights of a group of replicates, each (R, rows, columns), requiring gradients.
+    ) -> dict[WeightKey, Tensor]:
+        """Weights of a group of replicates, each (R, rows, columns).
 
         Drawn in float32 whatever the ``dtype``, so that every precision and every device sees
         the same network.
         """
-        drawn = torch.from_numpy(standard_normals(seed, replicates, self.cell, self.size))
+        generators = [weight_generator(seed, replicate, self.cell) for replicate in replicates]
+        drawn = torch.from_numpy(standard_normals(generators, self.size))
         drawn = drawn.to(device=device, dtype=dtype)
-        weights: Weights = {}
+        weights: dict[WeightKey, Tensor] = {}
         start = 0
         for key, (rows, columns) in self.shapes().items():
             part = drawn[:, start : start + rows * columns].view(-1, rows, columns)
-            # A product of its own storage: forward-mode differentiation allocates a tangent as
-            # large as the whole storage behind each weight.
-            std = self.parameterization.std(key.role, self.cell)
-            weights[key] = (part * std).requires_grad_()
+            weights[key] = part.mul_(self.std(key.role))
             start += rows * columns
         return weights
 
@@ -139,15 +139,13 @@ class Network:
     def _apply(
         self, weights: Weights, key: WeightKey, x: Tensor, onto: Tensor | None = None
     ) -> Tensor:
-        """``onto`` + multiplier * W x, in one call: shapes (R, B, columns) to (R, B, rows).
-
-        The multiplier goes in as ``alpha``: under forward-mode differentiation a product with a
-        scalar costs several times the matrix product itself.
-        """
-        base = x.new_zeros(1, 1, 1) if onto is None else onto
-        matrix = weights[key].transpose(1, 2)
-        keep = 0 if onto is None else 1
-        return torch.baddbmm(base, x, matrix, beta=keep, alpha=self.multiplier(key.role))
+        """``onto`` + multiplier * W x: shapes (R, B, columns) to (R, B, rows)."""
+        weight, scale = weights[key], self.multiplier(key.role)
+        if isinstance(weight, Weight):
+            product = weight.product(x, scale)
+        else:
+            product = torch.bmm(x, weight.mT) * scale
+        return product if onto is None else onto + product
 
     def _phi(self, x: Tensor) -> Tensor:
         return ACTIVATIONS[self.architecture.activation](x)

@@ -1,4 +1,4 @@
-"""Random numbers of a campaign: one SeedSequence tree, no state, no order.
+"""Random numbers of a campaign: one SeedSequence tree, no order.
 
 Every draw depends on (campaign seed, replicate) for data and on (campaign seed, replicate, cell)
 for weights, and on nothing else: not on the parameterization, the number of workers, the group
@@ -15,31 +15,74 @@ import numpy.typing as npt
 
 from theory.scaling import Cell
 
-_DATA, _WEIGHTS = 0, 1
+FloatArray = npt.NDArray[np.float32]
+
+_DATA, _WEIGHTS, _ANSWERS = 0, 1, 2
 _threads = ThreadPoolExecutor()
+
+
+def _generator(seed: int, *key: int) -> np.random.Generator:
+    sequence = np.random.SeedSequence(seed, spawn_key=key)
+    return np.random.Generator(np.random.SFC64(sequence))
 
 
 def data_generator(seed: int, replicate: int) -> np.random.Generator:
     """The generator of a replicate's data, shared by all of its cells."""
-    sequence = np.random.SeedSequence(seed, spawn_key=(_DATA, replicate))
-    return np.random.Generator(np.random.SFC64(sequence))
+    return _generator(seed, _DATA, replicate)
 
 
 def weight_generator(seed: int, replicate: int, cell: Cell) -> np.random.Generator:
     """The generator of a replicate's weights at one cell."""
-    key = (_WEIGHTS, replicate, cell.width, cell.depth)
-    return np.random.Generator(np.random.SFC64(np.random.SeedSequence(seed, spawn_key=key)))
+    return _generator(seed, _WEIGHTS, replicate, cell.width, cell.depth)
 
 
-def standard_normals(
-    seed: int, replicates: Sequence[int], cell: Cell, count: int
-) -> npt.NDArray[np.float32]:
-    """``count`` standard normals per replicate: an array of shape (replicates, count)."""
-    drawn = np.empty((len(replicates), count), dtype=np.float32)
+def answer_generator(seed: int, replicate: int, cell: Cell) -> np.random.Generator:
+    """The generator of the answers of a replicate's matrix-free weights at one cell."""
+    return _generator(seed, _ANSWERS, replicate, cell.width, cell.depth)
 
-    def fill(row: int) -> None:
-        generator = weight_generator(seed, replicates[row], cell)
-        generator.standard_normal(dtype=np.float32, out=drawn[row])
 
-    list(_threads.map(fill, range(len(replicates))))  # numpy releases the lock while drawing
+def standard_normals(generators: Sequence[np.random.Generator], count: int) -> FloatArray:
+    """The next ``count`` standard normals of every generator: shape (generators, count)."""
+    drawn = np.empty((len(generators), count), dtype=np.float32)
+    list(_threads.map(_fill, generators, drawn))  # numpy releases the lock while drawing
     return drawn
+
+
+class NormalStream:
+    """Standard normals of several generators side by side, drawn ahead while others compute.
+
+    What a generator yields does not depend on the portions, nor on the other generators.
+    """
+
+    AHEAD = 2**16  # numbers of all generators together
+
+    def __init__(self, generators: Sequence[np.random.Generator]) -> None:
+        self._generators = tuple(generators)
+        self._portion = self.AHEAD // max(1, len(self._generators))
+        self._ready = np.empty((len(self._generators), 0), dtype=np.float32)
+        self._order()
+
+    def __len__(self) -> int:
+        return len(self._generators)
+
+    def draw(self, count: int) -> FloatArray:
+        """The next ``count`` of every generator: shape (generators, count)."""
+        self._portion = max(self._portion, count)
+        while self._ready.shape[1] < count:
+            for done in self._coming:
+                done.result()
+            self._ready = np.concatenate([self._ready, self._ordered], axis=1)
+            self._order()
+        drawn, self._ready = self._ready[:, :count], self._ready[:, count:]
+        return drawn
+
+    def _order(self) -> None:
+        self._ordered = np.empty((len(self), self._portion), dtype=np.float32)
+        self._coming = [
+            _threads.submit(_fill, generator, row)
+            for generator, row in zip(self._generators, self._ordered, strict=True)
+        ]
+
+
+def _fill(generator: np.random.Generator, row: FloatArray) -> None:
+    generator.standard_normal(dtype=np.float32, out=row)

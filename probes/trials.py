@@ -5,24 +5,28 @@ Imports torch, numpy, ``theory`` and ``probes``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from probes import data
-from probes.architectures import Network
+from probes.architectures import Network, WeightKey
+from probes.engines import Engine, dense_weights, matrix_free_weights
 from probes.experiments.one_step import one_step
 from probes.experiments.propagation import propagation
-from probes.experiments.training import training
+from probes.experiments.training import Lessons, training
+from probes.weights import Weight
 from theory.errors import DomainError
-from theory.experiment import Experiment, Observable, Setting
+from theory.experiment import Experiment, Observable, Protocol, Setting
 from theory.scaling import Cell
 
-# Weights held at once by one group. Small networks gain from sharing a bmm; once the weights of
-# a group leave the processor's cache, stacking only costs memory.
-GROUP_WEIGHTS = {"cpu": 2**24, "cuda": 2**28}
+FloatArray = npt.NDArray[np.float64]
+Measurements = dict[Observable, FloatArray]
 
 
 def resolve_device(name: str) -> torch.device:
@@ -48,11 +52,6 @@ def network_of(setting: Setting, cell: Cell) -> Network:
     )
 
 
-def group_size(setting: Setting, cell: Cell, device: torch.device) -> int:
-    """How many replicates of a cell are computed as one batch."""
-    return max(1, GROUP_WEIGHTS[device.type] // network_of(setting, cell).size)
-
-
 def run_group(
     setting: Setting,
     cell: Cell,
@@ -60,36 +59,89 @@ def run_group(
     replicates: Sequence[int],
     device: torch.device,
     dtype: torch.dtype = torch.float32,
-) -> dict[Observable, npt.NDArray[np.float64]]:
+    engine: Engine = Engine.DENSE,
+) -> Measurements:
     """Measure every observable of a setting's experiment: arrays of shape (replicates,).
 
     A replicate's numbers do not depend on the others of its group (to rounding). Values that are
-    not finite are returned as they are: divergence is a measurement.
+    not finite are returned as they are: divergence is a measurement. Raises ``DomainError`` for an
+    engine that cannot run the setting.
     """
-    network = network_of(setting, cell)
-    weights = network.initial_weights(seed, replicates, device, dtype)
+    rates = (setting.protocol.rate,)
+    (measured,) = run_sweep(setting, rates, cell, seed, replicates, device, dtype, engine)
+    return measured
 
-    def stacked(arrays: list[npt.NDArray[np.float64]]) -> torch.Tensor:
+
+def run_sweep(
+    setting: Setting,
+    rates: Sequence[Fraction],
+    cell: Cell,
+    seed: int,
+    replicates: Sequence[int],
+    device: torch.device,
+    dtype: torch.dtype = torch.float32,
+    engine: Engine = Engine.DENSE,
+) -> list[Measurements]:
+    """The same for several base learning rates at once, one result for each of them.
+
+    The replicates of all rates start from the same weights and see the same data.
+    """
+    if engine is Engine.MATRIX_FREE:
+        return [_matrix_free(setting, r, cell, seed, replicates, device, dtype) for r in rates]
+    network = network_of(setting, cell)
+    matrices = network.initial_weights(seed, replicates, device, dtype)
+    weights = dense_weights(network, setting.protocol, matrices, rates)
+    members = list(replicates) * len(rates)
+    measured = _measure(network, weights, setting.protocol, seed, members, device, dtype)
+    return [
+        {name: values[start : start + len(replicates)] for name, values in measured.items()}
+        for start in range(0, len(members), len(replicates))
+    ]
+
+
+def _matrix_free(
+    setting: Setting,
+    rate: Fraction,
+    cell: Cell,
+    seed: int,
+    replicates: Sequence[int],
+    device: torch.device,
+    dtype: torch.dtype,
+) -> Measurements:
+    network, protocol = network_of(setting, cell), replace(setting.protocol, rate=rate)
+    weights = matrix_free_weights(network, protocol, seed, replicates, device, dtype)
+    return _measure(network, weights, protocol, seed, replicates, device, dtype)
+
+
+def _measure(
+    network: Network,
+    weights: Mapping[WeightKey, Weight],
+    protocol: Protocol,
+    seed: int,
+    members: Sequence[int],
+    device: torch.device,
+    dtype: torch.dtype,
+) -> Measurements:
+    """Run the experiment on weights whose members are these replicates."""
+
+    def stacked(arrays: list[FloatArray]) -> Tensor:
         return torch.from_numpy(np.stack(arrays)).to(device=device, dtype=dtype)
 
-    protocol = setting.protocol
+    def labels(arrays: list[npt.NDArray[np.int64]]) -> Tensor:
+        return torch.from_numpy(np.stack(arrays)).to(device)
+
     if protocol.experiment is Experiment.TRAINING:
-        batches = [data.digits(seed, r, protocol.batch, protocol.steps) for r in replicates]
-
-        def labels(arrays: list[npt.NDArray[np.int64]]) -> torch.Tensor:
-            return torch.from_numpy(np.stack(arrays)).to(device)
-
-        measured = training(
-            network,
-            weights,
-            float(protocol.rate),
+        each = {r: data.digits(seed, r, protocol.batch, protocol.steps) for r in set(members)}
+        batches = [each[r] for r in members]
+        lessons = Lessons(
             stacked([b.inputs for b in batches]),
             labels([b.classes for b in batches]),
             stacked([b.held_out for b in batches]),
             labels([b.held_out_classes for b in batches]),
         )
+        measured = training(network, weights, lessons)
     else:
-        pairs = [data.synthetic(seed, r, protocol.batch) for r in replicates]
+        pairs = [data.synthetic(seed, r, protocol.batch) for r in members]
         inputs = stacked([inputs for inputs, _ in pairs])
         if protocol.experiment is Experiment.PROPAGATION:
             measured = propagation(network, weights, inputs)

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from theory.prediction import Profile, Verdict
 
-SCHEMA_VERSION: Literal["2.0"] = "2.0"
+SCHEMA_VERSION: Literal["2.1"] = "2.1"
 
 
 class _Frozen(BaseModel):
@@ -153,6 +153,9 @@ class PredictionEntry(VerdictEntry):
     axis: str
     corrections: list[str]
     margin_reason: str
+    engines: dict[str, list[str]] = Field(
+        description="which cells of its setting were run by which engine; none for a table"
+    )
     recorded: Verdict | None
     checks: ChecksEntry | None
     cells: list[CellEntry]
@@ -185,7 +188,7 @@ class Environment(_Frozen):
 class Report(_Frozen):
     """A campaign: its design, its verdicts, and the command that reproduces it."""
 
-    schema_version: Literal["2.0"] = SCHEMA_VERSION
+    schema_version: Literal["2.1"] = SCHEMA_VERSION
     profile: Profile | None = Field(description="None for a table of measurements")
     seed: int | None
     table: str | None = Field(description="the table that was judged, if one was")

@@ -9,6 +9,7 @@ from reports.document import PredictionEntry, Report, agrees
 from reports.plots import scaling_plot
 from reports.text import (
     campaigns_text,
+    engines_text,
     estimate_text,
     family_text,
     predicted_text,
@@ -36,6 +37,7 @@ def render_html(report: Report) -> str:
         "plot": _plot,
         "agrees": agrees,
         "campaigns": campaigns_text,
+        "engines": engines_text,
     }
     template = environment.get_template("report.html.j2")
     texts = {"summary": summary, "family": family_text, "source": source_text}

@@ -42,6 +42,13 @@ def campaigns_text(entry: PredictionEntry) -> str:
     return f"{len(tries)} campaigns in this store: {'; '.join(tries)}"
 
 
+def engines_text(entry: PredictionEntry) -> str:
+    """Which engine ran its cells; which ones, if there were two."""
+    if len(entry.engines) == 1:
+        return next(iter(entry.engines))
+    return "; ".join(f"{engine}: {', '.join(cells)}" for engine, cells in entry.engines.items())
+
+
 def family_text(report: Report) -> str:
     """How many relations were judged together, and at which error rate."""
     looks = f", shared by {report.looks} announced looks" if report.looks > 1 else ""

@@ -10,7 +10,8 @@ from enum import StrEnum
 from fractions import Fraction
 
 from theory.architecture import Architecture
-from theory.parameterization import Parameterization
+from theory.errors import DomainError
+from theory.parameterization import Optimizer, Parameterization
 
 
 class Experiment(StrEnum):
@@ -88,34 +89,57 @@ _DEFINITIONS = {
 class Protocol:
     """Everything about an experiment that is not the network.
 
-    ``batch`` inputs per step, ``steps`` SGD steps at base learning rate ``rate`` (only training
-    uses these two; one-step derivatives are taken at rate 1).
+    ``batch`` inputs per step; only for training, ``steps`` at base learning rate ``rate``, with
+    SGD's ``momentum`` and a ``weight_decay`` that is added to the gradient, the same for every role
+    (one-step derivatives are taken at rate 1). Raises ``DomainError`` for a momentum outside
+    [0, 1) or a negative weight decay.
     """
 
     experiment: Experiment
     batch: int
     steps: int = 0
     rate: Fraction = Fraction(1)
+    momentum: Fraction = Fraction(0)
+    weight_decay: Fraction = Fraction(0)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.momentum < 1:
+            raise DomainError(f"momentum {self.momentum}: expected a number from 0 to below 1")
+        if self.weight_decay < 0:
+            raise DomainError(f"weight decay {self.weight_decay}: expected 0 or a positive number")
 
     def __str__(self) -> str:
         if self.experiment is Experiment.TRAINING:
+            extras = f", momentum {self.momentum}" if self.momentum else ""
+            extras += f", weight decay {self.weight_decay}" if self.weight_decay else ""
             return (
-                f"{self.steps} SGD steps on digits, cross-entropy, batch {self.batch}, "
-                f"base rate {self.rate}"
+                f"{self.steps} steps on digits, cross-entropy, batch {self.batch}, "
+                f"base rate {self.rate}{extras}"
             )
         data = "Gaussian inputs with |x|^2 = d"
         if self.experiment is Experiment.PROPAGATION:
             return f"initialization, {self.batch} {data}"
-        return f"first SGD step on {self.batch} {data}, labels +-1, squared loss"
+        return f"first step on {self.batch} {data}, labels +-1, squared loss"
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A network family under a parameterization, and the protocol by which it is tried."""
+    """A network family under a parameterization, and the protocol by which it is tried.
+
+    Raises ``DomainError`` for momentum under Adam, which has its own.
+    """
 
     architecture: Architecture
     parameterization: Parameterization
     protocol: Protocol
 
+    def __post_init__(self) -> None:
+        if self.protocol.momentum and self.parameterization.optimizer is not Optimizer.SGD:
+            raise DomainError(
+                f"momentum {self.protocol.momentum}: belongs to SGD, and "
+                f"{self.parameterization.name} trains with {self.parameterization.optimizer}"
+            )
+
     def __str__(self) -> str:
-        return f"{self.architecture}; {self.parameterization.name}; {self.protocol}"
+        learner = f"{self.parameterization.name} with {self.parameterization.optimizer}"
+        return f"{self.architecture}; {learner}; {self.protocol}"

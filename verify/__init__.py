@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from reports.document import Report
     from theory.catalogue import find, recorded, select
     from theory.prediction import Prediction, Profile, Verdict
-    from verify.campaign import Answer, Campaign, judge_campaign, keep_verdicts, measure, plan
+    from verify.campaign import Answer, Campaign, judge_campaign, keep_verdicts
+    from verify.measuring import measure, plan
     from verify.planning import Outlook, outlooks
     from verify.reporting import build_report
     from verify.store import Store
@@ -27,9 +28,8 @@ _HOMES = {
         "Campaign",
         "judge_campaign",
         "keep_verdicts",
-        "measure",
-        "plan",
     ),
+    "verify.measuring": ("measure", "plan"),
     "verify.planning": ("Outlook", "outlooks"),
     "verify.reporting": ("build_report",),
     "verify.store": ("Store",),

@@ -1,7 +1,7 @@
-"""A campaign: what will be measured, measuring it look by look, and judging what was measured.
+"""A campaign: its questions, which trials answer them, and judging what was measured.
 
-Imports torch through ``probes``, ``theory`` and ``verify``. Planning, measuring and judging are
-separate: a store that holds every trial is judged without running a network.
+Imports torch through ``probes``, ``theory`` and ``verify``. Measuring is separate: a store that
+holds every trial is judged without running a network.
 
 A campaign looks at its measurements up to three times, as its grids announce. At every look, the
 relations that are still open form one family, judged by Holm's procedure at an equal share of the
@@ -12,15 +12,16 @@ shares add up to the whole.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
 import numpy.typing as npt
 
-from probes.trials import group_size, network_of, resolve_device, run_group
-from theory.experiment import Experiment, Setting
+from probes.costs import engine_of
+from probes.engines import Engine
+from theory.experiment import Setting
 from theory.prediction import Control, Grid, Prediction, Profile, Verdict
 from theory.relations import (
     BestRateExponentEquals,
@@ -46,12 +47,16 @@ WIDER_BY, MOST_WIDENINGS = 2, 2
 
 @dataclass(frozen=True, slots=True)
 class Campaign:
-    """Which predictions are tried, how thoroughly, from which seed, and on which device."""
+    """Which predictions are tried, how thoroughly, from which seed, on which device and engine.
+
+    ``engine`` forces one upon every trial; ``None`` takes the cheaper one that can run it.
+    """
 
     predictions: tuple[Prediction, ...]
     profile: Profile
     seed: int
     device: str = "cpu"
+    engine: Engine | None = None
 
     def grid(self, prediction: Prediction) -> Grid:
         """The grid of a prediction in this campaign's profile."""
@@ -60,7 +65,16 @@ class Campaign:
     def design(self, prediction: Prediction) -> Design:
         """What is fixed about a prediction before it is measured."""
         family = [each.id for each in self.predictions]
-        return design_of(prediction, self.profile, self.seed, self.device, family)
+        engine = self.engine or "auto"
+        return design_of(prediction, self.profile, self.seed, f"{self.device}|{engine}", family)
+
+    def engine_of(self, setting: Setting, cell: Cell) -> Engine:
+        """The engine of a trial; ``DomainError`` where a forced one cannot run it."""
+        return engine_of(setting, cell, self.device, self.engine)
+
+    def trial(self, setting: Setting, cell: Cell) -> str:
+        """The key of a trial's replicates in a store."""
+        return trial_key(setting, cell, self.seed, self.device, self.engine_of(setting, cell))
 
     @property
     def looks(self) -> int:
@@ -122,47 +136,6 @@ def questions(campaign: Campaign) -> list[Question]:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
-    """Replicates of one cell that are measured together."""
-
-    setting: Setting
-    cell: Cell
-    replicates: range
-    cost: float
-
-
-def plan(
-    campaign: Campaign, store: Store, look: int = 0, asked: Sequence[Question] = ()
-) -> list[Group]:
-    """The trials of a look in the order in which they are measured, each once.
-
-    Without ``asked``, those of a look at everything. The store says how far the rates of a sweep
-    have been widened.
-    """
-    needed: dict[tuple[Setting, Cell], int] = {}
-
-    def need(question: Question, setting: Setting, replicates: int) -> None:
-        trials = Trials(campaign, store, question, setting, replicates)
-        for part in trials.settings():
-            for cell in trials.cells:
-                needed[part, cell] = max(needed.get((part, cell), 0), replicates)
-
-    for question in asked or questions(campaign):
-        grid = campaign.grid(question.prediction)
-        need(question, question.prediction.setting, grid.replicates * 2**look)
-        for control in question.controls:
-            need(question, control.setting, grid.control_replicates * 2**look)
-    device = resolve_device(campaign.device)
-    groups = []
-    for (setting, cell), replicates in needed.items():
-        size = group_size(setting, cell, device)
-        for start in range(0, replicates, size):
-            members = range(start, min(start + size, replicates))
-            groups.append(Group(setting, cell, members, _cost(setting, cell) * len(members)))
-    return groups
-
-
-@dataclass(frozen=True, slots=True)
 class Trials:
     """The trials of one question in one setting, a control's or its own, and what they gave."""
 
@@ -218,73 +191,13 @@ class Trials:
         campaign, observable = self.campaign, self.question.prediction.observable
         parts = [
             [
-                self.store.values(
-                    trial_key(setting, cell, campaign.seed, campaign.device),
-                    observable,
-                    self.replicates,
-                )
+                self.store.values(campaign.trial(setting, cell), observable, self.replicates)
                 for cell in self.cells
             ]
             for setting in settings
         ]
         complete = min(len(column) for part in parts for column in part)
         return [np.stack([column[:complete] for column in part], axis=1) for part in parts]
-
-
-def _cost(setting: Setting, cell: Cell) -> float:
-    """Passes over the weights: relative time of one trial, for the progress bar only."""
-    passes = {
-        Experiment.PROPAGATION: 1,
-        Experiment.ONE_STEP: 3,
-        Experiment.TRAINING: 1 + 3 * setting.protocol.steps,
-    }
-    return float(network_of(setting, cell).size * passes[setting.protocol.experiment])
-
-
-def measure(
-    campaign: Campaign,
-    store: Store,
-    progress: Callable[[int, float, float], None] = lambda _look, _done, _total: None,
-) -> None:
-    """Measure what the store does not hold yet, look by look, until everything is decided.
-
-    ``progress`` receives the look (from 0), and of its cost what is done and what is needed.
-    """
-    device = resolve_device(campaign.device)
-    for prediction in campaign.predictions:
-        store.enter(campaign.design(prediction), None)
-
-    def missing(group: Group) -> list[int]:
-        trial = trial_key(group.setting, group.cell, campaign.seed, campaign.device)
-        return sorted(set(group.replicates) - store.replicates(trial))
-
-    for look in range(campaign.looks):
-        asked = _open_questions(campaign, store, look)
-        if not asked:
-            return
-        groups = plan(campaign, store, look, asked)
-        while True:
-            total, done = sum(group.cost for group in groups), 0.0
-            for group in groups:
-                wanted = missing(group)
-                if wanted:
-                    seed = campaign.seed
-                    found = run_group(group.setting, group.cell, seed, wanted, device)
-                    trial = trial_key(group.setting, group.cell, seed, campaign.device)
-                    store.add(trial, wanted, found)
-                done += group.cost
-                progress(look, done, total)
-            groups = plan(campaign, store, look, asked)  # a sweep may have become wider
-            if not any(missing(group) for group in groups):
-                break
-
-
-def _open_questions(campaign: Campaign, store: Store, look: int) -> list[Question]:
-    """What has to be looked at for the (look + 1)-th time."""
-    if look == 0:
-        return questions(campaign)
-    answers = judge_campaign(campaign, store, looks=look)
-    return [answer.question for answer in answers if answer.is_open(campaign)]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

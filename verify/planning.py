@@ -15,11 +15,12 @@ from time import perf_counter
 import numpy as np
 import numpy.typing as npt
 
-from probes.trials import resolve_device, run_group
+from probes.engines import Engine
 from theory.experiment import Setting
 from theory.prediction import Grid, Prediction, Profile
 from theory.scaling import Cell
-from verify.campaign import Campaign, Question, Trials, plan, questions
+from verify.campaign import Campaign, Question, Trials, questions
+from verify.measuring import keep, missing, plan, run
 from verify.statistics.design import (
     TARGET_POWER,
     cautious_spread,
@@ -28,7 +29,7 @@ from verify.statistics.design import (
     required_replicates,
     typical_truth,
 )
-from verify.store import Store, trial_key
+from verify.store import Store
 from verify.verdict import FAMILY_ALPHA, Claim, Evidence, weigh
 
 FloatArray = npt.NDArray[np.float64]
@@ -90,10 +91,11 @@ def outlooks(
     predictions: tuple[Prediction, ...],
     profile: Profile,
     device: str,
+    engine: Engine | None = None,
     progress: Callable[[float, float], None] = lambda _done, _total: None,
 ) -> list[Outlook]:
     """Run the pilot, and say for every prediction and rival what the campaign can decide."""
-    campaign = Campaign(predictions, profile, PILOT_SEED, device)
+    campaign = Campaign(predictions, profile, PILOT_SEED, device, engine)
     small = tuple(_with_pilot_grid(prediction, profile) for prediction in predictions)
     pilot = _run(replace(campaign, predictions=small), progress)
     family = questions(campaign)
@@ -110,21 +112,21 @@ def _with_pilot_grid(prediction: Prediction, profile: Profile) -> Prediction:
 
 
 def _run(campaign: Campaign, progress: Callable[[float, float], None]) -> _Pilot:
-    store, device = Store(Path(":memory:")), resolve_device(campaign.device)
+    store = Store(Path(":memory:"))
     times: dict[tuple[Setting, Cell], list[float]] = {}
     done = 0.0
     while True:
-        groups = [g for g in plan(campaign, store) if (g.setting, g.cell) not in times]
+        groups = [missing(campaign, store, group) for group in plan(campaign, store)]
+        groups = [group for group in groups if group.replicates]
         if not groups:
             break  # a sweep may have become wider, once or twice
         total = done + sum(group.cost for group in groups)
         for group in groups:
             started = perf_counter()
-            found = run_group(group.setting, group.cell, campaign.seed, group.replicates, device)
-            trial = trial_key(group.setting, group.cell, campaign.seed, campaign.device)
-            store.add(trial, group.replicates, found)
-            each = (perf_counter() - started) / len(group.replicates)
-            times.setdefault((group.setting, group.cell), []).append(each)
+            keep(campaign, store, group, run(campaign, group))
+            each = (perf_counter() - started) / group.members
+            for setting in group.settings:
+                times.setdefault((setting, group.cell), []).append(each)
             done += group.cost
             progress(done, total)
     seconds = {place: min(each) for place, each in times.items()}

@@ -27,7 +27,16 @@ def _control(answer: Answer, control: Control, judgement: Judgement) -> ControlE
 
 def _command(campaign: Campaign, patterns: tuple[str, ...]) -> str:
     parts = ["scaleproof", "verify", *patterns, "--profile", campaign.profile.value]
-    return shlex.join([*parts, "--seed", str(campaign.seed), "--device", campaign.device])
+    parts += ["--seed", str(campaign.seed), "--device", campaign.device]
+    return shlex.join([*parts, "--engine", campaign.engine or "auto"])
+
+
+def _engines(campaign: Campaign, prediction: Prediction) -> dict[str, list[str]]:
+    engines: dict[str, list[str]] = {}
+    for cell in campaign.grid(prediction).cells:
+        engine = campaign.engine_of(prediction.setting, cell)
+        engines.setdefault(str(engine), []).append(str(cell))
+    return engines
 
 
 def _rival(answer: Answer, record: Recorded | None) -> RivalEntry:
@@ -74,6 +83,7 @@ def _prediction(
         axis=str(prediction.relation.axis),
         corrections=[str(power) for power in prediction.regime.corrections],
         margin_reason=prediction.margin_reason,
+        engines=_engines(campaign, prediction),
         recorded=None if record is None else record.verdict,
         checks=checks_entry(evidence),
         cells=cell_entries(evidence, answer.measured),

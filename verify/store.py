@@ -1,9 +1,9 @@
 """Measurements on disk: one SQLite file, keyed by content. Imports the standard library and numpy.
 
 A measurement is found again only if everything that it depends on is the same: setting, cell,
-seed, replicate, device, the source of ``probes`` and ``theory`` (but for its catalogue), and the
-versions of torch, numpy and scikit-learn. A campaign that was stopped continues where it was, and
-nothing is counted twice.
+seed, replicate, device, engine, the source of ``probes`` and ``theory`` (but for its catalogue),
+and the versions of torch, numpy and scikit-learn. A campaign that was stopped continues where it
+was, and nothing is counted twice.
 """
 
 from __future__ import annotations
@@ -65,9 +65,9 @@ def fingerprint() -> str:
     return digest.hexdigest()
 
 
-def trial_key(setting: Setting, cell: Cell, seed: int, device: str) -> str:
+def trial_key(setting: Setting, cell: Cell, seed: int, device: str, engine: str) -> str:
     """The content key of a cell's trials; the replicate is stored beside it."""
-    content = f"{fingerprint()}|{setting!r}|{cell!r}|{seed}|{device}"
+    content = f"{fingerprint()}|{setting!r}|{cell!r}|{seed}|{device}|{engine}"
     return hashlib.sha256(content.encode()).hexdigest()
 
 
@@ -88,14 +88,17 @@ class Design:
 
 
 def design_of(
-    prediction: Prediction, profile: Profile, seed: int, device: str, family: Sequence[str]
+    prediction: Prediction, profile: Profile, seed: int, machinery: str, family: Sequence[str]
 ) -> Design:
-    """The design of a prediction in a campaign that judges a family of predictions together."""
+    """The design of a prediction in a campaign that judges a family of predictions together.
+
+    ``machinery`` names the device and the engine.
+    """
     rival = prediction.rival
     relations = [prediction.relation] + ([rival.relation] if rival else [])
     settings = [prediction.setting, *(control.setting for control in prediction.controls)]
     settings += [rival.control.setting] if rival else []
-    parts = [fingerprint(), prediction.margin, prediction.regime.grid(profile), seed, device]
+    parts = [fingerprint(), prediction.margin, prediction.regime.grid(profile), seed, machinery]
     # The name of a curve's function, not its address, says which curve it is.
     parts += [r.origin if isinstance(r, CurveEquals) else repr(r) for r in relations]
     parts += [*settings, prediction.regime.corrections, sorted(family)]

@@ -1,46 +1,96 @@
-"""A few training steps on real images. Imports torch and ``probes``."""
+"""Training steps on real images. Imports torch, numpy and ``probes``."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from probes.architectures import Network, Weights
-from probes.optimizers import optimizer_of
+from probes.architectures import Network, WeightKey
+from probes.weights import Weight
 from theory.experiment import Observable
+
+# Members that diverged are put out of the group once they are this part of it: going on without
+# them costs a copy of the weights.
+WORTH_A_COPY = 1 / 8
+
+
+class Lessons(NamedTuple):
+    """What R members learn from, and what they are asked afterwards (d inputs, B or H at once).
+
+    Shapes: inputs (R, steps, B, d), classes (R, steps, B); held_out (R, H, d), its classes (R, H).
+    """
+
+    inputs: Tensor
+    classes: Tensor
+    held_out: Tensor
+    held_out_classes: Tensor
+
+    def of(self, members: Tensor) -> Lessons:
+        """Those of some of the members."""
+        return Lessons(*(tensor[members] for tensor in self))
 
 
 def training(
-    network: Network,
-    weights: Weights,
-    rate: float,
-    inputs: Tensor,
-    classes: Tensor,
-    held_out: Tensor,
-    held_out_classes: Tensor,
+    network: Network, weights: Mapping[WeightKey, Weight], lessons: Lessons
 ) -> dict[Observable, Tensor]:
     """What training with cross-entropy did on held-out inputs, each of shape (R,).
 
-    Shapes: inputs (R, steps, B, d), classes (R, steps, B), held_out (R, H, d), its classes (R, H).
-    The weights are updated in place.
+    The weights learn by their rules. A member whose loss is not finite has diverged: it is nan from
+    then on, and costs nothing once it has left the group.
     """
+    count = len(lessons.inputs)
     with torch.no_grad():
-        before = network.forward(weights, held_out).stream[-1]
-    optimizer = optimizer_of(network, weights, rate)
-    for step in range(inputs.shape[1]):
-        optimizer.zero_grad()
-        logits = network.forward(weights, inputs[:, step]).output
-        # Summed over replicates, so that each has the gradient of its own mean loss.
-        loss = torch.nn.functional.cross_entropy(
-            logits.flatten(0, 1), classes[:, step].flatten(), reduction="sum"
-        )
-        (loss / inputs.shape[2]).backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-    with torch.no_grad():
-        trace = network.forward(weights, held_out)
-    change = (trace.stream[-1] - before).double().square().mean((1, 2)).sqrt()
-    entropy = torch.nn.functional.cross_entropy(
-        trace.output.double().flatten(0, 1), held_out_classes.flatten(), reduction="none"
+        before = network.forward(weights, lessons.held_out).stream[-1]
+    alive = _train(network, weights, lessons)
+    measured = torch.full((2, count), torch.nan, dtype=torch.float64, device=before.device)
+    if len(alive):
+        with torch.no_grad():
+            trace = network.forward(weights, lessons.held_out[alive])
+        change = (trace.stream[-1] - before[alive]).double().square().mean((1, 2)).sqrt()
+        entropy = _cross_entropy(trace.output.double(), lessons.held_out_classes[alive])
+        measured[:, alive] = torch.stack([change, entropy])
+    return dict(
+        zip((Observable.TRAINED_STREAM_CHANGE, Observable.TRAINED_LOSS), measured, strict=True)
     )
-    loss = entropy.view(held_out_classes.shape).mean(1)
-    return {Observable.TRAINED_STREAM_CHANGE: change, Observable.TRAINED_LOSS: loss}
+
+
+def _cross_entropy(logits: Tensor, classes: Tensor) -> Tensor:
+    """Mean over inputs: logits (R, B, classes), shape (R,)."""
+    each = torch.nn.functional.cross_entropy(
+        logits.flatten(0, 1), classes.flatten(), reduction="none"
+    )
+    return each.view(classes.shape).mean(1)
+
+
+def _train(network: Network, weights: Mapping[WeightKey, Weight], lessons: Lessons) -> Tensor:
+    """All steps; returns the members that did not diverge, to which the weights are reduced."""
+    members = torch.arange(len(lessons.inputs), device=lessons.inputs.device)
+    finite = torch.ones_like(members, dtype=torch.bool)
+    for weight in weights.values():
+        weight.learns = True
+    for step in range(lessons.inputs.shape[1]):
+        logits = network.forward(weights, lessons.inputs[:, step]).output
+        loss = _cross_entropy(logits, lessons.classes[:, step])
+        finite &= loss.detach().isfinite()
+        # Summed over members, so that each has the gradient of its own mean loss.
+        torch.autograd.backward(loss.sum())
+        if int((~finite).sum()) >= max(1, WORTH_A_COPY * len(finite)):
+            members, lessons, finite = _leave(weights, members, lessons, finite)
+            if not len(members):
+                return members
+    for weight in weights.values():
+        weight.learns = False
+    return members if bool(finite.all()) else _leave(weights, members, lessons, finite)[0]
+
+
+def _leave(
+    weights: Mapping[WeightKey, Weight], members: Tensor, lessons: Lessons, finite: Tensor
+) -> tuple[Tensor, Lessons, Tensor]:
+    """The group without the members that diverged."""
+    (kept,) = finite.nonzero(as_tuple=True)
+    for weight in weights.values():
+        weight.keep(kept)
+    return members[kept], lessons.of(kept), finite[kept]

@@ -1,11 +1,13 @@
 """The particle system against trained finite networks: which reading of the limit is theirs?"""
 
+from fractions import Fraction
+
 import numpy as np
 import torch
 
 from probes.architectures import Network
-from probes.optimizers import optimizer_of
-from theory import Cell, depth_mup, residual
+from probes.engines import dense_weights
+from theory import Cell, Experiment, Protocol, depth_mup, residual
 from theory.neural_feature_dynamics import simulate
 
 CPU = torch.device("cpu")
@@ -18,15 +20,16 @@ def test_trained_networks_follow_the_system_with_reused_weights() -> None:
     x *= np.sqrt(8 / np.square(x).sum(axis=1, keepdims=True))
     y = np.array([1.0, -1.0, 1.0])
     network = Network(residual(1), depth_mup(), Cell(192, depth), 8, 1)
-    weights = network.initial_weights(3, range(replicates), CPU)
+    matrices = network.initial_weights(3, range(replicates), CPU)
+    protocol = Protocol(Experiment.TRAINING, batch=3)
+    weights = dense_weights(network, protocol, matrices, [Fraction(rate).limit_denominator()])
     inputs = torch.tensor(x, dtype=torch.float32).expand(replicates, 3, 8)
     targets = torch.tensor(y, dtype=torch.float32)
-    optimizer = optimizer_of(network, weights, rate)
+    for weight in weights.values():
+        weight.learns = True
     for _ in range(steps):
-        optimizer.zero_grad()
         loss = (network.forward(weights, inputs).output.squeeze(-1) - targets).square().mean(1)
-        (loss.sum() / 2).backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
+        torch.autograd.backward(loss.sum() / 2)
     outputs = network.forward(weights, inputs).output.detach().squeeze(-1).double().numpy()
     error = outputs.std(axis=0, ddof=1) / np.sqrt(replicates)
     distances = {}

@@ -9,8 +9,9 @@ import torch
 from hypothesis import given, settings
 
 from probes.architectures import Network, WeightKey
-from probes.experiments.one_step import first_order_change, one_step
-from probes.optimizers import step_direction
+from probes.engines import dense_weights
+from probes.experiments.one_step import one_step
+from tests.probes.plain import ONE_STEP, dense_step, parameters
 from tests.probes.test_networks import CPU, architectures, cells, parameterizations
 from theory import (
     Activation,
@@ -59,7 +60,7 @@ def test_forward_mode_agrees_with_a_central_difference(
     network = Network(architecture, parameterization, cell, inputs=3, outputs=1)
     weights = network.initial_weights(3, [0], CPU, torch.float64)
     x, y = (tensor[:1] for tensor in batch(3))
-    _, change, direction = first_order_change(network, weights, x, y)
+    _, change, direction = dense_step(network, weights, x, y)
     # A step that moves every weight by at most 1e-5 of its size: truncation and rounding of the
     # difference both stay near 1e-10 of the derivative's natural size.
     speed = max(float(direction[k].norm() / weights[k].detach().norm()) for k in weights)
@@ -79,7 +80,7 @@ def test_direction_is_minus_rate_times_gradient_of_the_mean_loss() -> None:
     network = Network(residual(2), depth_mup(), Cell(5, 2), inputs=3, outputs=1)
     weights = network.initial_weights(3, [0, 1], CPU, torch.float64)
     x, y = batch(3)
-    _, _, direction = first_order_change(network, weights, x, y)
+    _, _, direction = dense_step(network, weights, x, y)
     for replicate in range(2):
         single = {
             key: weight.detach()[replicate : replicate + 1].clone().requires_grad_()
@@ -98,7 +99,7 @@ def test_own_change_leaves_the_moving_stream_out() -> None:
     network = Network(residual(2), depth_mup(), Cell(6, 3), inputs=3, outputs=1)
     weights = network.initial_weights(3, [0, 1], CPU, torch.float64)
     x, y = batch(3)
-    trace, change, _ = first_order_change(network, weights, x, y)
+    trace, change, _ = dense_step(network, weights, x, y)
     own = []
     for block in range(1, 4):
         matrix = weights[WeightKey(Role.BRANCH_FIRST, block, 1)].detach()
@@ -106,7 +107,9 @@ def test_own_change_leaves_the_moving_stream_out() -> None:
         moved = change.inner[block - 1] - network.multiplier(Role.BRANCH_FIRST) * carried
         own.append(moved.square().mean((1, 2)))
     expected = torch.stack(own).mean(0).sqrt()
-    measured = one_step(network, weights, x, y)[Observable.FIRST_LAYER_OWN_CHANGE]
+    measured = one_step(network, dense_weights(network, ONE_STEP, weights), x, y)[
+        Observable.FIRST_LAYER_OWN_CHANGE
+    ]
     torch.testing.assert_close(measured, expected, rtol=1e-9, atol=0)
     assert float(change.inner[0].abs().max()) > 0
     assert trace.output.shape == (2, 3, 1)
@@ -116,8 +119,10 @@ def test_maximal_update_rate_makes_the_mean_second_moment_one() -> None:
     network = Network(Architecture(residual(1).family), depth_mup(), Cell(16, 4), 3, 1)
     weights = network.initial_weights(3, [0, 1], CPU, torch.float64)
     x, y = batch(3)
-    _, change, _ = first_order_change(network, weights, x, y)
-    rate = one_step(network, weights, x, y)[Observable.MAXIMAL_UPDATE_RATE]
+    _, change, _ = dense_step(network, weights, x, y)
+    rate = one_step(network, dense_weights(network, ONE_STEP, weights), x, y)[
+        Observable.MAXIMAL_UPDATE_RATE
+    ]
     moments = [(rate[:, None, None] * state).square().mean((1, 2)) for state in change.stream]
     torch.testing.assert_close(torch.stack(moments).mean(0), torch.ones(2, dtype=torch.float64))
 
@@ -146,7 +151,7 @@ def test_wide_networks_have_the_first_step_of_the_theory(  # type: ignore[no-unt
     x = torch.randn(replicates, 1, 32, generator=torch.Generator().manual_seed(2))
     x *= (32 / x.square().sum(-1, keepdim=True)).sqrt()
     labels = network.forward(weights, x).output.detach().squeeze(-1) + 1  # chi = -1 exactly
-    _, change, _ = first_order_change(network, weights, x, labels)
+    _, change, _ = dense_step(network, weights, x, labels)
     stream = np.array([state.double().square().mean((1, 2)).numpy() for state in change.stream])
     ratios = stream / stream_changes(architecture, parameterization, cell)[:, None]
     outputs = change.output.double().flatten().numpy()
@@ -181,7 +186,7 @@ def test_stream_changes_are_exact_where_blocks_weigh_most(  # type: ignore[no-un
     x = torch.randn(replicates, 1, 32, generator=torch.Generator().manual_seed(2))
     x *= (32 / x.square().sum(-1, keepdim=True)).sqrt()
     labels = network.forward(weights, x).output.detach().squeeze(-1) + 1
-    _, change, _ = first_order_change(network, weights, x, labels)
+    _, change, _ = dense_step(network, weights, x, labels)
     moments = np.array([state.double().square().mean((1, 2)).numpy() for state in change.stream])
     exact = stream_changes(architecture, parameterization, cell)
     for layer in range(1, len(exact)):
@@ -215,7 +220,7 @@ def test_several_inputs_have_the_output_and_own_changes_of_the_theory(
     labels = network.forward(weights, batch_of).output.detach().squeeze(-1) + torch.tensor(
         y, dtype=torch.float32
     )
-    trace, change, direction = first_order_change(network, weights, batch_of, labels)
+    trace, change, direction = dense_step(network, weights, batch_of, labels)
     outputs = change.output.double().squeeze(-1).numpy()
     exact = tangent_kernel(architecture, depth_mup(), cell, gram).output_change(y)
     error = outputs.std(axis=0, ddof=1) / np.sqrt(replicates)
@@ -281,10 +286,14 @@ def test_decoupled_backward_weights_move_stream_and_output_as_predicted(  # type
     x = torch.randn(replicates, 1, 32, generator=torch.Generator().manual_seed(2))
     x *= (32 / x.square().sum(-1, keepdim=True)).sqrt()
     labels = network.forward(weights, x).output.detach().squeeze(-1) + 1
-    loss = (split.forward(weights, x).output.squeeze(-1) - labels).square().sum() / 2
-    direction = step_direction(split, weights, loss)
-    fixed = {key: weight.detach() for key, weight in weights.items()}
-    derivative = torch.func.jvp(lambda w: network.forward(w, x), (fixed,), (direction,))
+    leaves = parameters(weights)
+    loss = (split.forward(leaves, x).output.squeeze(-1) - labels).square().sum() / 2
+    gradients = torch.autograd.grad(loss, list(leaves.values()))
+    direction = {
+        key: -network.rate(key.role) * gradient
+        for key, gradient in zip(leaves, gradients, strict=True)
+    }
+    derivative = torch.func.jvp(lambda w: network.forward(w, x), (weights,), (direction,))
     change = derivative[1]
     stream = np.array([state.double().square().mean((1, 2)).numpy() for state in change.stream])
     exact = stream_changes(architecture, parameterization, cell, decoupled=True)
@@ -319,7 +328,7 @@ def test_own_changes_under_adam_have_the_counted_exponents(  # type: ignore[no-u
         weights = network.initial_weights(2, range(4), CPU, torch.float64)
         x = torch.randn(4, 2, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
         y = torch.tensor([[1.0, -1.0]] * 4, dtype=torch.float64)
-        trace, _, direction = first_order_change(network, weights, x, y)
+        trace, _, direction = dense_step(network, weights, x, y)
         role = residual(layers).block_roles[0]
         entering = trace.stream[0] if layers == 2 else trace.stream[0].relu()
         moved = direction[WeightKey(role, 1, 1)].transpose(1, 2)

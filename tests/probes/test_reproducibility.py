@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from probes import data
-from probes.randomness import standard_normals
+from probes.randomness import NormalStream, standard_normals, weight_generator
 from probes.trials import resolve_device, run_group
 from theory import (
     Cell,
@@ -42,15 +44,30 @@ def test_the_same_call_gives_the_same_bits(experiment: Experiment) -> None:
         np.testing.assert_array_equal(values, second[name])
 
 
+def drawn(seed: int, replicate: int, cell: Cell) -> np.ndarray:
+    return standard_normals([weight_generator(seed, replicate, cell)], 64)
+
+
 def test_seeds_replicates_and_cells_have_weights_of_their_own() -> None:
-    reference = standard_normals(1, [0], CELL, 64)
+    reference = drawn(1, 0, CELL)
     for other in (
-        standard_normals(2, [0], CELL, 64),
-        standard_normals(1, [1], CELL, 64),
-        standard_normals(1, [0], Cell(16, 8), 64),
-        standard_normals(1, [0], Cell(4, 16), 64),
+        drawn(2, 0, CELL),
+        drawn(1, 1, CELL),
+        drawn(1, 0, Cell(16, 8)),
+        drawn(1, 0, Cell(4, 16)),
     ):
         assert not np.isclose(reference, other).any()
+
+
+@given(st.lists(st.integers(0, 300), min_size=1, max_size=6))
+def test_a_stream_yields_the_same_whatever_the_portions(counts: list[int]) -> None:
+    def generators() -> list[np.random.Generator]:
+        return [weight_generator(1, replicate, CELL) for replicate in range(3)]
+
+    stream = NormalStream(generators())
+    stream._portion = 7
+    found = np.concatenate([stream.draw(count) for count in counts], axis=1)
+    np.testing.assert_array_equal(found, standard_normals(generators(), sum(counts)))
 
 
 def test_replicates_draw_their_own_data() -> None:

@@ -19,9 +19,10 @@ from theory import (
     rational,
 )
 from theory.prediction import Citation, Rival
-from verify import campaign as campaigns
+from verify import measuring
 from verify import store as stores
-from verify.campaign import Campaign, Group, judge_campaign, measure, plan, vouched
+from verify.campaign import Campaign, judge_campaign, vouched
+from verify.measuring import measure, plan, run
 from verify.store import Store, trial_key
 from verify.verdict import Judgement
 
@@ -111,7 +112,7 @@ def test_a_rival_is_judged_on_the_same_measurements(prediction: Prediction, stor
 def test_every_trial_is_planned_once(prediction: Prediction, store: Store) -> None:
     twin = replace(prediction, id="T2.forward.depth")
     once, twice = (
-        [(g.setting, g.cell, r) for g in plan(of(*ps), store) for r in g.replicates]
+        [(g.settings, g.cell, r) for g in plan(of(*ps), store) for r in g.replicates]
         for ps in ((prediction,), (prediction, twin))
     )
     assert once == twice
@@ -125,11 +126,11 @@ def test_order_does_not_matter(
     forward, backward = Store(tmp_path / "a.sqlite"), Store(tmp_path / "b.sqlite")
     measure(campaign, forward)
     single = [
-        Group(g.setting, g.cell, range(r, r + 1), 1.0)
+        replace(g, replicates=(r,), cost=1.0)
         for g in reversed(plan(campaign, forward))
         for r in reversed(g.replicates)
     ]
-    monkeypatch.setattr(campaigns, "plan", lambda *_: single)
+    monkeypatch.setattr(measuring, "plan", lambda *_: single)
     measure(campaign, backward)
     values = all_values(campaign, forward), all_values(campaign, backward)
     np.testing.assert_allclose(*values, rtol=1e-5)  # float32: a group may round differently
@@ -157,13 +158,12 @@ def test_a_stopped_campaign_goes_on_where_it_was(
     assert answer.judgement.verdict is Verdict.INCONCLUSIVE
 
     measured: list[Cell] = []
-    from probes.trials import run_group
 
-    def counting(setting, cell, *rest):  # type: ignore[no-untyped-def]
-        measured.append(cell)
-        return run_group(setting, cell, *rest)
+    def counting(campaign, group):  # type: ignore[no-untyped-def]
+        measured.append(group.cell)
+        return run(campaign, group)
 
-    monkeypatch.setattr(campaigns, "run_group", counting)
+    monkeypatch.setattr(measuring, "run", counting)
     measure(campaign, store)
     assert len(measured) == len(plan(campaign, store)) - 3
     np.testing.assert_array_equal(all_values(campaign, store), all_values(campaign, straight))
@@ -181,27 +181,28 @@ def test_seeds_give_different_measurements(prediction: Prediction, store: Store)
 def test_a_key_covers_everything_that_a_number_depends_on(prediction: Prediction) -> None:
     setting, control = prediction.setting, prediction.controls[0].setting
     keys = {
-        trial_key(setting, Cell(8, 4), 0, "cpu"),
-        trial_key(control, Cell(8, 4), 0, "cpu"),
-        trial_key(setting, Cell(8, 8), 0, "cpu"),
-        trial_key(setting, Cell(8, 4), 1, "cpu"),
-        trial_key(setting, Cell(8, 4), 0, "cuda"),
+        trial_key(setting, Cell(8, 4), 0, "cpu", "dense"),
+        trial_key(control, Cell(8, 4), 0, "cpu", "dense"),
+        trial_key(setting, Cell(8, 8), 0, "cpu", "dense"),
+        trial_key(setting, Cell(8, 4), 1, "cpu", "dense"),
+        trial_key(setting, Cell(8, 4), 0, "cuda", "dense"),
+        trial_key(setting, Cell(8, 4), 0, "cpu", "matrix-free"),
     }
-    assert len(keys) == 5
+    assert len(keys) == 6
 
 
 @pytest.mark.parametrize("package", ["probes", "theory"])
 def test_measurements_of_other_code_are_not_found(
     package: str, prediction: Prediction, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = trial_key(prediction.setting, Cell(8, 4), 0, "cpu")
+    before = trial_key(prediction.setting, Cell(8, 4), 0, "cpu", "dense")
     changed = tmp_path / package
     changed.mkdir()
     (changed / "other.py").write_text("pass")
     monkeypatch.setattr(stores, "files", lambda name: changed if name == package else files(name))
     stores.fingerprint.cache_clear()
     try:
-        assert trial_key(prediction.setting, Cell(8, 4), 0, "cpu") != before
+        assert trial_key(prediction.setting, Cell(8, 4), 0, "cpu", "dense") != before
     finally:
         stores.fingerprint.cache_clear()
 

@@ -7,7 +7,8 @@ import pytest
 
 from theory import Cell, Control, Grid, Prediction, Profile, Regime, Relation, Verdict
 from theory.catalogue import PREDICTIONS
-from verify.campaign import Campaign, judge_campaign, measure
+from verify.campaign import Campaign, judge_campaign
+from verify.measuring import measure
 from verify.store import Store
 
 CASES = [

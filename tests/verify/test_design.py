@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from probes.trials import run_group
 from theory import Axis, ExponentAtMost, ExponentEquals, ExponentsOrdered, Prediction, rational
 from theory.prediction import Profile
 from theory.relations import Band, Relation
+from verify.measuring import run
 from verify.planning import PILOT_SEED, outlooks
 from verify.statistics.design import (
     TARGET_POWER,
@@ -106,11 +106,11 @@ def test_an_outlook_comes_from_a_pilot_with_a_seed_of_its_own(
 ) -> None:
     seeds = set()
 
-    def seen(setting, cell, seed, *rest):  # type: ignore[no-untyped-def]
-        seeds.add(seed)
-        return run_group(setting, cell, seed, *rest)
+    def seen(campaign, group):  # type: ignore[no-untyped-def]
+        seeds.add(campaign.seed)
+        return run(campaign, group)
 
-    monkeypatch.setattr("verify.planning.run_group", seen)
+    monkeypatch.setattr("verify.planning.run", seen)
     (outlook,) = outlooks((prediction,), Profile.QUICK, "cpu")
     assert outlook.replicates == (12, 24, 48)
     assert outlook.cells == ("n=24, L=4", "n=24, L=8", "n=24, L=16")

@@ -31,9 +31,10 @@ from theory import (
 from theory.prediction import product
 from theory.scaling import ONE
 from verify import Report, build_report, keep_verdicts
-from verify.campaign import Campaign, Trials, judge_campaign, measure, plan, questions
+from verify.campaign import Campaign, Trials, judge_campaign, questions
+from verify.measuring import measure, plan
 from verify.planning import outlooks
-from verify.store import Store, trial_key
+from verify.store import Store
 
 
 @pytest.fixture
@@ -275,7 +276,7 @@ def test_the_losses_of_a_sweep_are_those_of_its_rates(store: Store) -> None:
     assert losses.shape[2] >= len(rates)
     rate = rates[3]
     setting = replace(tried.setting, protocol=replace(tried.setting.protocol, rate=rate))
-    key = trial_key(setting, Cell(8, 2), 1, "cpu")
+    key = campaign.trial(setting, Cell(8, 2))
     stored = store.values(key, Observable.TRAINED_LOSS, 3)
     assert answer.measured.rates is not None
     place = list(answer.measured.rates).index(float(rate))

@@ -15,6 +15,7 @@ from rich.table import Table
 from theory.catalogue import select
 from theory.prediction import Profile
 from verify.cli.console import stdout_console
+from verify.cli.engine import engine_option, resolve_engine
 from verify.planning import PILOT_REPLICATES, Outlook, outlooks
 from verify.statistics.design import TARGET_POWER
 
@@ -29,8 +30,11 @@ from verify.statistics.design import TARGET_POWER
     help="How much work the campaign would do.",
 )
 @click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
+@engine_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def plan_predictions(patterns: tuple[str, ...], profile: str, device: str, as_json: bool) -> None:
+def plan_predictions(
+    patterns: tuple[str, ...], profile: str, device: str, engine: str, as_json: bool
+) -> None:
     """Print replicates, power, detectable margin and cost before anything is verified.
 
     A pilot of a few replicates gives the spread; its seed belongs to no campaign, and nothing of it
@@ -43,6 +47,7 @@ def plan_predictions(patterns: tuple[str, ...], profile: str, device: str, as_js
             select(patterns),
             Profile(profile),
             device,
+            resolve_engine(engine),
             lambda done, total: progress.update(task, completed=done, total=total),
         )
     if as_json:

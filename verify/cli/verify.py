@@ -24,9 +24,11 @@ from reports.document import Report, agrees, judged
 from reports.terminal import print_report
 from theory.catalogue import select
 from theory.prediction import Profile, Verdict
-from verify.campaign import Campaign, judge_campaign, keep_verdicts, measure
+from verify.campaign import Campaign, judge_campaign, keep_verdicts
 from verify.cli.console import stdout_console
+from verify.cli.engine import engine_option, resolve_engine
 from verify.cli.output import folder, write_report
+from verify.measuring import check_engine, measure
 from verify.reporting import build_report
 from verify.store import Store
 
@@ -53,6 +55,7 @@ _MEANING = {
     "--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Campaign seed."
 )
 @click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
+@engine_option
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -66,6 +69,7 @@ def verify_predictions(
     profile: str,
     seed: int,
     device: str,
+    engine: str,
     out: Path,
     as_json: bool,
 ) -> int:
@@ -75,8 +79,9 @@ def verify_predictions(
     shell pattern; without one, everything is verified. Measurements are kept in the folder: an
     interrupted campaign continues where it was.
     """
-    campaign = Campaign(select(patterns), Profile(profile), seed, device)
     resolve_device(device)  # refuses an unknown or absent one before anything is written
+    campaign = Campaign(select(patterns), Profile(profile), seed, device, resolve_engine(engine))
+    check_engine(campaign)
     started = datetime.now(UTC)
     store = Store(folder(out) / "measurements.sqlite")
     complete = True

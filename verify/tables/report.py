@@ -36,6 +36,7 @@ def table_report(
         axis=columns.x,
         corrections=list(task.corrections),
         margin_reason="stated with the table" if found is None else found.margin_reason,
+        engines={},
         recorded=None if record is None else record.verdict,
         checks=checks_entry(evidence),
         cells=cell_entries(evidence, task.measured),

@@ -1,0 +1,139 @@
+"""What a trial costs on each engine, from measured times. Imports torch and ``probes``.
+
+The time of a group of G members is that of its calls plus G times that of the work of one member:
+small networks need company for the calls to be forgotten, and large ones do not. The constants were
+fitted to the times of ``python -m probes.fit_costs`` on two cores; they decide what is fast, and
+never what a network does. The engine of a trial follows from the setting and the cell alone, so
+that a replicate's numbers do not depend on how many others there are.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from probes.architectures import Network
+from probes.data import HELD_OUT
+from probes.engines import Engine
+from probes.trials import network_of
+from theory.errors import DomainError
+from theory.experiment import Experiment, Protocol, Setting
+from theory.parameterization import Optimizer
+from theory.scaling import Cell
+
+# Calls may cost this part of a group's time; more members would save less than that.
+CALLS_SHARE = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """Seconds on one kind of device, and how many numbers a group may hold.
+
+    Dense: ``call`` for each product of a group; ``draw`` for each weight; ``read`` for each weight
+    in each product, and ``multiply`` for each input of it as well. Matrix-free: ``ask`` for each
+    product of a group; ``answer`` for each coordinate of a query, and ``recall`` for each of these
+    and each earlier query.
+    """
+
+    call: float
+    draw: float
+    read: float
+    multiply: float
+    ask: float
+    answer: float
+    recall: float
+    numbers: int
+
+
+CPU = Costs(
+    call=40e-6,
+    draw=5e-9,
+    read=0.27e-9,
+    multiply=0.031e-9,
+    ask=450e-6,
+    answer=16e-9,
+    recall=0.6e-9,
+    numbers=2**25,
+)
+# Not fitted: an accelerator multiplies faster and holds more.
+CUDA = Costs(
+    call=40e-6,
+    draw=5e-9,
+    read=0.01e-9,
+    multiply=0.001e-9,
+    ask=1e-3,
+    answer=6e-9,
+    recall=0.01e-9,
+    numbers=2**29,
+)
+COSTS = {"cpu": CPU, "cuda": CUDA}
+
+
+def _products(protocol: Protocol) -> Sequence[tuple[int, bool]]:
+    """(inputs, whether it asks W_0) of each product with one weight, in a trial."""
+    batch = protocol.batch
+    if protocol.experiment is Experiment.PROPAGATION:
+        return [(batch, True)] * 2  # forward, backward
+    if protocol.experiment is Experiment.ONE_STEP:
+        return [(batch, True)] * 3  # and the derivative
+    step = [(batch, True), (batch, True), (batch, False)]  # forward, backward, the step itself
+    return [(HELD_OUT, True), *step * protocol.steps, (HELD_OUT, True)]
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """Seconds of a group: ``calls`` once, and ``work`` for each member; numbers that each holds."""
+
+    calls: float
+    work: float
+    numbers: int
+
+
+def estimate(engine: Engine, network: Network, protocol: Protocol, costs: Costs) -> Estimate:
+    """What a group costs on an engine."""
+    products = _products(protocol)
+    weights = len(network.shapes())
+    if engine is Engine.DENSE:
+        each = costs.draw + sum(costs.read + costs.multiply * inputs for inputs, _ in products)
+        moments = 3 if network.parameterization.optimizer is Optimizer.ADAM else 1
+        calls = costs.call * weights * len(products)
+        return Estimate(calls, each * network.size, moments * network.size)
+    asked = [inputs for inputs, asks in products if asks]
+    before = [sum(asked[:index]) for index in range(len(asked))]
+    each = sum(k * (costs.answer + costs.recall * j) for k, j in zip(asked, before, strict=True))
+    coordinates = sum(max(shape) for shape in network.shapes().values())
+    held = 2 * sum(asked) * coordinates
+    return Estimate(costs.ask * weights * len(asked), each * coordinates, held)
+
+
+def engine_of(setting: Setting, cell: Cell, device: str, forced: Engine | None = None) -> Engine:
+    """The engine that runs a setting's trials at a cell: the cheaper one that can, or ``forced``.
+
+    Raises ``DomainError`` when the forced engine cannot run the setting.
+    """
+    low_rank = setting.parameterization.optimizer is Optimizer.SGD
+    if forced is not None:
+        if forced is Engine.MATRIX_FREE and not low_rank:
+            raise DomainError(
+                f"{setting}: {setting.parameterization.optimizer} has no matrix-free weights, for "
+                "its steps are not combinations of gradients; use --engine dense or auto"
+            )
+        return forced
+    network, costs = network_of(setting, cell), COSTS[device]
+    able = [Engine.DENSE, Engine.MATRIX_FREE] if low_rank else [Engine.DENSE]
+    return min(able, key=lambda e: estimate(e, network, setting.protocol, costs).work)
+
+
+def group_size(setting: Setting, cell: Cell, device: str, engine: Engine) -> int:
+    """How many members are computed together: enough for the calls not to matter, and no more."""
+    costs = COSTS[device]
+    found = estimate(engine, network_of(setting, cell), setting.protocol, costs)
+    enough = math.ceil(found.calls / (CALLS_SHARE * found.work))
+    return max(1, min(enough, costs.numbers // found.numbers))
+
+
+def seconds(setting: Setting, cell: Cell, device: str, engine: Engine, members: int) -> float:
+    """The expected time of a group."""
+    found = estimate(engine, network_of(setting, cell), setting.protocol, COSTS[device])
+    return found.calls + members * found.work

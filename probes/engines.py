@@ -1,0 +1,90 @@
+"""The two engines: the same networks with or without matrices. Imports torch and ``probes``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from enum import StrEnum
+from fractions import Fraction
+
+import torch
+from torch import Tensor
+
+from probes.architectures import Network, WeightKey
+from probes.dense import DenseWeight
+from probes.gaussian_matrix import GaussianMatrix, Product
+from probes.matrix_free import MatrixFreeWeight, Side
+from probes.randomness import NormalStream, answer_generator
+from probes.weights import Rule, Weight
+from theory.architecture import Role
+from theory.experiment import Protocol
+
+ADAM_EPSILON = 1e-8
+
+
+class Engine(StrEnum):
+    """How the weights of a network are held."""
+
+    DENSE = "dense"
+    MATRIX_FREE = "matrix-free"
+
+
+def rule_of(network: Network, protocol: Protocol, role: Role, rates: Tensor) -> Rule:
+    """How the weights of a role learn, for members with these base learning rates (R,)."""
+    return Rule(
+        network.parameterization.optimizer,
+        rates[:, None, None],
+        network.rate(role),
+        float(protocol.momentum),
+        float(protocol.weight_decay),
+        ADAM_EPSILON * network.parameterization.epsilon(role, network.cell),
+    )
+
+
+def dense_weights(
+    network: Network,
+    protocol: Protocol,
+    matrices: Mapping[WeightKey, Tensor],
+    rates: Sequence[Fraction] = (Fraction(1),),
+) -> dict[WeightKey, Weight]:
+    """Weights of the dense engine that start from these matrices (R, rows, columns), in place.
+
+    With several base rates there are rates x R members, those of the first rate first.
+    """
+    weights: dict[WeightKey, Weight] = {}
+    for key, matrix in matrices.items():
+        each = torch.tensor([float(rate) for rate in rates], dtype=matrix.dtype).to(matrix.device)
+        rule = rule_of(network, protocol, key.role, each.repeat_interleave(len(matrix)))
+        start = matrix if len(rates) == 1 else matrix.repeat(len(rates), 1, 1)
+        weights[key] = DenseWeight(start, rule)
+    return weights
+
+
+def matrix_free_weights(
+    network: Network,
+    protocol: Protocol,
+    seed: int,
+    replicates: Sequence[int],
+    device: torch.device,
+    dtype: torch.dtype = torch.float32,
+    rate: Fraction = Fraction(1),
+    observer: Callable[[WeightKey, Side, Product], None] | None = None,
+) -> dict[WeightKey, MatrixFreeWeight]:
+    """Weights of the matrix-free engine; ``observer`` sees every answer of every weight.
+
+    Raises ``DomainError`` for Adam.
+    """
+    stream = NormalStream([answer_generator(seed, r, network.cell) for r in replicates])
+    rates = torch.full((len(replicates),), float(rate), dtype=dtype, device=device)
+    weights: dict[WeightKey, MatrixFreeWeight] = {}
+    for key, (rows, columns) in network.shapes().items():
+        matrix = GaussianMatrix(rows, columns, stream, dtype, device)
+        rule = rule_of(network, protocol, key.role, rates)
+        sees = None if observer is None else _bound(observer, key)
+        weights[key] = MatrixFreeWeight(matrix, network.std(key.role), rule, sees)
+    return weights
+
+
+def _bound(
+    observer: Callable[[WeightKey, Side, Product], None], key: WeightKey
+) -> Callable[[Side, Product], None]:
+    return lambda side, product: observer(key, side, product)

@@ -1,0 +1,155 @@
+"""A weight as the network sees it: something that multiplies. Imports torch and ``theory``.
+
+A network multiplies each weight once in a forward pass, by B inputs of R members (replicates, or
+replicates at several learning rates). What the product costs, and whether a matrix exists at all,
+is the affair of the engine; ``product`` makes it differentiable, backwards and forwards.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd import forward_ad
+
+from theory.parameterization import Optimizer
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rule:
+    """How a weight of some role learns: the optimizer, and its constants for that role.
+
+    ``base_rate`` (R, 1, 1) is the base learning rate eta of every member, ``factor`` what the role
+    multiplies it by. Momentum and weight decay are those of torch's SGD (decay is added to the
+    gradient), ``epsilon`` is Adam's.
+    """
+
+    optimizer: Optimizer
+    base_rate: Tensor
+    factor: float
+    momentum: float = 0.0
+    weight_decay: float = 0.0
+    epsilon: float = 0.0
+
+    @property
+    def rate(self) -> Tensor:
+        """The learning rate of every member (R, 1, 1)."""
+        return self.base_rate * self.factor
+
+    def of(self, members: Tensor) -> Rule:
+        """The rule of some of the members."""
+        return replace(self, base_rate=self.base_rate[members])
+
+
+class Weight(ABC):
+    """A stack of R matrices W of shape (n_out, n_in), moved by ``rule``, and how they answer.
+
+    A gradient is always met as factors: the sum over b of g_b x_b^T, for signals g (R, B, n_out)
+    that come back and inputs x (R, B, n_in) that went in. It waits in ``gradient``, until the next
+    one or until ``descend``; once the weight ``learns``, it is taken as a step at once.
+    """
+
+    def __init__(self, rule: Rule) -> None:
+        self.rule = rule
+        self.learns = False
+        self.gradient: tuple[Tensor, Tensor] | None = None
+        # A parameter of the graph, so that a gradient arrives even if no input needs one.
+        self.anchor = rule.base_rate.new_zeros((), requires_grad=True)
+        self._answer = self.anchor.detach()
+        self._is_moving = False
+
+    @abstractmethod
+    def times(self, x: Tensor) -> Tensor:
+        """W x for each row x: (R, B, n_in) to (R, B, n_out)."""
+
+    @abstractmethod
+    def transposed_times(self, g: Tensor) -> Tensor:
+        """W^T g for each row g: (R, B, n_out) to (R, B, n_in)."""
+
+    @abstractmethod
+    def change_times(self, x: Tensor) -> Tensor:
+        """(d W / d eta) x for each row x, for a first step of base rate eta along ``gradient``."""
+
+    @abstractmethod
+    def descend(self, g: Tensor, x: Tensor) -> None:
+        """One step of the optimizer along minus the gradient of these factors."""
+
+    def keep(self, members: Tensor) -> None:
+        """Go on with some of the members only; their indices are given."""
+        self.rule, self.gradient = self.rule.of(members), None
+
+    def product(self, x: Tensor, scale: float) -> Tensor:
+        """scale * W x, differentiable: gradients arrive at x and here."""
+        result: Tensor = _Product.apply(x, self.anchor, self, scale)  # type: ignore[no-untyped-call]
+        return result
+
+    def answer(self, x: Tensor) -> Tensor:
+        """W x; while the weight moves, what it was in the pass that is replayed."""
+        if not self._is_moving:
+            self._answer = self.times(x)
+        return self._answer.detach()
+
+    def receive(self, g: Tensor, x: Tensor) -> None:
+        """Take up a gradient in the backward pass."""
+        if self.learns:
+            self.descend(g, x)
+        else:
+            self.gradient = (g, x)
+
+
+@contextmanager
+def moving(weights: Iterable[Weight]) -> Iterator[None]:
+    """Forward-mode derivatives along the first step, for a second pass over the same inputs.
+
+    What is computed inside carries d/d eta as its tangent.
+    """
+    moved = tuple(weights)
+    anchors = [weight.anchor for weight in moved]
+    with forward_ad.dual_level(), torch.no_grad():
+        for weight in moved:
+            primal = weight.anchor.detach()
+            dual = forward_ad.make_dual(primal, torch.ones_like(primal))  # type: ignore[no-untyped-call]
+            weight.anchor = dual
+            weight._is_moving = True
+        try:
+            yield
+        finally:
+            for weight, anchor in zip(moved, anchors, strict=True):
+                weight.anchor, weight._is_moving = anchor, False
+
+
+class _Product(torch.autograd.Function):
+    """scale * W x, and what becomes of its derivatives."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, _anchor: Tensor, weight: Weight, scale: float) -> Tensor:
+        # Not in a separate setup_context, for which torch inspects signatures at every call.
+        ctx.weight, ctx.scale = weight, scale
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(x)
+        ctx.save_for_forward(x)
+        answer: Tensor = weight.answer(x) * scale
+        return answer
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
+        (x,) = ctx.saved_tensors
+        signal = g * ctx.scale
+        # W^T g before W moves.
+        back = ctx.weight.transposed_times(signal) if ctx.needs_input_grad[0] else None
+        ctx.weight.receive(signal, x.detach())
+        return back, torch.zeros_like(ctx.weight.anchor), None, None
+
+    @staticmethod
+    def jvp(ctx: Any, moved: Tensor | None, *_: object) -> Tensor:
+        (x,) = ctx.saved_tensors
+        change: Tensor = ctx.weight.change_times(x)
+        if moved is not None:
+            change = change + ctx.weight.times(moved)
+        result: Tensor = change * ctx.scale
+        return result

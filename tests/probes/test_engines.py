@@ -1,0 +1,279 @@
+"""Both engines compute the network that torch's autograd computes, step after step."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+from scipy import stats
+from torch import Tensor
+
+from probes.architectures import Network, Trace, WeightKey
+from probes.engines import Engine, dense_weights, matrix_free_weights
+from probes.experiments.one_step import first_order_change
+from probes.experiments.training import Lessons, training
+from probes.gaussian_matrix import Product
+from probes.matrix_free import Side
+from probes.trials import run_group
+from probes.weights import Weight
+from tests.probes import plain
+from tests.probes.test_networks import architectures, cells, parameterizations
+from theory import (
+    Architecture,
+    Cell,
+    DomainError,
+    Experiment,
+    Observable,
+    Optimizer,
+    Parameterization,
+    Protocol,
+    Role,
+    Setting,
+    am_mup,
+    chain,
+    depth_mup,
+    residual,
+)
+
+CPU = torch.device("cpu")
+TOLERANCE = {torch.float64: 1e-10, torch.float32: 1e-4}
+
+Trajectory = tuple[list[Tensor], Trace, Trace]
+
+protocols = st.builds(
+    Protocol,
+    st.just(Experiment.TRAINING),
+    batch=st.integers(1, 3),
+    steps=st.integers(0, 3),
+    rate=st.sampled_from([Fraction(1, 50), Fraction(1, 10)]),
+    momentum=st.sampled_from([Fraction(0), Fraction(9, 10)]),
+    weight_decay=st.sampled_from([Fraction(0), Fraction(1, 10)]),
+)
+under_sgd = parameterizations.filter(lambda p: p.optimizer is Optimizer.SGD)
+dtypes = st.sampled_from([torch.float64, torch.float32])
+
+
+def lessons(protocol: Protocol, members: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """Inputs (R, steps + 1, B, 3), the last ones held out, and labels."""
+    generator = torch.Generator().manual_seed(1)
+    shape = (members, protocol.steps + 1, protocol.batch)
+    x = torch.randn(*shape, 3, dtype=torch.float64, generator=generator)
+    y = torch.randn(shape, dtype=torch.float64, generator=generator).sign()
+    return x.to(dtype), y.to(dtype)
+
+
+def run(network: Network, weights: Mapping[WeightKey, Weight], x: Tensor, y: Tensor) -> Trajectory:
+    """Train on all batches but the last; outputs before every step, then the next step's change."""
+    outputs = []
+    for weight in weights.values():
+        weight.learns = True
+    for step in range(x.shape[1] - 1):
+        output = network.forward(weights, x[:, step]).output
+        torch.autograd.backward((output.squeeze(-1) - y[:, step]).square().mean(1).sum() / 2)
+        outputs.append(output.detach())
+    for weight in weights.values():
+        weight.learns = False
+    return outputs, *first_order_change(network, weights, x[:, -1], y[:, -1])
+
+
+def expected(
+    network: Network,
+    matrices: plain.Tensors,
+    protocol: Protocol,
+    rates: Sequence[Fraction],
+    x: Tensor,
+    y: Tensor,
+) -> Trajectory:
+    """The same by autograd, torch.optim and torch.func.jvp."""
+    each = [float(rate) for rate in rates]
+    trained = plain.train(network, matrices, protocol, each, x[:, :-1], y[:, :-1], x[:, -1])
+    return trained.outputs, *plain.first_step(network, trained.weights, x[:, -1], y[:, -1])[:2]
+
+
+def difference(found: Trajectory, wanted: Trajectory) -> float:
+    """Largest over outputs, states of every layer and their derivatives, each by its norm."""
+    parts = [*zip(found[0], wanted[0], strict=True)]
+    for ours, theirs in zip(found[1:], wanted[1:], strict=True):
+        parts += [*zip(ours.stream, theirs.stream, strict=True)]
+        parts += [*zip(ours.inner, theirs.inner, strict=True), (ours.output, theirs.output)]
+    return max(float((a.double() - b.double()).norm() / b.double().norm()) for a, b in parts)
+
+
+def is_tame(wanted: Trajectory) -> bool:
+    """Neither exploding nor vanishing: there, the network loses digits, whoever computes it."""
+    traces = [*wanted[0], *(h for trace in wanted[1:] for h in (*trace.stream, trace.output))]
+    sizes = torch.stack([state.abs().amax() for state in traces])
+    return bool((sizes < 1e3).all() and (sizes > 1e-3).all())
+
+
+@given(architectures, under_sgd, cells, protocols, dtypes, st.integers(0, 2**32))
+@settings(max_examples=150, suppress_health_check=[HealthCheck.filter_too_much])
+def test_matrix_free_trajectories_are_those_of_the_materialised_network(
+    architecture: Architecture,
+    parameterization: Parameterization,
+    cell: Cell,
+    protocol: Protocol,
+    dtype: torch.dtype,
+    seed: int,
+) -> None:
+    """Whole trajectories: training, every layer, and the exact derivative at the end."""
+    network = Network(architecture, parameterization, cell, inputs=3, outputs=1)
+    x, y = lessons(protocol, 2, dtype)
+    free = matrix_free_weights(network, protocol, seed, [0, 1], CPU, dtype, protocol.rate)
+    found = run(network, free, x, y)
+    matrices = {key: weight.materialise() for key, weight in free.items()}
+    twice = [protocol.rate] * 2
+    wanted = expected(network, matrices, protocol, twice, x, y)
+    assume(is_tame(wanted))
+    if dtype is torch.float32:
+        exact = {key: matrix.double() for key, matrix in matrices.items()}
+        in_float64 = expected(network, exact, protocol, twice, x.double(), y.double())
+        # Training that amplifies the rounding of autograd itself says nothing about an engine.
+        assume(difference(wanted, in_float64) < 2e-6)
+    assert difference(found, wanted) <= TOLERANCE[dtype]
+    dense = dense_weights(network, protocol, matrices, [protocol.rate])
+    assert difference(run(network, dense, x, y), wanted) <= TOLERANCE[dtype]
+
+
+@given(architectures, parameterizations, cells, protocols, st.integers(0, 2**32))
+@settings(max_examples=60, suppress_health_check=[HealthCheck.filter_too_much])
+def test_the_dense_engine_trains_every_rate_of_a_sweep_like_torch_optim(
+    architecture: Architecture,
+    parameterization: Parameterization,
+    cell: Cell,
+    protocol: Protocol,
+    seed: int,
+) -> None:
+    """SGD with momentum and weight decay, and Adam: two replicates at three rates in one group."""
+    if parameterization.optimizer is Optimizer.ADAM:
+        protocol = replace(protocol, momentum=Fraction(0))
+    network = Network(architecture, parameterization, cell, inputs=3, outputs=1)
+    rates = [Fraction(1, 100), Fraction(1, 20), Fraction(1, 7)]
+    x, y = (part.repeat(3, *[1] * (part.ndim - 1)) for part in lessons(protocol, 2, torch.float64))
+    matrices = network.initial_weights(seed, [0, 1], CPU, torch.float64)
+    repeated = {key: matrix.repeat(3, 1, 1) for key, matrix in matrices.items()}
+    each = [rate for rate in rates for _ in range(2)]
+    wanted = expected(network, repeated, protocol, each, x, y)
+    assume(is_tame(wanted))
+    dense = dense_weights(network, protocol, matrices, rates)
+    # Adam divides by |g| + epsilon: where g is rounding, so is the step.
+    tolerance = 1e-6 if parameterization.optimizer is Optimizer.ADAM else 1e-10
+    assert difference(run(network, dense, x, y), wanted) <= tolerance
+
+
+def moments(values: Tensor) -> np.ndarray:
+    """Of every coordinate's second moment over a batch."""
+    return values.double().square().mean((1, 2)).numpy()
+
+
+@pytest.mark.parametrize(
+    ("architecture", "parameterization"),
+    [(residual(2), depth_mup()), (chain(), am_mup())],
+    ids=["residual", "chain"],
+)
+def test_narrow_networks_have_the_law_of_dense_ones(architecture, parameterization) -> None:  # type: ignore[no-untyped-def]
+    """Width 6, where conditioning is everything: three steps of training, 2000 networks each."""
+    protocol = Protocol(Experiment.TRAINING, batch=2, steps=3, rate=Fraction(1, 8))
+    network = Network(architecture, parameterization, Cell(6, 3), inputs=3, outputs=1)
+    members = range(2000)
+    x, y = lessons(protocol, 1, torch.float32)
+    x, y = x.expand(2000, -1, -1, -1), y.expand(2000, -1, -1)
+    free = matrix_free_weights(network, protocol, 0, members, CPU, rate=protocol.rate)
+    dense = dense_weights(
+        network, protocol, network.initial_weights(0, members, CPU), [protocol.rate]
+    )
+    ours, theirs = run(network, free, x, y), run(network, dense, x, y)
+    outputs = zip(ours[0], theirs[0], strict=True)
+    p_values = [stats.ks_2samp(a[:, 0, 0], b[:, 0, 0]).pvalue for a, b in outputs]
+    for a, b in zip(ours[1:], theirs[1:], strict=True):
+        states = [*zip(a.stream, b.stream, strict=True), (a.output, b.output)]
+        p_values += [stats.ks_2samp(moments(p), moments(q)).pvalue for p, q in states]
+    assert min(p_values) > 0.001 / len(p_values)
+
+
+def test_every_answer_is_seen_as_coupled_and_fresh() -> None:
+    """At initialization nothing is coupled going up; coming back, what went up is."""
+    seen: dict[tuple[WeightKey, Side], list[Product]] = {}
+    network = Network(residual(2), depth_mup(), Cell(8, 3), inputs=3, outputs=1)
+    protocol = Protocol(Experiment.ONE_STEP, batch=2)
+    weights = matrix_free_weights(
+        network,
+        protocol,
+        0,
+        [0, 1],
+        CPU,
+        torch.float64,
+        observer=lambda key, side, product: seen.setdefault((key, side), []).append(product),
+    )
+    x, y = lessons(protocol, 2, torch.float64)
+    first_order_change(network, weights, x[:, 0], y[:, 0])
+    for key in weights:
+        up, *derivative = seen[key, Side.FORWARD]
+        assert float(up.coupled.abs().max()) == 0.0
+        if key.role is Role.INPUT:
+            assert (key, Side.BACKWARD) not in seen
+            assert not derivative  # its input does not move
+            continue
+        (down,) = seen[key, Side.BACKWARD]
+        assert len(derivative) == 1
+        assert float(derivative[0].coupled.abs().max()) > 0.0
+        # W^T g is coupled along the inputs x that went up, and fresh across them.
+        assert float(down.coupled.abs().max()) > 0.0
+        assert float(torch.bmm(down.coupled, down.fresh.mT).abs().max()) < 1e-12
+
+
+@pytest.mark.parametrize("experiment", Experiment)
+def test_matrix_free_groups_do_not_matter(experiment: Experiment) -> None:
+    protocol = Protocol(experiment, batch=4, steps=2)
+    setting = Setting(residual(2), depth_mup(), protocol)
+
+    def measured(replicates: Sequence[int]) -> dict[Observable, np.ndarray]:
+        return run_group(
+            setting, Cell(16, 4), 3, replicates, CPU, torch.float64, Engine.MATRIX_FREE
+        )
+
+    together = measured(range(6))
+    for order in ([5, 0, 3], [3]):
+        for name, values in measured(order).items():
+            np.testing.assert_allclose(values, together[name][order], rtol=1e-11)
+
+
+def test_adam_has_no_matrix_free_weights_and_says_so() -> None:
+    network = Network(residual(2), depth_mup(Optimizer.ADAM), Cell(4, 2), inputs=3, outputs=1)
+    with pytest.raises(DomainError, match="adam has no matrix-free weights"):
+        matrix_free_weights(network, Protocol(Experiment.ONE_STEP, batch=2), 0, [0], CPU)
+
+
+@pytest.mark.parametrize("engine", Engine)
+def test_a_member_that_diverges_leaves_its_neighbours_alone(engine: Engine) -> None:
+    """One huge input: that replicate becomes nan, and the other trains as it does alone."""
+    protocol = Protocol(Experiment.TRAINING, batch=2, steps=3, rate=Fraction(1, 10))
+    network = Network(residual(2), depth_mup(), Cell(8, 3), inputs=3, outputs=4)
+
+    def trained(members: list[int], spoiled: bool) -> Tensor:
+        generator = torch.Generator().manual_seed(0)
+        x = torch.randn(2, 3, 2, 3, generator=generator)
+        classes = torch.randint(0, 4, (2, 3, 2), generator=generator)
+        held_out = torch.randn(2, 5, 3, generator=generator)
+        asked = torch.randint(0, 4, (2, 5), generator=generator)
+        x[0, 0] *= 1e30 if spoiled else 1
+        if engine is Engine.DENSE:
+            matrices = network.initial_weights(0, members, CPU)
+            weights = dense_weights(network, protocol, matrices, [protocol.rate])
+        else:
+            free = matrix_free_weights(network, protocol, 0, members, CPU, rate=protocol.rate)
+            weights = dict(free)
+        lessons = Lessons(x, classes, held_out, asked).of(torch.tensor(members))
+        found = training(network, weights, lessons)
+        sizes = {len(weight.rule.base_rate) for weight in weights.values()}
+        assert sizes == {len(members) - spoiled}
+        return torch.stack([*found.values()])
+
+    together, alone = trained([0, 1], spoiled=True), trained([1], spoiled=False)
+    assert together[:, 0].isnan().all()
+    torch.testing.assert_close(together[:, 1:], alone, rtol=1e-5, atol=0)
+    assert trained([0, 1], spoiled=False).isfinite().all()

@@ -1,0 +1,159 @@
+"""Measuring a campaign, look by look. Imports torch through ``probes``, and ``verify``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from probes.costs import group_size, seconds
+from probes.engines import Engine
+from probes.trials import Measurements, resolve_device, run_sweep
+from theory.experiment import Setting
+from theory.relations import Paired
+from theory.scaling import Cell
+from verify.campaign import Campaign, Question, Trials, judge_campaign, questions
+from verify.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """What is measured together: replicates of one cell, at one or more base learning rates.
+
+    ``settings`` differ in nothing but that rate; ``cost`` is the expected time in seconds.
+    """
+
+    settings: tuple[Setting, ...]
+    cell: Cell
+    replicates: tuple[int, ...]
+    engine: Engine
+    cost: float
+
+    @property
+    def members(self) -> int:
+        """Networks in the group."""
+        return len(self.settings) * len(self.replicates)
+
+
+def check_engine(campaign: Campaign) -> None:
+    """Refuse, before anything is measured, an engine that cannot run every trial.
+
+    Raises ``DomainError``, naming the first setting that needs another one.
+    """
+    for question in questions(campaign):
+        settings = [question.prediction.setting, *(each.setting for each in question.controls)]
+        if isinstance(question.relation, Paired) and isinstance(question.relation.other, Setting):
+            settings.append(question.relation.other)
+        for setting in settings:
+            campaign.engine_of(setting, campaign.grid(question.prediction).cells[0])
+
+
+def plan(
+    campaign: Campaign, store: Store, look: int = 0, asked: Sequence[Question] = ()
+) -> list[Group]:
+    """The groups of a look in the order in which they are measured, each trial once.
+
+    Without ``asked``, those of a look at everything. The store says how far the rates of a sweep
+    have been widened.
+    """
+    needed: dict[tuple[Setting, Cell], int] = {}
+
+    def need(question: Question, setting: Setting, replicates: int) -> None:
+        trials = Trials(campaign, store, question, setting, replicates)
+        for part in trials.settings():
+            for cell in trials.cells:
+                needed[part, cell] = max(needed.get((part, cell), 0), replicates)
+
+    for question in asked or questions(campaign):
+        grid = campaign.grid(question.prediction)
+        need(question, question.prediction.setting, grid.replicates * 2**look)
+        for control in question.controls:
+            need(question, control.setting, grid.control_replicates * 2**look)
+    sweeps: dict[tuple[Setting, Cell, int], list[Setting]] = {}
+    for (setting, cell), replicates in needed.items():
+        at_any_rate = replace(setting, protocol=replace(setting.protocol, rate=Fraction(1)))
+        sweeps.setdefault((at_any_rate, cell, replicates), []).append(setting)
+    return [
+        group
+        for (_, cell, replicates), settings in sweeps.items()
+        for group in _groups(campaign, settings, cell, range(replicates))
+    ]
+
+
+def _groups(
+    campaign: Campaign, settings: Sequence[Setting], cell: Cell, replicates: range
+) -> Iterator[Group]:
+    """A sweep in groups of the size that is fast: all rates of few replicates, if they fit."""
+    device, engine = campaign.device, campaign.engine_of(settings[0], cell)
+    members = group_size(settings[0], cell, device, engine)
+    together = max(1, members // len(settings))
+    rates = max(1, min(members, len(settings)))
+    for start in range(0, len(replicates), together):
+        some = tuple(replicates[start : start + together])
+        for first in range(0, len(settings), rates):
+            part = tuple(settings[first : first + rates])
+            cost = seconds(part[0], cell, device, engine, len(part) * len(some))
+            yield Group(part, cell, some, engine, cost)
+
+
+def run(campaign: Campaign, group: Group) -> list[Measurements]:
+    """Measure a group: one result for each of its settings."""
+    rates = [setting.protocol.rate for setting in group.settings]
+    device, first = resolve_device(campaign.device), group.settings[0]
+    return run_sweep(
+        first, rates, group.cell, campaign.seed, group.replicates, device, engine=group.engine
+    )
+
+
+def keep(campaign: Campaign, store: Store, group: Group, found: Sequence[Measurements]) -> None:
+    """Put what was measured into the store."""
+    for setting, measured in zip(group.settings, found, strict=True):
+        store.add(campaign.trial(setting, group.cell), group.replicates, measured)
+
+
+def measure(
+    campaign: Campaign,
+    store: Store,
+    progress: Callable[[int, float, float], None] = lambda _look, _done, _total: None,
+) -> None:
+    """Measure what the store does not hold yet, look by look, until everything is decided.
+
+    ``progress`` receives the look (from 0), and of its cost what is done and what is needed.
+    """
+    for prediction in campaign.predictions:
+        store.enter(campaign.design(prediction), None)
+    for look in range(campaign.looks):
+        asked = _open_questions(campaign, store, look)
+        if not asked:
+            return
+        groups = plan(campaign, store, look, asked)
+        while True:
+            total, done = sum(group.cost for group in groups), 0.0
+            for group in groups:
+                wanted = missing(campaign, store, group)
+                if wanted.replicates:
+                    keep(campaign, store, wanted, run(campaign, wanted))
+                done += group.cost
+                progress(look, done, total)
+            groups = plan(campaign, store, look, asked)  # a sweep may have become wider
+            if not any(missing(campaign, store, group).replicates for group in groups):
+                break
+
+
+def missing(campaign: Campaign, store: Store, group: Group) -> Group:
+    """The group without what is stored: settings of which nothing lacks, replicates of no use."""
+    lacking = {
+        setting: set(group.replicates) - store.replicates(campaign.trial(setting, group.cell))
+        for setting in group.settings
+    }
+    settings = tuple(setting for setting in group.settings if lacking[setting])
+    replicates = tuple(sorted(set().union(*lacking.values())))
+    return replace(group, settings=settings, replicates=replicates)
+
+
+def _open_questions(campaign: Campaign, store: Store, look: int) -> list[Question]:
+    """What has to be looked at for the (look + 1)-th time."""
+    if look == 0:
+        return questions(campaign)
+    answers = judge_campaign(campaign, store, looks=look)
+    return [answer.question for answer in answers if answer.is_open(campaign)]
