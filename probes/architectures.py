@@ -126,7 +126,9 @@ class Network:
         start = 0
         for key, (rows, columns) in self.shapes().items():
             part = drawn[:, start : start + rows * columns].view(-1, rows, columns)
-            weights[key] = part.mul_(self.std(key.role))
+            # A product of its own storage: on views with gaps, torch falls back from one batched
+            # product to a loop.
+            weights[key] = part * self.std(key.role)
             start += rows * columns
         return weights
 
@@ -142,9 +144,8 @@ class Network:
         """``onto`` + multiplier * W x: shapes (R, B, columns) to (R, B, rows)."""
         weight, scale = weights[key], self.multiplier(key.role)
         if isinstance(weight, Weight):
-            product = weight.product(x, scale)
-        else:
-            product = torch.bmm(x, weight.mT) * scale
+            return weight.product(x, scale, onto)
+        product = torch.bmm(x, weight.mT) * scale
         return product if onto is None else onto + product
 
     def _phi(self, x: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from probes.architectures import Network
 from probes.data import HELD_OUT
@@ -32,8 +32,8 @@ class Costs:
 
     Dense: ``call`` for each product of a group; ``draw`` for each weight; ``read`` for each weight
     in each product, and ``multiply`` for each input of it as well. Matrix-free: ``ask`` for each
-    product of a group; ``answer`` for each coordinate of a query, and ``recall`` for each of these
-    and each earlier query.
+    product of a group, ``reply`` for each member of it; ``answer`` for each coordinate of a query,
+    and ``recall`` for each of these and each earlier query.
     """
 
     call: float
@@ -41,19 +41,21 @@ class Costs:
     read: float
     multiply: float
     ask: float
+    reply: float
     answer: float
     recall: float
     numbers: int
 
 
 CPU = Costs(
-    call=40e-6,
-    draw=5e-9,
-    read=0.27e-9,
-    multiply=0.031e-9,
-    ask=450e-6,
-    answer=16e-9,
-    recall=0.6e-9,
+    call=59e-6,
+    draw=6.6e-9,
+    read=0.65e-9,
+    multiply=0.0056e-9,
+    ask=500e-6,
+    reply=3.3e-6,
+    answer=24e-9,
+    recall=0.24e-9,
     numbers=2**25,
 )
 # Not fitted: an accelerator multiplies faster and holds more.
@@ -63,6 +65,7 @@ CUDA = Costs(
     read=0.01e-9,
     multiply=0.001e-9,
     ask=1e-3,
+    reply=5e-6,
     answer=6e-9,
     recall=0.01e-9,
     numbers=2**29,
@@ -92,19 +95,46 @@ class Estimate:
 
 def estimate(engine: Engine, network: Network, protocol: Protocol, costs: Costs) -> Estimate:
     """What a group costs on an engine."""
-    products = _products(protocol)
-    weights = len(network.shapes())
+    counts = operations(engine, network, protocol)
+    each = asdict(costs)
+    return Estimate(
+        sum(each[name] * count for name, count in counts.calls.items()),
+        sum(each[name] * count for name, count in counts.work.items()),
+        counts.numbers,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Operations:
+    """How often each constant of ``Costs`` is paid: once for a group, and for each member."""
+
+    calls: dict[str, int]
+    work: dict[str, int]
+    numbers: int
+
+
+def operations(engine: Engine, network: Network, protocol: Protocol) -> Operations:
+    """What a trial does on an engine."""
+    products, weights = _products(protocol), len(network.shapes())
     if engine is Engine.DENSE:
-        each = costs.draw + sum(costs.read + costs.multiply * inputs for inputs, _ in products)
+        inputs = sum(inputs for inputs, _ in products)
+        size = network.size
+        work = {"draw": size, "read": size * len(products), "multiply": size * inputs}
         moments = 3 if network.parameterization.optimizer is Optimizer.ADAM else 1
-        calls = costs.call * weights * len(products)
-        return Estimate(calls, each * network.size, moments * network.size)
+        return Operations({"call": weights * len(products)}, work, moments * size)
     asked = [inputs for inputs, asks in products if asks]
-    before = [sum(asked[:index]) for index in range(len(asked))]
-    each = sum(k * (costs.answer + costs.recall * j) for k, j in zip(asked, before, strict=True))
+    recalled = sum(k * sum(asked[:index]) for index, k in enumerate(asked))
     coordinates = sum(max(shape) for shape in network.shapes().values())
-    held = 2 * sum(asked) * coordinates
-    return Estimate(costs.ask * weights * len(asked), each * coordinates, held)
+    queries = weights * len(asked)
+    return Operations(
+        {"ask": queries},
+        {
+            "reply": queries,
+            "answer": coordinates * sum(asked),
+            "recall": coordinates * recalled,
+        },
+        2 * sum(asked) * coordinates,
+    )
 
 
 def engine_of(setting: Setting, cell: Cell, device: str, forced: Engine | None = None) -> Engine:

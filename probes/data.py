@@ -5,6 +5,7 @@ All inputs are scaled to |x|^2 = d, so that the first stream state has second mo
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -29,11 +30,15 @@ def _on_sphere(rows: FloatArray) -> FloatArray:
     return scaled
 
 
-def synthetic(seed: int, replicate: int, batch: int) -> tuple[FloatArray, FloatArray]:
-    """Gaussian inputs of shape (batch, d), and labels +-1 of shape (batch,)."""
-    generator = data_generator(seed, replicate)
-    inputs = _on_sphere(generator.standard_normal((batch, SYNTHETIC_DIMENSION)))
-    return inputs, generator.choice(np.array([-1.0, 1.0]), size=batch)
+def synthetic(seed: int, replicates: Sequence[int], batch: int) -> tuple[FloatArray, FloatArray]:
+    """Gaussian inputs of shape (R, batch, d), and labels +-1 of shape (R, batch)."""
+    inputs = np.empty((len(replicates), batch, SYNTHETIC_DIMENSION))
+    labels = np.empty((len(replicates), batch))
+    for row, replicate in enumerate(replicates):
+        generator = data_generator(seed, replicate)
+        generator.standard_normal(out=inputs[row])
+        labels[row] = generator.integers(0, 2, size=batch)
+    return _on_sphere(inputs), 2.0 * labels - 1.0
 
 
 @dataclass(frozen=True, slots=True)

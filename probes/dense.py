@@ -17,6 +17,11 @@ from theory.parameterization import Optimizer
 ADAM_MEAN, ADAM_SQUARE = 0.9, 0.999
 
 
+def _nothing(like: Tensor) -> Tensor:
+    """What torch.baddbmm adds to nothing, when it is called for its factor."""
+    return like.new_empty(1, 1, 1)
+
+
 class DenseWeight(Weight):
     """A stack of matrices (R, n_out, n_in), updated in place."""
 
@@ -26,11 +31,16 @@ class DenseWeight(Weight):
         self._moments: tuple[Tensor, ...] = ()
         self._steps = 0
 
-    def times(self, x: Tensor) -> Tensor:
-        return torch.bmm(x, self.matrix.mT)
+    def times(self, x: Tensor, scale: float) -> Tensor:
+        return torch.baddbmm(_nothing(x), x, self.matrix.mT, beta=0, alpha=scale)
 
-    def transposed_times(self, g: Tensor) -> Tensor:
-        return torch.bmm(g, self.matrix)
+    def add_to(self, onto: Tensor | None, x: Tensor, scale: float) -> Tensor:
+        if onto is None:
+            return self.times(x, scale)
+        return torch.baddbmm(onto, x, self.matrix.mT, alpha=scale)
+
+    def transposed_times(self, g: Tensor, scale: float) -> Tensor:
+        return torch.baddbmm(_nothing(g), g, self.matrix, beta=0, alpha=scale)
 
     def change_times(self, x: Tensor) -> Tensor:
         assert self.gradient is not None
@@ -42,39 +52,39 @@ class DenseWeight(Weight):
         gradient /= gradient.abs() + self.rule.epsilon
         return torch.bmm(x, gradient.mT) * -self.rule.factor
 
-    def descend(self, g: Tensor, x: Tensor) -> None:
+    def descend(self, g: Tensor, x: Tensor, scale: float) -> None:
         self._steps += 1
         if self.rule.optimizer is Optimizer.ADAM:
-            self._adam(g, x)
+            self._adam(g, x, scale)
         elif self.rule.momentum:
-            self._momentum(g, x)
+            self._momentum(g, x, scale)
         else:
             if self.rule.weight_decay:
                 self.matrix *= 1 - self.rule.rate * self.rule.weight_decay
-            self.matrix.baddbmm_((g * -self.rule.rate).mT, x)
+            self.matrix.baddbmm_((g * (self.rule.rate * -scale)).mT, x)
 
-    def _momentum(self, g: Tensor, x: Tensor) -> None:
+    def _momentum(self, g: Tensor, x: Tensor, scale: float) -> None:
         if not self._moments:
             self._moments = (torch.zeros_like(self.matrix),)
         (velocity,) = self._moments
-        velocity.baddbmm_(g.mT, x, beta=self.rule.momentum)
+        velocity.baddbmm_(g.mT, x, beta=self.rule.momentum, alpha=scale)
         if self.rule.weight_decay:
             velocity.add_(self.matrix, alpha=self.rule.weight_decay)
         self.matrix.addcmul_(velocity, self.rule.rate, value=-1)
 
-    def _adam(self, g: Tensor, x: Tensor) -> None:
+    def _adam(self, g: Tensor, x: Tensor, scale: float) -> None:
         """Adam as torch has it: Kingma and Ba 2015, algorithm 1."""
         if not self._moments:
             self._moments = (torch.zeros_like(self.matrix), torch.zeros_like(self.matrix))
         mean, square = self._moments
-        gradient = torch.bmm(g.mT, x)
+        gradient = torch.baddbmm(_nothing(g), g.mT, x, beta=0, alpha=scale)
         if self.rule.weight_decay:
             gradient.add_(self.matrix, alpha=self.rule.weight_decay)
         mean.lerp_(gradient, 1 - ADAM_MEAN)
         square.mul_(ADAM_SQUARE).addcmul_(gradient, gradient, value=1 - ADAM_SQUARE)
         spread = math.sqrt(1 - ADAM_SQUARE**self._steps)
-        scale = torch.sqrt(square, out=gradient).div_(spread).add_(self.rule.epsilon)
-        step = torch.div(mean, scale, out=scale)
+        size = torch.sqrt(square, out=gradient).div_(spread).add_(self.rule.epsilon)
+        step = torch.div(mean, size, out=size)
         self.matrix.addcmul_(step, self.rule.rate, value=-1 / (1 - ADAM_MEAN**self._steps))
 
     def keep(self, members: Tensor) -> None:

@@ -219,7 +219,8 @@ class GaussianMatrix:
         drawn = torch.from_numpy(self._normals.draw(count * size))
         if len(self._members) < len(drawn):
             drawn = drawn[self._members]
-        return drawn.to(self._right.images).reshape(-1, count, size)
+        # Contiguous: on views with gaps, torch falls back from one batched product to a loop.
+        return drawn.to(self._right.images).contiguous().view(-1, count, size)
 
     def _ask(self, x: Tensor, asked: _Answers, other: _Answers, transposed: bool) -> Product:
         size = self.shape[0] if transposed else self.shape[1]

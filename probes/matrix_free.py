@@ -55,13 +55,13 @@ class MatrixFreeWeight(Weight):
         self._held = torch.ones_like(rate[:, 0])
         self._velocity = torch.zeros_like(self._held)
 
-    def times(self, x: Tensor) -> Tensor:
+    def times(self, x: Tensor, scale: float) -> Tensor:
         found = self._ask(Side.FORWARD, x)
-        return self._with_learned(found, x, self._inputs, self._signals)
+        return self._with_learned(found, x, self._inputs, self._signals).mul_(scale)
 
-    def transposed_times(self, g: Tensor) -> Tensor:
+    def transposed_times(self, g: Tensor, scale: float) -> Tensor:
         found = self._ask(Side.BACKWARD, g)
-        return self._with_learned(found, g, self._signals, self._inputs)
+        return self._with_learned(found, g, self._signals, self._inputs).mul_(scale)
 
     def _ask(self, side: Side, x: Tensor) -> Tensor:
         forward = side is Side.FORWARD
@@ -81,9 +81,9 @@ class MatrixFreeWeight(Weight):
         signals, inputs = self.gradient
         return torch.bmm(torch.bmm(x, inputs.mT), signals) * -self.rule.factor
 
-    def descend(self, g: Tensor, x: Tensor) -> None:
+    def descend(self, g: Tensor, x: Tensor, scale: float) -> None:
         """The optimizer is linear: its recursion is that of the coefficients."""
-        rule, batch = self.rule, g.shape[1]
+        rule, batch, g = self.rule, g.shape[1], g * scale
         if self._held.shape[1] == 1:
             self._signals, self._inputs = g, x
         else:

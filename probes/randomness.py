@@ -7,8 +7,9 @@ that a replicate is computed in, or the device. Imports numpy and ``theory``.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 import numpy.typing as npt
@@ -44,8 +45,23 @@ def answer_generator(seed: int, replicate: int, cell: Cell) -> np.random.Generat
 def standard_normals(generators: Sequence[np.random.Generator], count: int) -> FloatArray:
     """The next ``count`` standard normals of every generator: shape (generators, count)."""
     drawn = np.empty((len(generators), count), dtype=np.float32)
-    list(_threads.map(_fill, generators, drawn))  # numpy releases the lock while drawing
+    for done in _filling(generators, drawn):
+        done.result()
     return drawn
+
+
+def _filling(generators: Sequence[np.random.Generator], rows: FloatArray) -> list[Future[None]]:
+    """Fill one row by each generator, in the background: numpy releases the lock while drawing."""
+    tasks = min(len(generators), os.cpu_count() or 1)
+    return [
+        _threads.submit(_fill, generators[first::tasks], rows[first::tasks])
+        for first in range(tasks)
+    ]
+
+
+def _fill(generators: Sequence[np.random.Generator], rows: FloatArray) -> None:
+    for generator, row in zip(generators, rows, strict=True):
+        generator.standard_normal(dtype=np.float32, out=row)
 
 
 class NormalStream:
@@ -54,11 +70,11 @@ class NormalStream:
     What a generator yields does not depend on the portions, nor on the other generators.
     """
 
-    AHEAD = 2**16  # numbers of all generators together
+    AHEAD, LEAST = 2**16, 2**11  # numbers of all generators together, and of each
 
     def __init__(self, generators: Sequence[np.random.Generator]) -> None:
         self._generators = tuple(generators)
-        self._portion = self.AHEAD // max(1, len(self._generators))
+        self._portion = max(self.LEAST, self.AHEAD // max(1, len(self._generators)))
         self._ready = np.empty((len(self._generators), 0), dtype=np.float32)
         self._order()
 
@@ -78,11 +94,4 @@ class NormalStream:
 
     def _order(self) -> None:
         self._ordered = np.empty((len(self), self._portion), dtype=np.float32)
-        self._coming = [
-            _threads.submit(_fill, generator, row)
-            for generator, row in zip(self._generators, self._ordered, strict=True)
-        ]
-
-
-def _fill(generator: np.random.Generator, row: FloatArray) -> None:
-    generator.standard_normal(dtype=np.float32, out=row)
+        self._coming = _filling(self._generators, self._ordered)

@@ -124,8 +124,8 @@ def _measure(
 ) -> Measurements:
     """Run the experiment on weights whose members are these replicates."""
 
-    def stacked(arrays: list[FloatArray]) -> Tensor:
-        return torch.from_numpy(np.stack(arrays)).to(device=device, dtype=dtype)
+    def floats(array: FloatArray) -> Tensor:
+        return torch.from_numpy(array).to(device=device, dtype=dtype)
 
     def labels(arrays: list[npt.NDArray[np.int64]]) -> Tensor:
         return torch.from_numpy(np.stack(arrays)).to(device)
@@ -134,17 +134,16 @@ def _measure(
         each = {r: data.digits(seed, r, protocol.batch, protocol.steps) for r in set(members)}
         batches = [each[r] for r in members]
         lessons = Lessons(
-            stacked([b.inputs for b in batches]),
+            floats(np.stack([b.inputs for b in batches])),
             labels([b.classes for b in batches]),
-            stacked([b.held_out for b in batches]),
+            floats(np.stack([b.held_out for b in batches])),
             labels([b.held_out_classes for b in batches]),
         )
         measured = training(network, weights, lessons)
     else:
-        pairs = [data.synthetic(seed, r, protocol.batch) for r in members]
-        inputs = stacked([inputs for inputs, _ in pairs])
+        inputs, signs = map(floats, data.synthetic(seed, members, protocol.batch))
         if protocol.experiment is Experiment.PROPAGATION:
             measured = propagation(network, weights, inputs)
         else:
-            measured = one_step(network, weights, inputs, stacked([y for _, y in pairs]))
+            measured = one_step(network, weights, inputs, signs)
     return {name: values.detach().cpu().numpy() for name, values in measured.items()}

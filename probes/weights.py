@@ -51,7 +51,7 @@ class Weight(ABC):
 
     A gradient is always met as factors: the sum over b of g_b x_b^T, for signals g (R, B, n_out)
     that come back and inputs x (R, B, n_in) that went in. It waits in ``gradient``, until the next
-    one or until ``descend``; once the weight ``learns``, it is taken as a step at once.
+    one; once the weight ``learns``, it is taken as a step at once.
     """
 
     def __init__(self, rule: Rule) -> None:
@@ -64,42 +64,47 @@ class Weight(ABC):
         self._is_moving = False
 
     @abstractmethod
-    def times(self, x: Tensor) -> Tensor:
-        """W x for each row x: (R, B, n_in) to (R, B, n_out)."""
+    def times(self, x: Tensor, scale: float) -> Tensor:
+        """scale * W x for each row x: (R, B, n_in) to (R, B, n_out)."""
 
     @abstractmethod
-    def transposed_times(self, g: Tensor) -> Tensor:
-        """W^T g for each row g: (R, B, n_out) to (R, B, n_in)."""
+    def transposed_times(self, g: Tensor, scale: float) -> Tensor:
+        """scale * W^T g for each row g: (R, B, n_out) to (R, B, n_in)."""
 
     @abstractmethod
     def change_times(self, x: Tensor) -> Tensor:
         """(d W / d eta) x for each row x, for a first step of base rate eta along ``gradient``."""
 
     @abstractmethod
-    def descend(self, g: Tensor, x: Tensor) -> None:
-        """One step of the optimizer along minus the gradient of these factors."""
+    def descend(self, g: Tensor, x: Tensor, scale: float) -> None:
+        """One step of the optimizer, for the gradient that is scale times that of the factors."""
 
     def keep(self, members: Tensor) -> None:
         """Go on with some of the members only; their indices are given."""
         self.rule, self.gradient = self.rule.of(members), None
 
-    def product(self, x: Tensor, scale: float) -> Tensor:
-        """scale * W x, differentiable: gradients arrive at x and here."""
-        result: Tensor = _Product.apply(x, self.anchor, self, scale)  # type: ignore[no-untyped-call]
+    def product(self, x: Tensor, scale: float, onto: Tensor | None) -> Tensor:
+        """onto + scale * W x, differentiable: gradients arrive at x, at onto and here."""
+        result: Tensor = _Product.apply(x, onto, self.anchor, self, scale)  # type: ignore[no-untyped-call]
         return result
 
-    def answer(self, x: Tensor) -> Tensor:
-        """W x; while the weight moves, what it was in the pass that is replayed."""
+    def replayed(self, x: Tensor, scale: float, onto: Tensor | None) -> Tensor:
+        """The product; while the weight moves, what it was in the pass that is replayed."""
         if not self._is_moving:
-            self._answer = self.times(x)
+            self._answer = self.add_to(onto, x, scale)
         return self._answer.detach()
 
-    def receive(self, g: Tensor, x: Tensor) -> None:
-        """Take up a gradient in the backward pass."""
+    def add_to(self, onto: Tensor | None, x: Tensor, scale: float) -> Tensor:
+        """onto + scale * W x."""
+        product = self.times(x, scale)
+        return product if onto is None else product.add_(onto)
+
+    def receive(self, g: Tensor, x: Tensor, scale: float) -> None:
+        """Take up the gradient of these factors in the backward pass."""
         if self.learns:
-            self.descend(g, x)
+            self.descend(g, x, scale)
         else:
-            self.gradient = (g, x)
+            self.gradient = (g * scale, x)
 
 
 @contextmanager
@@ -124,32 +129,33 @@ def moving(weights: Iterable[Weight]) -> Iterator[None]:
 
 
 class _Product(torch.autograd.Function):
-    """scale * W x, and what becomes of its derivatives."""
+    """onto + scale * W x, and what becomes of its derivatives."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, _anchor: Tensor, weight: Weight, scale: float) -> Tensor:
+    def forward(
+        ctx: Any, x: Tensor, onto: Tensor | None, _anchor: Tensor, weight: Weight, scale: float
+    ) -> Tensor:
         # Not in a separate setup_context, for which torch inspects signatures at every call.
         ctx.weight, ctx.scale = weight, scale
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(x)
         ctx.save_for_forward(x)
-        answer: Tensor = weight.answer(x) * scale
-        return answer
+        return weight.replayed(x, scale, onto)
 
     @staticmethod
     def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
         (x,) = ctx.saved_tensors
-        signal = g * ctx.scale
+        weight, scale = ctx.weight, ctx.scale
         # W^T g before W moves.
-        back = ctx.weight.transposed_times(signal) if ctx.needs_input_grad[0] else None
-        ctx.weight.receive(signal, x.detach())
-        return back, torch.zeros_like(ctx.weight.anchor), None, None
+        back = weight.transposed_times(g, scale) if ctx.needs_input_grad[0] else None
+        weight.receive(g, x.detach(), scale)
+        onto = g if ctx.needs_input_grad[1] else None
+        return back, onto, torch.zeros_like(weight.anchor), None, None
 
     @staticmethod
-    def jvp(ctx: Any, moved: Tensor | None, *_: object) -> Tensor:
+    def jvp(ctx: Any, moved: Tensor | None, onto: Tensor | None, *_: object) -> Tensor:
         (x,) = ctx.saved_tensors
-        change: Tensor = ctx.weight.change_times(x)
+        change: Tensor = ctx.weight.change_times(x) * ctx.scale
         if moved is not None:
-            change = change + ctx.weight.times(moved)
-        result: Tensor = change * ctx.scale
-        return result
+            change = change + ctx.weight.times(moved, ctx.scale)
+        return change if onto is None else change + onto

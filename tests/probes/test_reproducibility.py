@@ -71,7 +71,7 @@ def test_a_stream_yields_the_same_whatever_the_portions(counts: list[int]) -> No
 
 
 def test_replicates_draw_their_own_data() -> None:
-    (first, labels), (second, _) = data.synthetic(1, 0, 4), data.synthetic(1, 1, 4)
+    (first, second), (labels, _) = data.synthetic(1, [0, 1], 4)
     assert not np.isclose(first, second).any()
     np.testing.assert_allclose(np.square(first).sum(1), data.SYNTHETIC_DIMENSION)
     assert set(labels) <= {-1.0, 1.0}

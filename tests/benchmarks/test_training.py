@@ -1,0 +1,295 @@
+"""Batched training against the loops that people write: `tox run -e benchmarks`."""
+
+from collections.abc import Callable, Iterable, Sequence
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from pytest_benchmark.fixture import BenchmarkFixture
+from torch import Tensor, nn
+
+from probes import data
+from probes.architectures import WeightKey
+from probes.costs import group_size
+from probes.engines import Engine, dense_weights
+from probes.trials import network_of, run_sweep
+from tests.benchmarks.interleaved import against, seconds
+from theory import (
+    Cell,
+    Experiment,
+    Observable,
+    Optimizer,
+    Protocol,
+    Role,
+    Setting,
+    chain,
+    depth_mup,
+    mup,
+    residual,
+)
+
+CPU = torch.device("cpu")
+
+
+# ---- Coordinate check: MLP of three hidden layers, four steps on one batch of digits.
+
+STEPS, BATCH, HIDDEN = 4, 64, 3
+
+
+class Mlp(nn.Module):
+    """What a user of mup writes."""
+
+    def __init__(self, width: int, readout: Callable[..., nn.Module]) -> None:
+        super().__init__()
+        sizes = [data.DIGIT_DIMENSION, *[width] * HIDDEN]
+        layers = zip(sizes, sizes[1:], strict=False)
+        self.layers = nn.ModuleList([nn.Linear(a, b, bias=False) for a, b in layers])
+        self.readout = readout(width, data.DIGIT_CLASSES, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for layer in self.layers:
+            x = torch.relu(layer(x))
+        logits: Tensor = self.readout(x)
+        return logits
+
+
+def mup_coordinates(widths: Sequence[int], seeds: int, optimizer: str) -> Any:
+    """mup's own coordinate check."""
+    from mup import MuReadout, set_base_shapes
+    from mup.coord_check import get_coord_data
+
+    base, delta = Mlp(8, MuReadout), Mlp(16, MuReadout)
+    batches = data.digits(0, 0, BATCH, 1)
+    batch = (
+        torch.from_numpy(batches.inputs[0]).float(),
+        torch.from_numpy(batches.classes[0]),
+    )
+
+    def lazy(width: int) -> Callable[[], nn.Module]:
+        return lambda: set_base_shapes(Mlp(width, MuReadout), base, delta=delta)  # type: ignore[no-any-return]
+
+    return get_coord_data(
+        {width: lazy(width) for width in widths},
+        [batch],
+        optimizer=optimizer,
+        mup=True,
+        nsteps=STEPS,
+        nseeds=seeds,
+        cuda=False,
+        show_progress=False,
+    )
+
+
+def our_coordinates(widths: Sequence[int], seeds: int, optimizer: Optimizer) -> list[Tensor]:
+    """Mean absolute activations of every layer before every step, (steps, layers, seeds) a width."""
+    rate = Fraction(1, 10) if optimizer is Optimizer.SGD else Fraction(1, 1000)
+    protocol = Protocol(Experiment.TRAINING, batch=BATCH, steps=STEPS, rate=rate)
+    setting = Setting(chain(), mup(optimizer), protocol)
+    batches = data.digits(0, 0, BATCH, 1)
+    found = []
+    for width in widths:
+        cell = Cell(width, HIDDEN)
+        size = group_size(setting, cell, "cpu", Engine.DENSE)
+        groups = [range(seeds)[first : first + size] for first in range(0, seeds, size)]
+        parts = [_recorded(setting, cell, members, batches) for members in groups]
+        found.append(torch.cat(parts, dim=2))
+    return found
+
+
+def _recorded(
+    setting: Setting, cell: Cell, members: Sequence[int], batches: data.DigitBatches
+) -> Tensor:
+    network = network_of(setting, cell)
+    matrices = network.initial_weights(0, members, CPU)
+    weights = dense_weights(network, setting.protocol, matrices, [setting.protocol.rate])
+    x = torch.from_numpy(batches.inputs[0]).float().expand(len(members), -1, -1)
+    classes = torch.from_numpy(batches.classes[0]).repeat(len(members))
+    for weight in weights.values():
+        weight.learns = True
+    recorded = []
+    for _ in range(STEPS):
+        trace = network.forward(weights, x)
+        loss = nn.functional.cross_entropy(trace.output.flatten(0, 1), classes, reduction="sum")
+        torch.autograd.backward(loss / BATCH)
+        layers = [state.detach().abs().mean((1, 2)) for state in (*trace.stream, trace.output)]
+        recorded.append(torch.stack(layers))
+    return torch.stack(recorded)
+
+
+@pytest.mark.parametrize("optimizer", Optimizer)
+@pytest.mark.parametrize("seeds", [5, 20])
+@pytest.mark.parametrize(("widths", "target"), [((64, 128, 256), 4.0), ((512, 1024), 1.1)])
+def test_coordinate_check_against_mup(
+    benchmark: BenchmarkFixture,
+    widths: tuple[int, ...],
+    target: float,
+    seeds: int,
+    optimizer: Optimizer,
+) -> None:
+    """The same cells, both with statistics of every layer at every step."""
+    pytest.importorskip("mup")
+    ratio = against(
+        benchmark,
+        lambda: our_coordinates(widths, seeds, optimizer),
+        lambda: mup_coordinates(widths, seeds, str(optimizer)),
+        rounds=5,
+        target=target,
+    )
+    assert ratio > 0
+    ours = our_coordinates(widths, seeds, optimizer)
+    assert [found.shape for found in ours] == [(STEPS, HIDDEN + 1, seeds)] * len(widths)
+    assert all((found[-1] != found[0]).all() for found in ours)
+
+
+# ---- Sweep: ten rates, eight replicates, five depths, 60 steps on digits.
+
+RATES = tuple(Fraction(2) ** k for k in range(-9, 1))
+DEPTHS, REPLICATES = (2, 4, 8, 16, 32), 8
+SWEEP = Setting(
+    residual(2), depth_mup(), Protocol(Experiment.TRAINING, batch=16, steps=60, rate=RATES[0])
+)
+
+
+class Residual(nn.Module):
+    """Two-layer blocks as a user writes them, multipliers included."""
+
+    def __init__(self, width: int, depth: int) -> None:
+        super().__init__()
+        self.width, self.depth = width, depth
+        self.enter = nn.Linear(data.DIGIT_DIMENSION, width, bias=False)
+        self.first = nn.ModuleList([nn.Linear(width, width, bias=False) for _ in range(depth)])
+        self.last = nn.ModuleList([nn.Linear(width, width, bias=False) for _ in range(depth)])
+        self.leave = nn.Linear(width, data.DIGIT_CLASSES, bias=False)
+
+    def load(self, matrices: dict[WeightKey, Tensor], member: int) -> None:
+        """Start from our weights, so that the losses can be compared."""
+        linears = [self.enter]
+        for first, last in zip(self.first, self.last, strict=True):
+            linears += [first, last]
+        with torch.no_grad():
+            for linear, matrix in zip([*linears, self.leave], matrices.values(), strict=True):
+                linear.weight.copy_(matrix[member])
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.enter(x) / data.DIGIT_DIMENSION**0.5
+        for first, last in zip(self.first, self.last, strict=True):
+            branch = last(torch.relu(first(h) / self.width**0.5))
+            h = h + branch / (self.width * self.depth) ** 0.5
+        logits: Tensor = self.leave(h) / self.width
+        return logits
+
+
+def sequential(width: int, depth: int, prepared: dict[WeightKey, Tensor]) -> np.ndarray:
+    """One network after another by torch.optim.SGD: held-out losses (rates, replicates)."""
+    losses = np.empty((len(RATES), REPLICATES))
+    for place, rate in enumerate(RATES):
+        for replicate in range(REPLICATES):
+            model = Residual(width, depth)
+            model.load(prepared, replicate)
+            optimizer = torch.optim.SGD(model.parameters(), lr=float(rate) * width)
+            batches = data.digits(0, replicate, 16, 60)
+            inputs = torch.from_numpy(batches.inputs).float()
+            for x, classes in zip(inputs, torch.from_numpy(batches.classes), strict=True):
+                optimizer.zero_grad()
+                nn.functional.cross_entropy(model(x), classes).backward()  # type: ignore[no-untyped-call]
+                optimizer.step()
+            with torch.no_grad():
+                logits = model(torch.from_numpy(batches.held_out).float())
+            classes = torch.from_numpy(batches.held_out_classes)
+            losses[place, replicate] = nn.functional.cross_entropy(logits, classes).item()
+    return losses
+
+
+def batched(width: int, depth: int) -> np.ndarray:
+    """The same in groups of the size that the cost model says."""
+    cell = Cell(width, depth)
+    size = max(1, group_size(SWEEP, cell, "cpu", Engine.DENSE))
+    together, rates = max(1, size // len(RATES)), max(1, min(size, len(RATES)))
+    losses = np.empty((len(RATES), REPLICATES))
+    for start in range(0, REPLICATES, together):
+        some = range(start, min(start + together, REPLICATES))
+        for first in range(0, len(RATES), rates):
+            found = run_sweep(SWEEP, RATES[first : first + rates], cell, 0, some, CPU)
+            for place, measured in enumerate(found, start=first):
+                losses[place, list(some)] = measured[Observable.TRAINED_LOSS]
+    return losses
+
+
+@pytest.mark.parametrize(("width", "target"), [(64, 4.0), (256, 1.5)])
+def test_sweep_against_the_sequential_loop(
+    benchmark: BenchmarkFixture, width: int, target: float
+) -> None:
+    """Depth after depth in turns; weights are drawn by ours, and only copied by the loop."""
+    prepared = {
+        depth: network_of(SWEEP, Cell(width, depth)).initial_weights(0, range(REPLICATES), CPU)
+        for depth in DEPTHS
+    }
+    batched(width, DEPTHS[0]), sequential(width, DEPTHS[0], prepared[DEPTHS[0]])
+    times: dict[int, tuple[float, float]] = {}
+    found: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+
+    def turns(depths: Iterable[int] = DEPTHS) -> None:
+        for depth in depths:
+            results: list[np.ndarray] = []
+            ours = seconds(lambda depth=depth: results.append(batched(width, depth)))  # type: ignore[misc]
+            peer = seconds(
+                lambda depth=depth: results.append(sequential(width, depth, prepared[depth]))  # type: ignore[misc]
+            )
+            times[depth], found[depth] = (ours, peer), (results[0], results[1])
+
+    benchmark.pedantic(turns, rounds=1)  # type: ignore[no-untyped-call]
+    ours, peer = (sum(each[side] for each in times.values()) for side in (0, 1))
+    ratios = {f"L={depth}": b / a for depth, (a, b) in times.items()}
+    benchmark.extra_info |= {"ours s": ours, "peer s": peer, "ratio": peer / ours} | ratios
+    benchmark.extra_info["target"] = target
+    for depth, (a, b) in found.items():
+        np.testing.assert_allclose(a, b, rtol=2e-3, err_msg=f"L = {depth}")
+
+
+# ---- The floating-point rate.
+
+
+@pytest.mark.parametrize("width", [64, 256, 1024])
+def test_share_of_the_bmm_peak(benchmark: BenchmarkFixture, width: int) -> None:
+    """A step of a group against its three products of every weight, and nothing else.
+
+    Same shapes, same number of matrices, outputs allocated once: forward, backward and update.
+    """
+    depth, steps = 8, 10
+    protocol = Protocol(Experiment.TRAINING, batch=16, steps=steps, rate=Fraction(1, 1000))
+    setting = Setting(residual(2), depth_mup(), protocol)
+    cell = Cell(width, depth)
+    members = range(max(1, group_size(setting, cell, "cpu", Engine.DENSE)))
+    network = network_of(setting, cell)
+    matrices = network.initial_weights(0, members, CPU)
+    weights = dense_weights(network, protocol, matrices, [protocol.rate])
+    x = torch.randn(len(members), 16, data.DIGIT_DIMENSION)
+    classes = torch.randint(0, data.DIGIT_CLASSES, (16 * len(members),))
+    for weight in weights.values():
+        weight.learns = True
+
+    def train() -> None:
+        for _ in range(steps):
+            logits = network.forward(weights, x).output
+            torch.autograd.backward(nn.functional.cross_entropy(logits.flatten(0, 1), classes))
+
+    blocks = [m.clone() for key, m in matrices.items() if key.role not in (Role.INPUT, Role.OUTPUT)]
+    signal, out = torch.randn(2, len(members), 16, width).unbind()
+
+    def products() -> None:
+        for _ in range(steps):
+            for matrix in blocks:
+                torch.bmm(signal, matrix.mT, out=out)
+            for matrix in reversed(blocks):
+                torch.bmm(signal, matrix, out=out)
+                matrix.baddbmm_(signal.mT, signal, alpha=1e-9)
+
+    ratio = against(benchmark, train, products, rounds=9, target=0.6 if width == 256 else None)
+    operations = 6 * 16 * len(members) * 2 * depth * width**2 * steps
+    benchmark.extra_info |= {
+        "members": len(members),
+        "GFLOP/s": operations / benchmark.stats.stats.median / 1e9 if benchmark.stats else 0.0,
+    }
+    assert ratio > 0
