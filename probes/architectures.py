@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import torch
@@ -57,7 +58,7 @@ class Trace(NamedTuple):
     output: Tensor
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Network:
     """An architecture under a parameterization at one cell, with its input and output sizes."""
 
@@ -85,6 +86,13 @@ class Network:
 
     def multiplier(self, role: Role) -> float:
         """The explicit factor in front of a weight, architecture constants included."""
+        return self._multipliers[role]
+
+    @cached_property
+    def _multipliers(self) -> dict[Role, float]:
+        return {role: self._multiplier(role) for role in Role}
+
+    def _multiplier(self, role: Role) -> float:
         factor = self.parameterization.multiplier(role, self.cell)
         if role is Role.INPUT:
             return factor / math.sqrt(self.inputs)
@@ -93,7 +101,7 @@ class Network:
             factor *= math.sqrt(self.architecture.variance_factor)
         return factor * self.branch_multiplier if last else factor
 
-    @property
+    @cached_property
     def branch_multiplier(self) -> float:
         """What multiplies a branch: sqrt(T) and the residual multiplier."""
         constant = math.sqrt(self.architecture.variance_factor)

@@ -6,20 +6,14 @@ itself, and never stores it.
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor
+from torch.optim.adam import adam
 
 from probes.weights import Rule, Weight
 from theory.parameterization import Optimizer
 
 ADAM_MEAN, ADAM_SQUARE = 0.9, 0.999
-
-
-def _nothing(like: Tensor) -> Tensor:
-    """What torch.baddbmm adds to nothing, when it is called for its factor."""
-    return like.new_empty(1, 1, 1)
 
 
 class DenseWeight(Weight):
@@ -30,9 +24,11 @@ class DenseWeight(Weight):
         self.matrix = matrix
         self._moments: tuple[Tensor, ...] = ()
         self._steps = 0
+        # What torch.baddbmm adds to, times 0, where it is called for its factor.
+        self._nothing = matrix.new_zeros(1, 1, 1)
 
     def times(self, x: Tensor, scale: float) -> Tensor:
-        return torch.baddbmm(_nothing(x), x, self.matrix.mT, beta=0, alpha=scale)
+        return torch.baddbmm(self._nothing, x, self.matrix.mT, beta=0, alpha=scale)
 
     def add_to(self, onto: Tensor | None, x: Tensor, scale: float) -> Tensor:
         if onto is None:
@@ -40,7 +36,7 @@ class DenseWeight(Weight):
         return torch.baddbmm(onto, x, self.matrix.mT, alpha=scale)
 
     def transposed_times(self, g: Tensor, scale: float) -> Tensor:
-        return torch.baddbmm(_nothing(g), g, self.matrix, beta=0, alpha=scale)
+        return torch.baddbmm(self._nothing, g, self.matrix, beta=0, alpha=scale)
 
     def change_times(self, x: Tensor) -> Tensor:
         assert self.gradient is not None
@@ -61,7 +57,7 @@ class DenseWeight(Weight):
         else:
             if self.rule.weight_decay:
                 self.matrix *= 1 - self.rule.rate * self.rule.weight_decay
-            self.matrix.baddbmm_((g * (self.rule.rate * -scale)).mT, x)
+            self.matrix.baddbmm_((g * self.rule.rate).mT, x, alpha=-scale)
 
     def _momentum(self, g: Tensor, x: Tensor, scale: float) -> None:
         if not self._moments:
@@ -73,19 +69,35 @@ class DenseWeight(Weight):
         self.matrix.addcmul_(velocity, self.rule.rate, value=-1)
 
     def _adam(self, g: Tensor, x: Tensor, scale: float) -> None:
-        """Adam as torch has it: Kingma and Ba 2015, algorithm 1."""
+        """torch's own step, fused, once for each learning rate among the members."""
         if not self._moments:
             self._moments = (torch.zeros_like(self.matrix), torch.zeros_like(self.matrix))
-        mean, square = self._moments
-        gradient = torch.baddbmm(_nothing(g), g.mT, x, beta=0, alpha=scale)
-        if self.rule.weight_decay:
-            gradient.add_(self.matrix, alpha=self.rule.weight_decay)
-        mean.lerp_(gradient, 1 - ADAM_MEAN)
-        square.mul_(ADAM_SQUARE).addcmul_(gradient, gradient, value=1 - ADAM_SQUARE)
-        spread = math.sqrt(1 - ADAM_SQUARE**self._steps)
-        size = torch.sqrt(square, out=gradient).div_(spread).add_(self.rule.epsilon)
-        step = torch.div(mean, size, out=size)
-        self.matrix.addcmul_(step, self.rule.rate, value=-1 / (1 - ADAM_MEAN**self._steps))
+        gradient = torch.baddbmm(self._nothing, g.mT, x, beta=0, alpha=scale)
+        start = 0
+        for rate, members in zip(*self._rates(), strict=True):
+            some = slice(start, start + members)
+            adam(
+                [self.matrix[some]],
+                [gradient[some]],
+                [self._moments[0][some]],
+                [self._moments[1][some]],
+                max_exp_avg_sqs=[],
+                state_steps=[torch.tensor(float(self._steps - 1), device=g.device)],
+                fused=True,
+                amsgrad=False,
+                beta1=ADAM_MEAN,
+                beta2=ADAM_SQUARE,
+                lr=rate,
+                weight_decay=self.rule.weight_decay,
+                eps=self.rule.epsilon,
+                maximize=False,
+            )
+            start += members
+
+    def _rates(self) -> tuple[list[float], list[int]]:
+        """Learning rates, and how many neighbouring members have each."""
+        rates, counts = torch.unique_consecutive(self.rule.rate.flatten(), return_counts=True)
+        return rates.tolist(), counts.tolist()
 
     def keep(self, members: Tensor) -> None:
         super().keep(members)

@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -20,7 +21,7 @@ from torch.autograd import forward_ad
 from theory.parameterization import Optimizer
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Rule:
     """How a weight of some role learns: the optimizer, and its constants for that role.
 
@@ -36,7 +37,7 @@ class Rule:
     weight_decay: float = 0.0
     epsilon: float = 0.0
 
-    @property
+    @cached_property
     def rate(self) -> Tensor:
         """The learning rate of every member (R, 1, 1)."""
         return self.base_rate * self.factor
@@ -60,7 +61,8 @@ class Weight(ABC):
         self.gradient: tuple[Tensor, Tensor] | None = None
         # A parameter of the graph, so that a gradient arrives even if no input needs one.
         self.anchor = rule.base_rate.new_zeros((), requires_grad=True)
-        self._answer = self.anchor.detach()
+        self.no_gradient = torch.zeros_like(self.anchor)
+        self._answer = self.no_gradient
         self._is_moving = False
 
     @abstractmethod
@@ -150,7 +152,7 @@ class _Product(torch.autograd.Function):
         back = weight.transposed_times(g, scale) if ctx.needs_input_grad[0] else None
         weight.receive(g, x.detach(), scale)
         onto = g if ctx.needs_input_grad[1] else None
-        return back, onto, torch.zeros_like(weight.anchor), None, None
+        return back, onto, weight.no_gradient, None, None
 
     @staticmethod
     def jvp(ctx: Any, moved: Tensor | None, onto: Tensor | None, *_: object) -> Tensor:

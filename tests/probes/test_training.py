@@ -1,5 +1,6 @@
 """Training against the loop that a user would write with nn.Module and torch.optim."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -9,7 +10,8 @@ from torch import nn
 
 from probes import data
 from probes.architectures import Network, WeightKey
-from probes.trials import run_group
+from probes.dense import DenseWeight
+from probes.trials import run_group, run_sweep
 from theory import (
     Cell,
     Experiment,
@@ -82,6 +84,39 @@ def test_training_is_sgd_with_the_rates_of_the_parameterization() -> None:
     assert change > 0.01
     assert len(list(model.parameters())) == 2 * 3 + 2
     assert Role.BRANCH_FIRST in {key.role for key in weights}
+
+
+def test_a_sweep_is_its_rates_one_by_one_and_divergence_stays_where_it_is() -> None:
+    """All rates start from the same weights; the last one explodes, and only that one."""
+    rates = [Fraction(1, 8), Fraction(1), Fraction(10**12)]
+    protocol = Protocol(Experiment.TRAINING, batch=8, steps=5)
+    setting = Setting(residual(2), depth_mup_corrected(), protocol)
+    together = run_sweep(setting, rates, Cell(12, 3), 7, [4, 1], CPU, torch.float64)
+    for rate, measured in zip(rates, together, strict=True):
+        single = replace(setting, protocol=replace(protocol, rate=rate))
+        alone = run_group(single, Cell(12, 3), 7, [4, 1], CPU, torch.float64)
+        for name, values in alone.items():
+            np.testing.assert_allclose(measured[name], values, rtol=1e-10)
+            assert np.isnan(values).all() == (rate == rates[-1])
+
+
+def test_what_diverged_costs_nothing_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Members in the products of each step: seven of eight rates explode, and leave."""
+    sizes = []
+    times = DenseWeight.transposed_times
+
+    def seen(self: DenseWeight, g: torch.Tensor, scale: float) -> torch.Tensor:
+        sizes.append(len(g))
+        return times(self, g, scale)
+
+    monkeypatch.setattr(DenseWeight, "transposed_times", seen)
+    rates = [Fraction(1, 100), *(Fraction(10) ** k for k in range(9, 16))]
+    protocol = Protocol(Experiment.TRAINING, batch=8, steps=12)
+    setting = Setting(residual(2), depth_mup_corrected(), protocol)
+    measured = run_sweep(setting, rates, Cell(12, 3), 7, [0, 1], CPU)
+    assert sizes[0] == 16
+    assert sizes[-1] == 2
+    assert np.isfinite(measured[0][Observable.TRAINED_LOSS]).all()
 
 
 def test_digits_are_real_normalised_and_never_shared_between_batches_and_held_out() -> None:

@@ -1,28 +1,33 @@
 """Campaigns: what is measured, resuming, and what a control is for."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from probes.engines import Engine
 from theory import (
     Cell,
     Control,
     DomainError,
     ExponentEquals,
     Observable,
+    Optimizer,
     Prediction,
     Profile,
     Verdict,
+    mup,
     rational,
 )
 from theory.prediction import Citation, Rival
 from verify import measuring
 from verify import store as stores
 from verify.campaign import Campaign, judge_campaign, vouched
-from verify.measuring import measure, plan, run
+from verify.measuring import check_engine, measure, plan, run
+from verify.reporting import build_report
 from verify.store import Store, trial_key
 from verify.verdict import Judgement
 
@@ -169,6 +174,37 @@ def test_a_stopped_campaign_goes_on_where_it_was(
     np.testing.assert_array_equal(all_values(campaign, store), all_values(campaign, straight))
     measure(campaign, store)
     assert len(measured) == len(plan(campaign, store)) - 3
+
+
+def test_engines_are_kept_apart_and_reach_the_same_verdicts(
+    prediction: Prediction, store: Store
+) -> None:
+    values = []
+    for engine in Engine:
+        campaign = replace(of(prediction), engine=engine)
+        measure(campaign, store)
+        (answer,) = judge_campaign(campaign, store)
+        assert answer.judgement.verdict is Verdict.ACCEPTED
+        assert [control.verdict for control in answer.controls] == [Verdict.REJECTED]
+        report = build_report(campaign, store, (), [answer], datetime.now(UTC), complete=True)
+        assert report.predictions[0].engines == {
+            str(engine): [str(cell) for cell in campaign.grid(prediction).cells]
+        }
+        assert report.command.endswith(f"--engine {engine}")
+        values.append(all_values(campaign, store))
+    assert not np.isclose(values[0], values[1]).any()
+    assert len(store.campaigns(prediction.id)) == 2
+
+
+def test_an_engine_that_cannot_run_every_trial_is_refused_before_the_first(
+    prediction: Prediction,
+) -> None:
+    """Here it is a control that trains with Adam."""
+    setting = replace(prediction.controls[0].setting, parameterization=mup(Optimizer.ADAM))
+    mixed = replace(prediction, controls=(Control("Adam", setting),))
+    with pytest.raises(DomainError, match="adam has no matrix-free weights"):
+        check_engine(replace(of(mixed), engine=Engine.MATRIX_FREE))
+    check_engine(of(mixed))
 
 
 def test_seeds_give_different_measurements(prediction: Prediction, store: Store) -> None:

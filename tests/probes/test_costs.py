@@ -1,0 +1,100 @@
+"""Which engine runs a trial, and how many members together: decided by what they cost."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from probes.architectures import WeightKey
+from probes.costs import CALLS_SHARE, COSTS, engine_of, estimate, group_size, operations, seconds
+from probes.engines import Engine, matrix_free_weights
+from probes.experiments.one_step import first_order_change
+from probes.matrix_free import Side
+from probes.trials import network_of
+from theory import (
+    Cell,
+    DomainError,
+    Experiment,
+    Optimizer,
+    Protocol,
+    Setting,
+    depth_mup,
+    residual,
+)
+
+FIRST_STEP = Setting(residual(2), depth_mup(), Protocol(Experiment.ONE_STEP, batch=4))
+TRAINING = replace(FIRST_STEP, protocol=Protocol(Experiment.TRAINING, batch=16, steps=60))
+UNDER_ADAM = replace(FIRST_STEP, parameterization=depth_mup(Optimizer.ADAM))
+
+
+def test_few_steps_of_wide_networks_need_no_matrices_and_long_training_does() -> None:
+    assert engine_of(FIRST_STEP, Cell(4096, 32), "cpu") is Engine.MATRIX_FREE
+    assert engine_of(FIRST_STEP, Cell(16, 32), "cpu") is Engine.DENSE
+    assert engine_of(TRAINING, Cell(256, 32), "cpu") is Engine.DENSE
+    assert engine_of(UNDER_ADAM, Cell(4096, 32), "cpu") is Engine.DENSE
+
+
+@pytest.mark.parametrize("engine", Engine)
+def test_an_engine_can_be_forced(engine: Engine) -> None:
+    assert engine_of(FIRST_STEP, Cell(64, 4), "cpu", engine) is engine
+
+
+def test_an_engine_that_cannot_run_a_setting_is_refused_in_one_line() -> None:
+    with pytest.raises(DomainError, match=r"adam has no matrix-free weights.*use --engine dense"):
+        engine_of(UNDER_ADAM, Cell(64, 4), "cpu", Engine.MATRIX_FREE)
+
+
+settings_ = st.sampled_from([FIRST_STEP, TRAINING])
+cells = st.builds(Cell, st.sampled_from([8, 64, 512, 4096]), st.sampled_from([2, 16, 128]))
+
+
+@given(settings_, cells, st.sampled_from(Engine), st.sampled_from(sorted(COSTS)))
+def test_groups_are_just_large_enough_for_the_calls_not_to_matter(
+    setting: Setting, cell: Cell, engine: Engine, device: str
+) -> None:
+    """By the model, a larger group saves no more than the calls' share; none outgrows the memory."""
+    found = estimate(engine, network_of(setting, cell), setting.protocol, COSTS[device])
+    size = group_size(setting, cell, device, engine)
+    full = COSTS[device].numbers // found.numbers
+    if size < full:
+        assert found.calls <= CALLS_SHARE * size * found.work
+    if size > 1:
+        assert size <= full
+        assert found.calls > CALLS_SHARE * (size - 1) * found.work
+    per_member = seconds(setting, cell, device, engine, size) / size
+    assert per_member <= seconds(setting, cell, device, engine, 1)
+
+
+def test_the_model_counts_the_products_that_the_engine_makes() -> None:
+    """But for the input weight, which is asked once: its input has no gradient and does not move."""
+    network = network_of(FIRST_STEP, Cell(16, 5))
+    seen: list[tuple[WeightKey, Side]] = []
+    weights = matrix_free_weights(
+        network,
+        FIRST_STEP.protocol,
+        0,
+        [0],
+        torch.device("cpu"),
+        observer=lambda key, side, _product: seen.append((key, side)),
+    )
+    x, y = torch.ones(1, 4, network.inputs), torch.ones(1, 4)
+    first_order_change(network, weights, x, y)
+    counted = operations(Engine.MATRIX_FREE, network, FIRST_STEP.protocol)
+    assert len(seen) == counted.calls["ask"] - 2
+    dense = operations(Engine.DENSE, network, FIRST_STEP.protocol)
+    assert dense.work["draw"] == network.size
+    assert dense.work["read"] == 3 * network.size
+    assert dense.work["multiply"] == 3 * 4 * network.size
+
+
+@pytest.mark.parametrize("engine", Engine)
+def test_time_grows_with_n_as_the_engine_says(engine: Engine) -> None:
+    """n^2 for matrices, n without."""
+    narrow, wide = (
+        estimate(engine, network_of(FIRST_STEP, Cell(n, 64)), FIRST_STEP.protocol, COSTS["cpu"])
+        for n in (2**14, 2**16)
+    )
+    power = {Engine.DENSE: 2, Engine.MATRIX_FREE: 1}[engine]
+    assert wide.work / narrow.work == pytest.approx(4**power, rel=0.02)
