@@ -44,12 +44,14 @@ def dense_weights(
     network: Network,
     protocol: Protocol,
     matrices: Mapping[WeightKey, Tensor],
-    rates: Sequence[Fraction] = (Fraction(1),),
+    rates: Sequence[Fraction] = (),
 ) -> dict[WeightKey, Weight]:
     """Weights of the dense engine that start from these matrices (R, rows, columns), in place.
 
-    With several base rates there are rates x R members, those of the first rate first.
+    With several base rates there are rates x R members, those of the first rate first; with none,
+    the rate is the protocol's.
     """
+    rates = rates or (protocol.rate,)
     weights: dict[WeightKey, Weight] = {}
     for key, matrix in matrices.items():
         each = torch.tensor([float(rate) for rate in rates], dtype=matrix.dtype).to(matrix.device)
@@ -66,7 +68,6 @@ def matrix_free_weights(
     replicates: Sequence[int],
     device: torch.device,
     dtype: torch.dtype = torch.float32,
-    rate: Fraction = Fraction(1),
     observer: Callable[[WeightKey, Side, Product], None] | None = None,
 ) -> dict[WeightKey, MatrixFreeWeight]:
     """Weights of the matrix-free engine; ``observer`` sees every answer of every weight.
@@ -74,7 +75,7 @@ def matrix_free_weights(
     Raises ``DomainError`` for Adam.
     """
     stream = NormalStream([answer_generator(seed, r, network.cell) for r in replicates])
-    rates = torch.full((len(replicates),), float(rate), dtype=dtype, device=device)
+    rates = torch.full((len(replicates),), float(protocol.rate), dtype=dtype, device=device)
     weights: dict[WeightKey, MatrixFreeWeight] = {}
     for key, (rows, columns) in network.shapes().items():
         matrix = GaussianMatrix(rows, columns, stream, dtype, device)

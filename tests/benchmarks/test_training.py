@@ -104,7 +104,7 @@ def _recorded(
 ) -> Tensor:
     network = network_of(setting, cell)
     matrices = network.initial_weights(0, members, CPU)
-    weights = dense_weights(network, setting.protocol, matrices, [setting.protocol.rate])
+    weights = dense_weights(network, setting.protocol, matrices)
     x = torch.from_numpy(batches.inputs[0]).float().expand(len(members), -1, -1)
     classes = torch.from_numpy(batches.classes[0]).repeat(len(members))
     for weight in weights.values():
@@ -272,7 +272,7 @@ def test_share_of_the_bmm_peak(benchmark: BenchmarkFixture, width: int) -> None:
     members = range(max(1, group_size(setting, cell, "cpu", Engine.DENSE)))
     network = network_of(setting, cell)
     matrices = network.initial_weights(0, members, CPU)
-    weights = dense_weights(network, protocol, matrices, [protocol.rate])
+    weights = dense_weights(network, protocol, matrices)
     x = torch.randn(len(members), 16, data.DIGIT_DIMENSION)
     classes = torch.randint(0, data.DIGIT_CLASSES, (16 * len(members),))
     for weight in weights.values():

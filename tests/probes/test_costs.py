@@ -54,7 +54,7 @@ cells = st.builds(Cell, st.sampled_from([8, 64, 512, 4096]), st.sampled_from([2,
 def test_groups_are_just_large_enough_for_the_calls_not_to_matter(
     setting: Setting, cell: Cell, engine: Engine, device: str
 ) -> None:
-    """By the model, a larger group saves no more than the calls' share; none outgrows the memory."""
+    """A larger group saves no more than the calls' share; none outgrows the memory."""
     found = estimate(engine, network_of(setting, cell), setting.protocol, COSTS[device])
     size = group_size(setting, cell, device, engine)
     full = COSTS[device].numbers // found.numbers
@@ -68,7 +68,7 @@ def test_groups_are_just_large_enough_for_the_calls_not_to_matter(
 
 
 def test_the_model_counts_the_products_that_the_engine_makes() -> None:
-    """But for the input weight, which is asked once: its input has no gradient and does not move."""
+    """But for the input weight, asked once: its input has no gradient and does not move."""
     network = network_of(FIRST_STEP, Cell(16, 5))
     seen: list[tuple[WeightKey, Side]] = []
     weights = matrix_free_weights(

@@ -123,7 +123,7 @@ def test_matrix_free_trajectories_are_those_of_the_materialised_network(
     """Whole trajectories: training, every layer, and the exact derivative at the end."""
     network = Network(architecture, parameterization, cell, inputs=3, outputs=1)
     x, y = lessons(protocol, 2, dtype)
-    free = matrix_free_weights(network, protocol, seed, [0, 1], CPU, dtype, protocol.rate)
+    free = matrix_free_weights(network, protocol, seed, [0, 1], CPU, dtype)
     found = run(network, free, x, y)
     matrices = {key: weight.materialise() for key, weight in free.items()}
     twice = [protocol.rate] * 2
@@ -135,7 +135,7 @@ def test_matrix_free_trajectories_are_those_of_the_materialised_network(
         # Training that amplifies the rounding of autograd itself says nothing about an engine.
         assume(difference(wanted, in_float64) < 2e-6)
     assert difference(found, wanted) <= TOLERANCE[dtype]
-    dense = dense_weights(network, protocol, matrices, [protocol.rate])
+    dense = dense_weights(network, protocol, matrices)
     assert difference(run(network, dense, x, y), wanted) <= TOLERANCE[dtype]
 
 
@@ -182,10 +182,8 @@ def test_narrow_networks_have_the_law_of_dense_ones(architecture, parameterizati
     members = range(2000)
     x, y = lessons(protocol, 1, torch.float32)
     x, y = x.expand(2000, -1, -1, -1), y.expand(2000, -1, -1)
-    free = matrix_free_weights(network, protocol, 0, members, CPU, rate=protocol.rate)
-    dense = dense_weights(
-        network, protocol, network.initial_weights(0, members, CPU), [protocol.rate]
-    )
+    free = matrix_free_weights(network, protocol, 0, members, CPU)
+    dense = dense_weights(network, protocol, network.initial_weights(0, members, CPU))
     ours, theirs = run(network, free, x, y), run(network, dense, x, y)
     outputs = zip(ours[0], theirs[0], strict=True)
     p_values = [stats.ks_2samp(a[:, 0, 0], b[:, 0, 0]).pvalue for a, b in outputs]
@@ -263,9 +261,9 @@ def test_a_member_that_diverges_leaves_its_neighbours_alone(engine: Engine) -> N
         x[0, 0] *= 1e30 if spoiled else 1
         if engine is Engine.DENSE:
             matrices = network.initial_weights(0, members, CPU)
-            weights = dense_weights(network, protocol, matrices, [protocol.rate])
+            weights = dense_weights(network, protocol, matrices)
         else:
-            free = matrix_free_weights(network, protocol, 0, members, CPU, rate=protocol.rate)
+            free = matrix_free_weights(network, protocol, 0, members, CPU)
             weights = dict(free)
         lessons = Lessons(x, classes, held_out, asked).of(torch.tensor(members))
         found = training(network, weights, lessons)
@@ -277,3 +275,16 @@ def test_a_member_that_diverges_leaves_its_neighbours_alone(engine: Engine) -> N
     assert together[:, 0].isnan().all()
     torch.testing.assert_close(together[:, 1:], alone, rtol=1e-5, atol=0)
     assert trained([0, 1], spoiled=False).isfinite().all()
+
+
+@pytest.mark.parametrize("engine", Engine)
+def test_training_is_linear_in_a_small_rate_of_the_protocol(engine: Engine) -> None:
+    """Twice the rate moves the stream twice as far: a rate that got lost would not."""
+
+    def moved(rate: Fraction) -> np.ndarray:
+        protocol = Protocol(Experiment.TRAINING, batch=4, steps=2, rate=rate)
+        setting = Setting(residual(2), depth_mup(), protocol)
+        found = run_group(setting, Cell(16, 3), 0, range(3), CPU, torch.float64, engine)
+        return found[Observable.TRAINED_STREAM_CHANGE]
+
+    np.testing.assert_allclose(moved(Fraction(2, 10**6)) / moved(Fraction(1, 10**6)), 2, rtol=1e-4)
