@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -30,15 +30,18 @@ def _on_sphere(rows: FloatArray) -> FloatArray:
     return scaled
 
 
+@lru_cache(maxsize=2**14)  # the replicates of one campaign meet every setting and cell
+def _drawn(seed: int, replicate: int, batch: int) -> tuple[FloatArray, IntArray]:
+    generator = data_generator(seed, replicate)
+    inputs = generator.standard_normal((batch, SYNTHETIC_DIMENSION))
+    return inputs, generator.integers(0, 2, size=batch)
+
+
 def synthetic(seed: int, replicates: Sequence[int], batch: int) -> tuple[FloatArray, FloatArray]:
     """Gaussian inputs of shape (R, batch, d), and labels +-1 of shape (R, batch)."""
-    inputs = np.empty((len(replicates), batch, SYNTHETIC_DIMENSION))
-    labels = np.empty((len(replicates), batch))
-    for row, replicate in enumerate(replicates):
-        generator = data_generator(seed, replicate)
-        generator.standard_normal(out=inputs[row])
-        labels[row] = generator.integers(0, 2, size=batch)
-    return _on_sphere(inputs), 2.0 * labels - 1.0
+    drawn = [_drawn(seed, replicate, batch) for replicate in replicates]
+    labels = np.stack([signs for _, signs in drawn])
+    return _on_sphere(np.stack([inputs for inputs, _ in drawn])), 2.0 * labels - 1.0
 
 
 @dataclass(frozen=True, slots=True)
