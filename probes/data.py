@@ -40,8 +40,8 @@ def _drawn(seed: int, replicate: int, batch: int) -> tuple[FloatArray, IntArray]
 def synthetic(seed: int, replicates: Sequence[int], batch: int) -> tuple[FloatArray, FloatArray]:
     """Gaussian inputs of shape (R, batch, d), and labels +-1 of shape (R, batch)."""
     drawn = [_drawn(seed, replicate, batch) for replicate in replicates]
-    labels = np.stack([signs for _, signs in drawn])
-    return _on_sphere(np.stack([inputs for inputs, _ in drawn])), 2.0 * labels - 1.0
+    labels = np.stack([2.0 * signs - 1.0 for _, signs in drawn])
+    return _on_sphere(np.stack([inputs for inputs, _ in drawn])), labels.astype(np.float64)
 
 
 @dataclass(frozen=True, slots=True)

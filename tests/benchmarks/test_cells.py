@@ -4,9 +4,10 @@ import pytest
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from probes.costs import group_size
+from probes.costs import engine_of, group_size
 from probes.engines import Engine
 from probes.trials import run_group
+from tests.benchmarks.interleaved import against
 from theory import Cell, Experiment, Protocol, Setting, depth_mup, residual
 
 CPU = torch.device("cpu")
@@ -22,3 +23,27 @@ def test_one_cell(benchmark: BenchmarkFixture, experiment: Experiment, engine: E
     weights = len(replicates) * 2 * cell.depth * cell.width**2
     benchmark.extra_info["weights"] = weights
     assert all((values > 0).all() for values in measured.values())
+
+
+@pytest.mark.parametrize("width", [16, 64, 256, 1024])
+@pytest.mark.parametrize("experiment", [Experiment.ONE_STEP, Experiment.TRAINING])
+def test_groups_against_one_by_one(
+    benchmark: BenchmarkFixture, experiment: Experiment, width: int
+) -> None:
+    """Eight replicates in groups of the size that the cost model says, and each on its own."""
+    setting = Setting(residual(1), depth_mup(), Protocol(experiment, batch=16, steps=8))
+    cell, replicates = Cell(width, 8), range(8)
+    engine = engine_of(setting, cell, "cpu")
+    size = group_size(setting, cell, "cpu", engine)
+
+    def grouped() -> None:
+        for start in range(0, len(replicates), size):
+            run_group(setting, cell, 0, replicates[start : start + size], CPU, engine=engine)
+
+    def one_by_one() -> None:
+        for replicate in replicates:
+            run_group(setting, cell, 0, [replicate], CPU, engine=engine)
+
+    ratio = against(benchmark, grouped, one_by_one, rounds=7, target=1.0)
+    benchmark.extra_info |= {"engine": str(engine), "together": min(size, len(replicates))}
+    assert ratio > 0
