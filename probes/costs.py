@@ -120,8 +120,9 @@ def operations(engine: Engine, network: Network, protocol: Protocol) -> Operatio
         inputs = sum(inputs for inputs, _ in products)
         size = network.size
         work = {"draw": size, "read": size * len(products), "multiply": size * inputs}
-        moments = 3 if network.parameterization.optimizer is Optimizer.ADAM else 1
-        return Operations({"call": weights * len(products)}, work, moments * size)
+        copies = 4 if network.parameterization.optimizer is Optimizer.ADAM else 1
+        copies += bool(protocol.momentum)
+        return Operations({"call": weights * len(products)}, work, copies * size)
     asked = [inputs for inputs, asks in products if asks]
     recalled = sum(k * sum(asked[:index]) for index, k in enumerate(asked))
     coordinates = sum(max(shape) for shape in network.shapes().values())
@@ -140,6 +141,7 @@ def operations(engine: Engine, network: Network, protocol: Protocol) -> Operatio
 def engine_of(setting: Setting, cell: Cell, device: str, forced: Engine | None = None) -> Engine:
     """The engine that runs a setting's trials at a cell: the cheaper one that can, or ``forced``.
 
+    Training is left to the dense engine, where every rate starts from the same weights.
     Raises ``DomainError`` when the forced engine cannot run the setting.
     """
     low_rank = setting.parameterization.optimizer is Optimizer.SGD
@@ -151,8 +153,9 @@ def engine_of(setting: Setting, cell: Cell, device: str, forced: Engine | None =
             )
         return forced
     network, costs = network_of(setting, cell), COSTS[device]
-    able = [Engine.DENSE, Engine.MATRIX_FREE] if low_rank else [Engine.DENSE]
-    return min(able, key=lambda e: estimate(e, network, setting.protocol, costs).work)
+    if not low_rank or setting.protocol.experiment is Experiment.TRAINING:
+        return Engine.DENSE
+    return min(Engine, key=lambda e: estimate(e, network, setting.protocol, costs).work)
 
 
 def group_size(setting: Setting, cell: Cell, device: str, engine: Engine) -> int:

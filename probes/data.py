@@ -14,6 +14,7 @@ import numpy.typing as npt
 from sklearn.datasets import load_digits
 
 from probes.randomness import data_generator
+from theory.errors import DomainError
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -71,6 +72,11 @@ def digits(seed: int, replicate: int, batch: int, steps: int) -> DigitBatches:
     Pixels are centred over the data set and each image is scaled to |x|^2 = 64.
     """
     images, classes = _digits()
+    if HELD_OUT + steps * batch > len(images):
+        raise DomainError(
+            f"{steps} steps of batch {batch}: expected at most {len(images) - HELD_OUT} images, "
+            "for none is shown twice; take fewer steps or a smaller batch"
+        )
     order = data_generator(seed, replicate).permutation(len(images))
     held_out, rest = order[:HELD_OUT], order[HELD_OUT : HELD_OUT + steps * batch]
     chosen = rest.reshape(steps, batch)

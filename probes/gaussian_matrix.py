@@ -66,6 +66,10 @@ class _Answers:
         orthogonal to rounding, however small a part of the queries they are (twice is enough;
         Giraud, Langou and Rozloznik 2005). A row that shrinks again was rounding.
         """
+        # Squares of what is almost too large or too small for float32 must not count as 0 or inf.
+        largest = queries.abs().amax(-1, keepdim=True)
+        largest = torch.where((largest > 0) & largest.isfinite(), largest, torch.ones_like(largest))
+        queries = queries / largest
         known, rest = self.without_known(queries)
         scale = _small(torch.linalg.vector_norm(queries, dim=-1))
         smallest = ROUNDINGS * torch.finfo(queries.dtype).eps
@@ -76,9 +80,12 @@ class _Answers:
             known = torch.baddbmm(known, coefficients, again)
             limit = np.where(is_new, UNCANCELLED, np.inf)
             new, correction, left = _orthonormal_rows(rest, limit)
+            # A row that is dropped now may still have a part along the others.
+            lost = torch.baddbmm(rest, correction, new, alpha=-1)
+            correction = torch.baddbmm(correction, lost, new.mT)
             coefficients = torch.bmm(coefficients, correction)
             is_new = left != 0
-        return known, coefficients, new, is_new
+        return known * largest, coefficients * largest, new, is_new
 
     def without_known(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Components along the directions, and what is orthogonal to them."""
@@ -115,8 +122,7 @@ def _orthonormal_rows(rows: Tensor, limit: FloatArray) -> tuple[Tensor, Tensor, 
     size: FloatArray = np.sqrt(np.diagonal(gram, axis1=1, axis2=2))
     kept = np.logical_not(size <= limit)  # nan is kept: it must not pass for a zero
     inverse_size = np.divide(1.0, size, out=np.zeros_like(size), where=kept)
-    with np.errstate(invalid="ignore"):  # of a matrix that has met infinities
-        gram *= inverse_size[:, None] * inverse_size[..., None]
+    gram *= inverse_size[:, None] * inverse_size[..., None]
     gram[:, range(len(gram[0])), range(len(gram[0]))] = 1.0
     triangle = _cholesky(gram)
     if triangle is None:
@@ -176,7 +182,7 @@ class GaussianMatrix:
         self.shape = (n_out, n_in)
         self._is_single = isinstance(seed, int)
         self._normals = _stream(seed)
-        self._members = torch.arange(len(self._normals))
+        self._members: Tensor | None = None  # all of them
         empty = torch.empty(len(self._normals), 0, dtype=dtype, device=device)[..., None]
         self._right = _Answers(empty.expand(-1, 0, n_in), empty.expand(-1, 0, n_out))
         self._left = _Answers(empty.expand(-1, 0, n_out), empty.expand(-1, 0, n_in))
@@ -208,7 +214,8 @@ class GaussianMatrix:
 
     def keep(self, members: Tensor) -> None:
         """Go on with some of the stack only; their indices are given."""
-        self._members = self._members[members.cpu()]
+        kept = members.cpu()
+        self._members = kept if self._members is None else self._members[kept]
         for answers in (self._right, self._left):
             answers.directions = answers.directions[members]
             answers.images = answers.images[members]
@@ -217,14 +224,14 @@ class GaussianMatrix:
 
     def _fresh(self, count: int, size: int) -> Tensor:
         drawn = torch.from_numpy(self._normals.draw(count * size))
-        if len(self._members) < len(drawn):
+        if self._members is not None:
             drawn = drawn[self._members]
         # Contiguous: on views with gaps, torch falls back from one batched product to a loop.
         return drawn.to(self._right.images).contiguous().view(-1, count, size)
 
     def _ask(self, x: Tensor, asked: _Answers, other: _Answers, transposed: bool) -> Product:
         size = self.shape[0] if transposed else self.shape[1]
-        stack = () if self._is_single else (len(self._members),)
+        stack = () if self._is_single else (len(asked.directions),)
         if x.ndim != len(stack) + 2 or x.shape[:-1] != (*stack, size):
             expected = ", ".join(map(str, (*stack, size, "k")))
             raise DomainError(f"a query of shape {tuple(x.shape)}: expected ({expected})")
@@ -243,7 +250,8 @@ class GaussianMatrix:
         As many numbers are drawn as queries are asked, new or not, so that what a matrix of a stack
         answers does not depend on its neighbours.
         """
-        known, coefficients, new, is_new = asked.split(queries)
+        with np.errstate(invalid="ignore"):  # of a matrix that has met infinities
+            known, coefficients, new, is_new = asked.split(queries)
         drawn = self._fresh(queries.shape[1], asked.images.shape[-1])
         _, fresh = other.without_known(drawn)
         coupled = torch.bmm(torch.bmm(new, other.images.mT), other.directions)

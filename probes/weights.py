@@ -84,6 +84,7 @@ class Weight(ABC):
     def keep(self, members: Tensor) -> None:
         """Go on with some of the members only; their indices are given."""
         self.rule, self.gradient = self.rule.of(members), None
+        self._answer = self.no_gradient
 
     def product(self, x: Tensor, scale: float, onto: Tensor | None) -> Tensor:
         """onto + scale * W x, differentiable: gradients arrive at x, at onto and here."""
@@ -104,9 +105,23 @@ class Weight(ABC):
     def receive(self, g: Tensor, x: Tensor, scale: float) -> None:
         """Take up the gradient of these factors in the backward pass."""
         if self.learns:
+            self.gradient = None
             self.descend(g, x, scale)
         else:
             self.gradient = (g * scale, x)
+
+
+@contextmanager
+def learning(weights: Iterable[Weight]) -> Iterator[None]:
+    """Backward passes inside are steps of the optimizer."""
+    learners = tuple(weights)
+    for weight in learners:
+        weight.learns = True
+    try:
+        yield
+    finally:
+        for weight in learners:
+            weight.learns = False
 
 
 @contextmanager

@@ -86,8 +86,9 @@ def _groups(
     """A sweep in groups of the size that is fast: all rates of few replicates, if they fit."""
     device, engine = campaign.device, campaign.engine_of(settings[0], cell)
     members = group_size(settings[0], cell, device, engine)
-    together = max(1, members // len(settings))
-    rates = max(1, min(members, len(settings)))
+    # Without matrices, nothing is shared between rates.
+    rates = 1 if engine is Engine.MATRIX_FREE else max(1, min(members, len(settings)))
+    together = max(1, members // rates)
     for start in range(0, len(replicates), together):
         some = tuple(replicates[start : start + together])
         for first in range(0, len(settings), rates):

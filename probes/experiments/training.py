@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from probes.architectures import Network, WeightKey
-from probes.weights import Weight
+from probes.weights import Weight, learning
 from theory.experiment import Observable
 
 # Members that diverged are put out of the group once they are this part of it: going on without
@@ -69,20 +69,17 @@ def _train(network: Network, weights: Mapping[WeightKey, Weight], lessons: Lesso
     """All steps; returns the members that did not diverge, to which the weights are reduced."""
     members = torch.arange(len(lessons.inputs), device=lessons.inputs.device)
     finite = torch.ones_like(members, dtype=torch.bool)
-    for weight in weights.values():
-        weight.learns = True
     for step in range(lessons.inputs.shape[1]):
-        logits = network.forward(weights, lessons.inputs[:, step]).output
-        loss = _cross_entropy(logits, lessons.classes[:, step])
+        with learning(weights.values()):
+            logits = network.forward(weights, lessons.inputs[:, step]).output
+            loss = _cross_entropy(logits, lessons.classes[:, step])
+            # Summed over members, so that each has the gradient of its own mean loss.
+            torch.autograd.backward(loss.sum())
         finite &= loss.detach().isfinite()
-        # Summed over members, so that each has the gradient of its own mean loss.
-        torch.autograd.backward(loss.sum())
         if int((~finite).sum()) >= max(1, WORTH_A_COPY * len(finite)):
             members, lessons, finite = _leave(weights, members, lessons, finite)
             if not len(members):
                 return members
-    for weight in weights.values():
-        weight.learns = False
     return members if bool(finite.all()) else _leave(weights, members, lessons, finite)[0]
 
 

@@ -86,6 +86,50 @@ def test_the_materialised_matrix_gave_every_answer(
         assert float((answer.total - expected).abs().max()) <= allowed
 
 
+@pytest.mark.parametrize("size", [1e-36, 1e-24, 1e19, 1e30])
+def test_answers_are_linear_where_squares_leave_the_range_of_float32(size: float) -> None:
+    x = torch.randn(40, 3, generator=torch.Generator().manual_seed(0))
+    answers = [GaussianMatrix(30, 40, 7).matmul(x * factor).total for factor in (1.0, size)]
+    torch.testing.assert_close(answers[1] / size, answers[0], rtol=1e-5, atol=1e-6)
+
+
+@given(st.integers(0, 2**32), st.integers(5, 18), st.integers(4, 20))
+@settings(max_examples=100)
+def test_rows_of_every_size_and_dependence_in_one_query(seed: int, n: int, count: int) -> None:
+    """Columns that are fresh, repeated, nearly so, or combinations, over 16 orders of magnitude."""
+    generator = torch.Generator().manual_seed(seed)
+    matrix = GaussianMatrix(n, n, [seed, seed + 1], torch.float64)
+    asked: dict[str, list[torch.Tensor]] = {"right": [], "left": []}
+    answers = []
+    for side in ("right", "left", "right", "right", "left"):
+        kinds = ["fresh", "repeated", "combined", "nearly repeated", "almost parallel"]
+        columns: list[torch.Tensor] = []
+        for _ in range(count):
+            kind = kinds[int(torch.randint(5, (), generator=generator))]
+            earlier = [*asked[side], *columns]
+            x = query(kind, (2, n, 1), earlier, generator, torch.float64)
+            columns.append(x * 10.0 ** float(torch.randint(-8, 8, (), generator=generator)))
+        x = torch.cat(columns, dim=-1)
+        asked[side].append(x)
+        answers.append((side, x, (matrix.matmul if side == "right" else matrix.rmatmul)(x).total))
+    full = matrix.materialise()
+    for side, x, answer in answers:
+        expected = (full if side == "right" else full.mT) @ x
+        error = (answer - expected).norm(dim=1) / (x.norm(dim=1) * full.norm(dim=(1, 2))[:, None])
+        assert float(error.max()) < 1e-11
+
+
+def test_a_stack_can_go_on_in_another_order() -> None:
+    x = torch.randn(3, 6, 2, generator=torch.Generator().manual_seed(0))
+    matrix = GaussianMatrix(5, 6, [1, 2, 3])
+    matrix.matmul(x)
+    matrix.keep(torch.tensor([2, 1, 0]))
+    g = torch.ones(3, 5, 1)
+    whole = GaussianMatrix(5, 6, [1, 2, 3])
+    whole.matmul(x)
+    torch.testing.assert_close(matrix.rmatmul(g).total, whole.rmatmul(g).total.flip(0))
+
+
 def test_a_repeated_query_has_the_same_answer_and_nothing_fresh() -> None:
     matrix = GaussianMatrix(40, 30, 7, torch.float64)
     x = torch.randn(30, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))

@@ -14,6 +14,7 @@ from probes.dense import DenseWeight
 from probes.trials import run_group, run_sweep
 from theory import (
     Cell,
+    DomainError,
     Experiment,
     Observable,
     Protocol,
@@ -127,3 +128,8 @@ def test_digits_are_real_normalised_and_never_shared_between_batches_and_held_ou
     torch.testing.assert_close(rows.square().sum(1), torch.full((64,), 64.0, dtype=torch.float64))
     images = torch.cat([rows, torch.from_numpy(batches.held_out)])
     assert len(np.unique(images.numpy(), axis=0)) == 64 + data.HELD_OUT
+
+
+def test_more_images_than_there_are_is_one_clear_line() -> None:
+    with pytest.raises(DomainError, match=r"200 steps of batch 16: expected at most 1765 images"):
+        data.digits(0, 0, batch=16, steps=200)
