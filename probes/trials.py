@@ -85,8 +85,9 @@ def run_sweep(
     """The same for several base learning rates at once, one result for each of them.
 
     The replicates of all rates see the same data. On the dense engine they also start from the
-    same weights; on the matrix-free one from the same random numbers, which every rate turns into weights
-    of its own where it asks: each has the law of training at its rate, and not the same start.
+    same weights; on the matrix-free one from the same random numbers, which every rate turns into
+    weights of its own where it asks: each has the law of training at its rate, and not the same
+    start.
     """
     if engine is Engine.MATRIX_FREE:
         return [_matrix_free(setting, r, cell, seed, replicates, device, dtype) for r in rates]
