@@ -39,10 +39,10 @@ class DenseWeight(Weight):
         return torch.baddbmm(self._nothing, g, self.matrix, beta=0, alpha=scale)
 
     def change_times(self, x: Tensor) -> Tensor:
+        if self.rule.optimizer is Optimizer.SGD:
+            return super().change_times(x)
         assert self.gradient is not None
         signals, inputs = self.gradient
-        if self.rule.optimizer is Optimizer.SGD:
-            return torch.bmm(torch.bmm(x, inputs.mT), signals) * -self.rule.factor
         # Adam's averages after its first step are those of a single gradient.
         gradient = torch.bmm(signals.mT, inputs)
         gradient /= gradient.abs() + self.rule.epsilon
@@ -73,9 +73,7 @@ class DenseWeight(Weight):
         if not self._moments:
             self._moments = (torch.zeros_like(self.matrix), torch.zeros_like(self.matrix))
         gradient = torch.baddbmm(self._nothing, g.mT, x, beta=0, alpha=scale)
-        start = 0
-        for rate, members in zip(*self._rates(), strict=True):
-            some = slice(start, start + members)
+        for rate, some in self.rule.blocks:
             adam(
                 [self.matrix[some]],
                 [gradient[some]],
@@ -92,12 +90,6 @@ class DenseWeight(Weight):
                 eps=self.rule.epsilon,
                 maximize=False,
             )
-            start += members
-
-    def _rates(self) -> tuple[list[float], list[int]]:
-        """Learning rates, and how many neighbouring members have each."""
-        rates, counts = torch.unique_consecutive(self.rule.rate.flatten(), return_counts=True)
-        return rates.tolist(), counts.tolist()
 
     def keep(self, members: Tensor) -> None:
         super().keep(members)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from fractions import Fraction
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -80,12 +81,6 @@ def matrix_free_weights(
     for key, (rows, columns) in network.shapes().items():
         matrix = GaussianMatrix(rows, columns, stream, dtype, device)
         rule = rule_of(network, protocol, key.role, rates)
-        sees = None if observer is None else _bound(observer, key)
+        sees = None if observer is None else partial(observer, key)
         weights[key] = MatrixFreeWeight(matrix, network.std(key.role), rule, sees)
     return weights
-
-
-def _bound(
-    observer: Callable[[WeightKey, Side, Product], None], key: WeightKey
-) -> Callable[[Side, Product], None]:
-    return lambda side, product: observer(key, side, product)

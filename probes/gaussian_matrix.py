@@ -4,7 +4,7 @@ A matrix W with independent N(0, 1) entries that is only ever multiplied by a fe
 exist. Known are W D = A for orthonormal right queries D, and W^T E = C for orthonormal left queries
 E. Given those, and however the queries were chosen,
 
-    W = A D^T + (I - E E^T) (I - D D^T applied from the right) fresh + E (C - D D^T C)^T,
+    W = A D^T + E C^T (I - D D^T) + (I - E E^T) Z (I - D D^T),    Z fresh, like W,
 
 so that the answer to a new query x = D a + x', x' orthogonal to D, is
 

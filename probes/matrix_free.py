@@ -76,11 +76,6 @@ class MatrixFreeWeight(Weight):
         learned = torch.bmm(x, met.mT) * self._held[:, None, 1:]
         return torch.baddbmm(found * self._held[:, :1, None], learned, given)
 
-    def change_times(self, x: Tensor) -> Tensor:
-        assert self.gradient is not None
-        signals, inputs = self.gradient
-        return torch.bmm(torch.bmm(x, inputs.mT), signals) * -self.rule.factor
-
     def descend(self, g: Tensor, x: Tensor, scale: float) -> None:
         """The optimizer is linear: its recursion is that of the coefficients."""
         rule, batch, g = self.rule, g.shape[1], g * scale

@@ -42,6 +42,15 @@ class Rule:
         """The learning rate of every member (R, 1, 1)."""
         return self.base_rate * self.factor
 
+    @cached_property
+    def blocks(self) -> list[tuple[float, slice]]:
+        """Each learning rate, with the neighbouring members that have it."""
+        rates, counts = torch.unique_consecutive(self.rate.flatten(), return_counts=True)
+        ends = counts.cumsum(0)
+        starts = (ends - counts).tolist()
+        members = [slice(*each) for each in zip(starts, ends.tolist(), strict=True)]
+        return list(zip(rates.tolist(), members, strict=True))
+
     def of(self, members: Tensor) -> Rule:
         """The rule of some of the members."""
         return replace(self, base_rate=self.base_rate[members])
@@ -73,9 +82,14 @@ class Weight(ABC):
     def transposed_times(self, g: Tensor, scale: float) -> Tensor:
         """scale * W^T g for each row g: (R, B, n_out) to (R, B, n_in)."""
 
-    @abstractmethod
     def change_times(self, x: Tensor) -> Tensor:
-        """(d W / d eta) x for each row x, for a first step of base rate eta along ``gradient``."""
+        """(d W / d eta) x for each row x, for a first step of base rate eta along ``gradient``.
+
+        Of SGD, whose step is the gradient: a product of factors, like it.
+        """
+        assert self.gradient is not None
+        signals, inputs = self.gradient
+        return torch.bmm(torch.bmm(x, inputs.mT), signals) * -self.rule.factor
 
     @abstractmethod
     def descend(self, g: Tensor, x: Tensor, scale: float) -> None:

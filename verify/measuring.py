@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from pathlib import Path
 
 from probes.costs import group_size, seconds
 from probes.engines import Engine
 from probes.trials import Measurements, resolve_device, run_sweep
 from theory.experiment import Setting
-from theory.relations import Paired
 from theory.scaling import Cell
 from verify.campaign import Campaign, Question, Trials, judge_campaign, questions
 from verify.store import Store
@@ -40,12 +40,7 @@ def check_engine(campaign: Campaign) -> None:
 
     Raises ``DomainError``, naming the first setting that needs another one.
     """
-    for question in questions(campaign):
-        settings = [question.prediction.setting, *(each.setting for each in question.controls)]
-        if isinstance(question.relation, Paired) and isinstance(question.relation.other, Setting):
-            settings.append(question.relation.other)
-        for setting in settings:
-            campaign.engine_of(setting, campaign.grid(question.prediction).cells[0])
+    plan(campaign, Store(Path(":memory:")))
 
 
 def plan(

@@ -1,5 +1,6 @@
 """One cell of each experiment: `tox run -e benchmarks`."""
 
+import numpy as np
 import pytest
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
@@ -36,14 +37,12 @@ def test_groups_against_one_by_one(
     engine = engine_of(setting, cell, "cpu")
     size = group_size(setting, cell, "cpu", engine)
 
-    def grouped() -> None:
-        for start in range(0, len(replicates), size):
-            run_group(setting, cell, 0, replicates[start : start + size], CPU, engine=engine)
+    def values(groups: list[range]) -> np.ndarray:
+        parts = [run_group(setting, cell, 0, group, CPU, engine=engine) for group in groups]
+        return np.concatenate([np.stack(list(part.values())) for part in parts], axis=1)
 
-    def one_by_one() -> None:
-        for replicate in replicates:
-            run_group(setting, cell, 0, [replicate], CPU, engine=engine)
-
-    ratio = against(benchmark, grouped, one_by_one, rounds=7, target=1.0)
+    together = [replicates[start : start + size] for start in range(0, len(replicates), size)]
+    alone = [range(replicate, replicate + 1) for replicate in replicates]
+    against(benchmark, lambda: values(together), lambda: values(alone), rounds=7, target=1.0)
     benchmark.extra_info |= {"engine": str(engine), "together": min(size, len(replicates))}
-    assert ratio > 0
+    np.testing.assert_allclose(values(together), values(alone), rtol=1e-3)

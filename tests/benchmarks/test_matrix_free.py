@@ -65,10 +65,7 @@ def test_one_step_against_autograd(
     benchmark: BenchmarkFixture, width: int, rounds: int, target: float | None
 ) -> None:
     """B = 4, L = 32, weights drawn by both."""
-    ratio = against(
-        benchmark, lambda: matrix_free(width, 32), lambda: autograd(width, 32), rounds, target
-    )
-    assert ratio > 0
+    against(benchmark, lambda: matrix_free(width, 32), lambda: autograd(width, 32), rounds, target)
     sizes = [matrix_free(width, 32), autograd(width, 32)]
     assert 0.2 < sizes[0] / sizes[1] < 5  # one draw each of the same quantity
 

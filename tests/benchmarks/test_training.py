@@ -131,14 +131,13 @@ def test_coordinate_check_against_mup(
 ) -> None:
     """The same cells, both with statistics of every layer at every step."""
     pytest.importorskip("mup")
-    ratio = against(
+    against(
         benchmark,
         lambda: our_coordinates(widths, seeds, optimizer),
         lambda: mup_coordinates(widths, seeds, str(optimizer)),
         rounds=5,
         target=target,
     )
-    assert ratio > 0
     ours = our_coordinates(widths, seeds, optimizer)
     assert [found.shape for found in ours] == [(STEPS, HIDDEN + 1, seeds)] * len(widths)
     assert all((found[-1] != found[0]).all() for found in ours)
@@ -304,4 +303,4 @@ def test_share_of_the_bmm_peak(benchmark: BenchmarkFixture, width: int) -> None:
         "members": len(members),
         "GFLOP/s": operations / benchmark.stats.stats.median / 1e9 if benchmark.stats else 0.0,
     }
-    assert ratio > 0
+    assert ratio < 1.2  # products alone take no longer than the step that they are part of

@@ -166,7 +166,7 @@ def test_the_dense_engine_trains_every_rate_of_a_sweep_like_torch_optim(
 
 
 def moments(values: Tensor) -> np.ndarray:
-    """Of every coordinate's second moment over a batch."""
+    """Second moment over inputs and coordinates, of every member."""
     return values.double().square().mean((1, 2)).numpy()
 
 
