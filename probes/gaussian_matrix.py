@@ -39,15 +39,30 @@ WELL_CONDITIONED = 0.01
 
 
 class Product(NamedTuple):
-    """An answer: the part that earlier queries determine, and the part that is new."""
+    """An answer, and the part of it that earlier queries determine."""
 
+    total: Tensor
     coupled: Tensor
-    fresh: Tensor
 
     @property
-    def total(self) -> Tensor:
-        """The product itself."""
-        return self.coupled + self.fresh
+    def fresh(self) -> Tensor:
+        """The part that is new."""
+        return self.total - self.coupled
+
+
+class _Parts(NamedTuple):
+    """Rows (R, B, n) as known @ directions + rest, the products of rest, the sizes of the rows."""
+
+    known: Tensor
+    rest: Tensor
+    gram: FloatArray
+    scale: FloatArray
+
+    def are_in_range(self) -> bool:
+        """No square of an entry that matters was too small or too large for its precision."""
+        precision = torch.finfo(self.rest.dtype)
+        smallest = precision.tiny**0.5 / precision.eps
+        return bool(((self.scale > smallest) & np.isfinite(self.scale)).all())
 
 
 class _Answers:
@@ -66,31 +81,44 @@ class _Answers:
         orthogonal to rounding, however small a part of the queries they are (twice is enough;
         Giraud, Langou and Rozloznik 2005). A row that shrinks again was rounding.
         """
+        parts = self._parts(queries)
+        if parts.are_in_range():
+            return self._split(parts)
         # Squares of what is almost too large or too small for float32 must not count as 0 or inf.
         largest = queries.abs().amax(-1, keepdim=True)
         largest = torch.where((largest > 0) & largest.isfinite(), largest, torch.ones_like(largest))
-        queries = queries / largest
-        known, rest = self.without_known(queries)
-        scale = _small(torch.linalg.vector_norm(queries, dim=-1))
-        smallest = ROUNDINGS * torch.finfo(queries.dtype).eps
-        new, coefficients, left = _orthonormal_rows(rest, smallest * scale)
+        known, coefficients, new, is_new = self._split(self._parts(queries / largest))
+        return known * largest, coefficients * largest, new, is_new
+
+    def _split(self, parts: _Parts) -> tuple[Tensor, Tensor, Tensor, Flags]:
+        known, scale = parts.known, parts.scale
+        smallest = ROUNDINGS * torch.finfo(known.dtype).eps
+        new, coefficients, left = _orthonormal_rows(parts.rest, parts.gram, smallest * scale)
         is_new = left != 0  # nan is new
         if not bool((left > UNCANCELLED * scale)[is_new].all()):
             again, rest = self.without_known(new)
             known = torch.baddbmm(known, coefficients, again)
             limit = np.where(is_new, UNCANCELLED, np.inf)
-            new, correction, left = _orthonormal_rows(rest, limit)
+            new, correction, left = _orthonormal_rows(rest, _gram(rest), limit)
             # A row that is dropped now may still have a part along the others.
             lost = torch.baddbmm(rest, correction, new, alpha=-1)
             correction = torch.baddbmm(correction, lost, new.mT)
             coefficients = torch.bmm(coefficients, correction)
             is_new = left != 0
-        return known * largest, coefficients * largest, new, is_new
+        return known, coefficients, new, is_new
+
+    def _parts(self, queries: Tensor) -> _Parts:
+        known, rest = self.without_known(queries)
+        gram = _gram(rest)
+        squares = np.diagonal(gram, axis1=1, axis2=2)
+        if known.shape[2]:
+            squares = squares + np.square(_small(known)).sum(-1)
+        return _Parts(known, rest, gram, np.sqrt(squares))
 
     def without_known(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Components along the directions, and what is orthogonal to them."""
         if not self.directions.shape[1]:
-            return rows.new_zeros(*rows.shape[:2], 0), rows
+            return rows.new_empty(*rows.shape[:2], 0), rows
         known = torch.bmm(rows, self.directions.mT)
         return known, torch.baddbmm(rows, known, self.directions, alpha=-1)
 
@@ -107,24 +135,29 @@ class _Answers:
 
 def _small(tensor: Tensor) -> FloatArray:
     """A small tensor as float64, for numpy."""
-    array: FloatArray = tensor.double().cpu().numpy()
-    return array
+    return np.asarray(tensor.numpy(force=True), dtype=np.float64)
 
 
-def _orthonormal_rows(rows: Tensor, limit: FloatArray) -> tuple[Tensor, Tensor, FloatArray]:
+def _gram(rows: Tensor) -> FloatArray:
+    """The products (R, B, B) of rows (R, B, n)."""
+    return _small(torch.bmm(rows, rows.mT))
+
+
+def _orthonormal_rows(
+    rows: Tensor, gram: FloatArray, limit: FloatArray
+) -> tuple[Tensor, Tensor, FloatArray]:
     """Orthonormal rows, the triangle by which they give ``rows`` (R, B, n), and what was left.
 
     What is left of a row is the size (R, B) of its part orthogonal to those before it. Up to
     ``limit`` it counts as 0, and gives a row of zeros. What is small (B x B) is done in float64 by
-    numpy.
+    numpy, from the products of the rows.
     """
-    gram = _small(torch.bmm(rows, rows.mT))
     size: FloatArray = np.sqrt(np.diagonal(gram, axis1=1, axis2=2))
     kept = np.logical_not(size <= limit)  # nan is kept: it must not pass for a zero
     inverse_size = np.divide(1.0, size, out=np.zeros_like(size), where=kept)
-    gram *= inverse_size[:, None] * inverse_size[..., None]
-    gram[:, range(len(gram[0])), range(len(gram[0]))] = 1.0
-    triangle = _cholesky(gram)
+    unit = gram * inverse_size[:, None] * inverse_size[..., None]
+    unit[:, range(len(unit[0])), range(len(unit[0]))] = 1.0
+    triangle = _cholesky(unit)
     if triangle is None:
         return _one_by_one(rows, limit)
     left = np.diagonal(triangle, axis1=1, axis2=2) * size * kept
@@ -238,26 +271,29 @@ class GaussianMatrix:
         queries = x.mT[None] if self._is_single else x.mT
         if self._revealed is not None:
             answer = queries @ (self._revealed if transposed else self._revealed.mT)
-            coupled, fresh = answer, torch.zeros_like(answer)
+            total, coupled = answer, answer
         else:
-            coupled, fresh = self._reveal(queries, asked, other)
-        parts = (part[0] if self._is_single else part for part in (coupled, fresh))
+            total, coupled = self._reveal(queries, asked, other)
+        parts = (part[0] if self._is_single else part for part in (total, coupled))
         return Product(*(part.mT for part in parts))
 
     def _reveal(self, queries: Tensor, asked: _Answers, other: _Answers) -> tuple[Tensor, Tensor]:
-        """Rows in, rows out; what is answered is remembered.
+        """Rows in; their answers out, and what of them is coupled. What is answered is remembered.
 
         As many numbers are drawn as queries are asked, new or not, so that what a matrix of a stack
         answers does not depend on its neighbours.
         """
         with np.errstate(invalid="ignore"):  # of a matrix that has met infinities
             known, coefficients, new, is_new = asked.split(queries)
-        drawn = self._fresh(queries.shape[1], asked.images.shape[-1])
-        _, fresh = other.without_known(drawn)
-        coupled = torch.bmm(torch.bmm(new, other.images.mT), other.directions)
-        answer = torch.baddbmm(torch.bmm(coefficients, coupled), known, asked.images)
-        asked.add(new, coupled + fresh, is_new)
-        return answer, torch.bmm(coefficients, fresh)
+        _, images = other.without_known(self._fresh(queries.shape[1], asked.images.shape[-1]))
+        total = coupled = torch.bmm(known, asked.images)
+        if other.directions.shape[1]:
+            determined = torch.bmm(torch.bmm(new, other.images.mT), other.directions)
+            coupled = torch.baddbmm(coupled, coefficients, determined)
+            images = images + determined
+        total = torch.baddbmm(total, coefficients, images)
+        asked.add(new, images, is_new)
+        return total, coupled
 
 
 def _stream(seed: int | Sequence[int] | NormalStream) -> NormalStream:

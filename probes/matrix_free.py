@@ -57,24 +57,27 @@ class MatrixFreeWeight(Weight):
 
     def times(self, x: Tensor, scale: float) -> Tensor:
         found = self._ask(Side.FORWARD, x)
-        return self._with_learned(found, x, self._inputs, self._signals).mul_(scale)
+        return self._with_learned(found, x, self._inputs, self._signals, scale)
 
     def transposed_times(self, g: Tensor, scale: float) -> Tensor:
         found = self._ask(Side.BACKWARD, g)
-        return self._with_learned(found, g, self._signals, self._inputs).mul_(scale)
+        return self._with_learned(found, g, self._signals, self._inputs, scale)
 
     def _ask(self, side: Side, x: Tensor) -> Tensor:
         forward = side is Side.FORWARD
         parts = self.initial.matmul(x.mT) if forward else self.initial.rmatmul(x.mT)
         if self._observer is not None:
             self._observer(side, Product(*(self.std * part.mT for part in parts)))
-        return parts.total.mT * self.std
+        return parts.total.mT
 
-    def _with_learned(self, found: Tensor, x: Tensor, met: Tensor, given: Tensor) -> Tensor:
+    def _with_learned(
+        self, found: Tensor, x: Tensor, met: Tensor, given: Tensor, scale: float
+    ) -> Tensor:
+        found = found * (self.std * scale)
         if self._held.shape[1] == 1:
             return found
         learned = torch.bmm(x, met.mT) * self._held[:, None, 1:]
-        return torch.baddbmm(found * self._held[:, :1, None], learned, given)
+        return torch.baddbmm(found * self._held[:, :1, None], learned, given, alpha=scale)
 
     def descend(self, g: Tensor, x: Tensor, scale: float) -> None:
         """The optimizer is linear: its recursion is that of the coefficients."""
