@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -121,13 +122,14 @@ class Network:
         replicates: Sequence[int],
         device: torch.device,
         dtype: torch.dtype = torch.float32,
+        generator: Callable[[int, int, Cell], np.random.Generator] = weight_generator,
     ) -> dict[WeightKey, Tensor]:
         """Weights of a group of replicates, each (R, rows, columns).
 
         Drawn in float32 whatever the ``dtype``, so that every precision and every device sees
         the same network.
         """
-        generators = [weight_generator(seed, replicate, self.cell) for replicate in replicates]
+        generators = [generator(seed, replicate, self.cell) for replicate in replicates]
         drawn = torch.from_numpy(standard_normals(generators, self.size))
         drawn = drawn.to(device=device, dtype=dtype)
         weights: dict[WeightKey, Tensor] = {}
@@ -156,11 +158,12 @@ class Network:
         product = torch.bmm(x, weight.mT) * scale
         return product if onto is None else onto + product
 
-    def _phi(self, x: Tensor) -> Tensor:
+    def phi(self, x: Tensor) -> Tensor:
+        """The activation, entry by entry."""
         return ACTIVATIONS[self.architecture.activation](x)
 
     def _chain(self, weights: Weights, inputs: Tensor) -> Trace:
-        phi = self._phi
+        phi = self.phi
         stream = [self._apply(weights, WeightKey(Role.INPUT), inputs)]
         for block in range(2, self.cell.depth + 1):
             stream.append(self._apply(weights, WeightKey(Role.HIDDEN, block, 1), phi(stream[-1])))
@@ -174,10 +177,10 @@ class Network:
             *inside, last = [WeightKey(role, block, i) for i, role in enumerate(roles, start=1)]
             entering = stream[-1]
             if self.architecture.is_one_layer_pre_activation:
-                entering = self._phi(entering)
+                entering = self.phi(entering)
             for key in inside:
                 produced = self._apply(weights, key, entering)
-                entering = self._phi(produced)
+                entering = self.phi(produced)
                 if key.layer == 1:
                     first.append(produced)
             stream.append(self._add_branch(weights, last, entering, stream[-1]))
@@ -188,7 +191,7 @@ class Network:
     ) -> Tensor:
         if not self.architecture.ends_with_activation:
             return self._apply(weights, last, entering, stream)
-        branch = self._phi(self._apply(weights, last, entering))
+        branch = self.phi(self._apply(weights, last, entering))
         if self.architecture.form is BlockForm.POST_ACTIVATION_CENTRED:
             branch = branch - branch.mean(-1, keepdim=True)
         return torch.add(stream, branch, alpha=self.branch_multiplier)

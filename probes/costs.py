@@ -80,6 +80,10 @@ def _products(protocol: Protocol) -> Sequence[tuple[int, bool]]:
         return [(batch, True)] * 2  # forward, backward
     if protocol.experiment is Experiment.ONE_STEP:
         return [(batch, True)] * 3  # and the derivative
+    if protocol.experiment is Experiment.COUPLING:
+        return [(batch, True)] * 5  # and once more forward and backward, in the blocks
+    if protocol.experiment is Experiment.DECOUPLING:
+        return [(batch, True)] * 6  # twice
     step = [(batch, True), (batch, True), (batch, False)]  # forward, backward, the step itself
     return [(HELD_OUT, True), *step * protocol.steps, (HELD_OUT, True)]
 

@@ -7,6 +7,7 @@ from enum import StrEnum
 from fractions import Fraction
 from functools import partial
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -18,6 +19,7 @@ from probes.randomness import NormalStream, answer_generator
 from probes.weights import Rule, Weight
 from theory.architecture import Role
 from theory.experiment import Protocol
+from theory.scaling import Cell
 
 ADAM_EPSILON = 1e-8
 
@@ -70,12 +72,13 @@ def matrix_free_weights(
     device: torch.device,
     dtype: torch.dtype = torch.float32,
     observer: Callable[[WeightKey, Side, Product], None] | None = None,
+    generator: Callable[[int, int, Cell], np.random.Generator] = answer_generator,
 ) -> dict[WeightKey, MatrixFreeWeight]:
     """Weights of the matrix-free engine; ``observer`` sees every answer of every weight.
 
     Raises ``DomainError`` for Adam.
     """
-    stream = NormalStream([answer_generator(seed, r, network.cell) for r in replicates])
+    stream = NormalStream([generator(seed, r, network.cell) for r in replicates])
     rates = torch.full((len(replicates),), float(protocol.rate), dtype=dtype, device=device)
     weights: dict[WeightKey, MatrixFreeWeight] = {}
     for key, (rows, columns) in network.shapes().items():

@@ -18,7 +18,7 @@ from theory.scaling import Cell
 
 FloatArray = npt.NDArray[np.float32]
 
-_DATA, _WEIGHTS, _ANSWERS = 0, 1, 2
+_DATA, _WEIGHTS, _ANSWERS, _COPIES = 0, 1, 2, 3
 _threads = ThreadPoolExecutor()
 
 
@@ -40,6 +40,11 @@ def weight_generator(seed: int, replicate: int, cell: Cell) -> np.random.Generat
 def answer_generator(seed: int, replicate: int, cell: Cell) -> np.random.Generator:
     """The generator of the answers of a replicate's matrix-free weights at one cell."""
     return _generator(seed, _ANSWERS, replicate, cell.width, cell.depth)
+
+
+def copy_generator(seed: int, replicate: int, cell: Cell) -> np.random.Generator:
+    """The generator of independent copies of a replicate's weights, or of their answers."""
+    return _generator(seed, _COPIES, replicate, cell.width, cell.depth)
 
 
 def standard_normals(generators: Sequence[np.random.Generator], count: int) -> FloatArray:

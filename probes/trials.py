@@ -17,9 +17,11 @@ from torch import Tensor
 from probes import data
 from probes.architectures import Network, WeightKey
 from probes.engines import Engine, dense_weights, matrix_free_weights
+from probes.experiments.coupling import coupling, decoupling
 from probes.experiments.one_step import one_step
 from probes.experiments.propagation import propagation
 from probes.experiments.training import Lessons, training
+from probes.randomness import copy_generator
 from probes.weights import Weight
 from theory.errors import DomainError
 from theory.experiment import Experiment, Observable, Protocol, Setting
@@ -27,6 +29,7 @@ from theory.scaling import Cell
 
 FloatArray = npt.NDArray[np.float64]
 Measurements = dict[Observable, FloatArray]
+Weights = Mapping[WeightKey, Weight]
 
 
 def resolve_device(name: str) -> torch.device:
@@ -91,15 +94,24 @@ def run_sweep(
     """
     if engine is Engine.MATRIX_FREE:
         return [_matrix_free(setting, r, cell, seed, replicates, device, dtype) for r in rates]
-    network = network_of(setting, cell)
+    protocol, network = setting.protocol, network_of(setting, cell)
     matrices = network.initial_weights(seed, replicates, device, dtype)
-    weights = dense_weights(network, setting.protocol, matrices, rates)
+    weights = dense_weights(network, protocol, matrices, rates)
+    copies: Weights = {}
+    if protocol.experiment is Experiment.DECOUPLING:
+        matrices = network.initial_weights(seed, replicates, device, dtype, copy_generator)
+        copies = _of_blocks(dense_weights(network, protocol, matrices, rates))
     members = list(replicates) * len(rates)
-    measured = _measure(network, weights, setting.protocol, seed, members, device, dtype)
+    measured = _measure(network, weights, copies, protocol, seed, members, device, dtype)
     return [
         {name: values[start : start + len(replicates)] for name, values in measured.items()}
         for start in range(0, len(members), len(replicates))
     ]
+
+
+def _of_blocks(weights: Weights) -> Weights:
+    """Those inside the network: neither end."""
+    return {key: weight for key, weight in weights.items() if key.block}
 
 
 def _matrix_free(
@@ -113,19 +125,27 @@ def _matrix_free(
 ) -> Measurements:
     network, protocol = network_of(setting, cell), replace(setting.protocol, rate=rate)
     weights = matrix_free_weights(network, protocol, seed, replicates, device, dtype)
-    return _measure(network, weights, protocol, seed, replicates, device, dtype)
+    copies: Weights = {}
+    if protocol.experiment is Experiment.DECOUPLING:
+        copies = _of_blocks(
+            matrix_free_weights(
+                network, protocol, seed, replicates, device, dtype, generator=copy_generator
+            )
+        )
+    return _measure(network, weights, copies, protocol, seed, replicates, device, dtype)
 
 
 def _measure(
     network: Network,
-    weights: Mapping[WeightKey, Weight],
+    weights: Weights,
+    copies: Weights,
     protocol: Protocol,
     seed: int,
     members: Sequence[int],
     device: torch.device,
     dtype: torch.dtype,
 ) -> Measurements:
-    """Run the experiment on weights whose members are these replicates."""
+    """Run the experiment on weights, and copies of some, whose members are these replicates."""
 
     def floats(array: FloatArray) -> Tensor:
         return torch.from_numpy(array).to(device=device, dtype=dtype)
@@ -147,6 +167,10 @@ def _measure(
         inputs, signs = map(floats, data.synthetic(seed, members, protocol.batch))
         if protocol.experiment is Experiment.PROPAGATION:
             measured = propagation(network, weights, inputs)
+        elif protocol.experiment is Experiment.COUPLING:
+            measured = coupling(network, weights, inputs, signs)
+        elif protocol.experiment is Experiment.DECOUPLING:
+            measured = decoupling(network, weights, copies, inputs, signs)
         else:
             measured = one_step(network, weights, inputs, signs)
     return {name: values.detach().cpu().numpy() for name, values in measured.items()}

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -351,6 +352,50 @@ def maximal_update_rate(
     return float(stream_changes(architecture, parameterization, cell).mean() ** -0.5)
 
 
+def output_change(
+    architecture: Architecture, parameterization: Parameterization, cell: Cell
+) -> float:
+    """|d f / d eta| for one input and |chi| = 1: the whole tangent kernel."""
+    return float(tangent_kernel(architecture, parameterization, cell).total[0, 0])
+
+
+def stream_change(
+    architecture: Architecture, parameterization: Parameterization, cell: Cell
+) -> float:
+    """Root mean square of d h_L / d eta (z_L of a chain) for one input and |chi| = 1."""
+    return float(stream_changes(architecture, parameterization, cell)[-1] ** 0.5)
+
+
+def stream_change_decoupled(
+    architecture: Architecture, parameterization: Parameterization, cell: Cell
+) -> float:
+    """The same with a backward pass through an independent copy of the weights."""
+    return float(stream_changes(architecture, parameterization, cell, decoupled=True)[-1] ** 0.5)
+
+
+def stream_reuse_ratio(
+    architecture: Architecture, parameterization: Parameterization, cell: Cell
+) -> float:
+    """The first of these two sizes over the second."""
+    return stream_change(architecture, parameterization, cell) / stream_change_decoupled(
+        architecture, parameterization, cell
+    )
+
+
+def output_reuse_ratio(
+    architecture: Architecture, parameterization: Parameterization, cell: Cell
+) -> float:
+    """Change of the output with reused weights over that with decoupled ones, for one input.
+
+    All roles together, unlike ``reuse_ratio``; in depth-muP it stays above 1.
+    """
+    reused, decoupled = (
+        float(tangent_kernel(architecture, parameterization, cell, None, flag).total[0, 0])
+        for flag in (False, True)
+    )
+    return reused / decoupled
+
+
 def reuse_ratio(
     architecture: Architecture, parameterization: Parameterization, cell: Cell
 ) -> float:
@@ -371,13 +416,18 @@ def reuse_ratio(
     return reused / decoupled
 
 
-def reuse_ratio_limit(architecture: Architecture) -> float:
-    """The limit of ``reuse_ratio`` at alpha = 1/2 under depth-muP, L -> infinity.
+@dataclass(frozen=True, slots=True)
+class _DepthIntegrals:
+    """Along the limit of depth, p(1) = 1: q(1), p(0), int p (all changes), int (last change)."""
 
-    int p (sum of what all layers add) dt / (p(1) int (what the last layer adds) dt) along the
-    ordinary differential equation of depth; for one-layer blocks int p Phi / (p(1) int Phi), and
-    for ReLU (T/2) e^{T/2} / (e^{T/2} - 1). Raises ``DomainError`` where ``depth_limit`` does.
-    """
+    forward: float
+    backward: float
+    reused: float
+    decoupled: float
+
+
+@cache
+def _integrals(architecture: Architecture) -> _DepthIntegrals:
     depth_limit(architecture)  # refuses what has no limit
 
     def right_hand_side(_: float, state: FloatArray) -> list[float]:
@@ -389,5 +439,29 @@ def reuse_ratio_limit(architecture: Architecture) -> float:
     solution = solve_ivp(
         right_hand_side, (0.0, 1.0), start, method="DOP853", rtol=1e-11, atol=1e-12
     )
-    _, logarithm, weighted, plain = solution.y[:, -1]
-    return float(math.exp(logarithm) * weighted / plain)
+    forward, logarithm, weighted, plain = (float(value) for value in solution.y[:, -1])
+    backward = math.exp(logarithm)
+    return _DepthIntegrals(forward, backward, backward * weighted, plain)
+
+
+def reuse_ratio_limit(architecture: Architecture) -> float:
+    """The limit of ``reuse_ratio`` at alpha = 1/2 under depth-muP, L -> infinity.
+
+    int p (sum of what all layers add) dt / (p(1) int (what the last layer adds) dt) along the
+    ordinary differential equation of depth; for one-layer blocks int p Phi / (p(1) int Phi), and
+    for ReLU (T/2) e^{T/2} / (e^{T/2} - 1). Raises ``DomainError`` where ``depth_limit`` does.
+    """
+    found = _integrals(architecture)
+    return found.reused / found.decoupled
+
+
+def output_change_limit(architecture: Architecture, decoupled: bool = False) -> float:
+    """d f / d eta for one input and |chi| = 1 under depth-muP, L -> infinity: all roles together.
+
+    p(0) of the input, int p (what all layers add) dt of the blocks, and q(1) of the output;
+    decoupled p(1), int (what the last layer adds) dt, and q(1). For blocks of one ReLU layer
+    e^{T/2} (2 + T/2), and 2 e^{T/2} decoupled. Raises ``DomainError`` where ``depth_limit`` does.
+    """
+    found = _integrals(architecture)
+    inside = 1 + found.decoupled if decoupled else found.backward + found.reused
+    return found.forward + inside

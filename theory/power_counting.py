@@ -34,7 +34,7 @@ from theory.architecture import HOMOGENEOUS, Architecture, Family, Role
 from theory.errors import DomainError
 from theory.experiment import Observable, Setting
 from theory.parameterization import Optimizer, Parameterization, RoleScaling
-from theory.relations import ExponentEquals
+from theory.relations import BestRateExponentEquals, ExponentEquals
 from theory.scaling import ONE, Axis, Power
 
 _ROOT_WIDTH = Power(width="1/2")
@@ -311,6 +311,7 @@ def with_matched_epsilon(
 def predicted_exponent(setting: Setting, observable: Observable, axis: Axis) -> Fraction:
     """The exponent of an observable in a setting, for any parameterization.
 
+    Of a loss, that of the learning rate at which it is smallest: the largest one that is stable.
     Raises ``DomainError`` where no power describes it: signals that grow or decay exponentially
     with depth, or an observable that the architecture does not have.
     """
@@ -320,11 +321,8 @@ def predicted_exponent(setting: Setting, observable: Observable, axis: Axis) -> 
             f"{setting.parameterization.name} is not stable in {axis} at initialization: "
             f"{observable} need not follow a power of {axis.symbol}"
         )
-    if observable is Observable.FIRST_LAYER_OWN_CHANGE:
-        first = Layer(Role.BRANCH_FIRST, 1)
-        if first not in count.own_change:
-            raise DomainError(f"{setting.architecture} has no first layer inside its blocks")
-        return count.own_change[first].along(axis)
+    if observable in _OF_BLOCKS:
+        return _block_exponent(setting, count, observable).along(axis)
     moved = count.total_stream_change.along(axis)
     return {
         Observable.FORWARD_SECOND_MOMENT: (
@@ -333,12 +331,97 @@ def predicted_exponent(setting: Setting, observable: Observable, axis: Axis) -> 
         Observable.BACKWARD_SECOND_MOMENT: 2 * count.stream_gradient.along(axis),
         Observable.STREAM_CHANGE: moved,
         Observable.TRAINED_STREAM_CHANGE: moved,
+        Observable.INPUT_CHANGE: count.own_change[Layer(Role.INPUT)].along(axis),
         Observable.OUTPUT_CHANGE: count.total_output_change.along(axis),
         Observable.MAXIMAL_UPDATE_RATE: -moved,
+        Observable.DRIFT_SHARE: _drift_share(setting.architecture).along(axis),
+        Observable.TRAINED_LOSS: count.largest_stable_rate.along(axis),
+        **{name: power.along(axis) for name, power in _FINITE_SIZE.items()},
     }[observable]
+
+
+# Depth-muP is the Euler scheme of a stochastic system, of first order in law; a second moment
+# averages over n coordinates.
+_FINITE_SIZE = {
+    Observable.LIMIT_DISTANCE: Power(depth=-1),
+    Observable.RECURSION_ERROR: Power(width=-1),
+}
+
+
+_OF_BLOCKS = {
+    Observable.BRANCH_SECOND_MOMENT,
+    Observable.BLOCK_OWN_CHANGE,
+    Observable.BLOCK_CHANGE,
+    Observable.FIRST_LAYER_OWN_CHANGE,
+    Observable.FIRST_LAYER_CHANGE,
+    Observable.BACKWARD_COUPLING,
+    Observable.BLOCK_COUPLING,
+    Observable.BLOCK_COUPLING_AMPLITUDE,
+    Observable.STREAM_COUPLING,
+    Observable.OUTPUT_COUPLING,
+    Observable.OUTPUT_REUSE_DISTANCE,
+    Observable.STREAM_REUSE_DISTANCE,
+}
+
+
+def _drift_share(architecture: Architecture) -> Power:
+    """The part of the stream's change along its gradient.
+
+    Of order one where a skip path carries it. In a chain, L layers add to it coherently, and the
+    rest, spread over directions, is L^1/2 times larger.
+    """
+    return Power(depth=-1) if architecture.family is Family.CHAIN else ONE
+
+
+def _block_exponent(setting: Setting, count: PowerCount, observable: Observable) -> Power:
+    """Observables of residual blocks.
+
+    Coupling: a step moves what enters block l by delta, in part along the gradient of the states
+    below, which W_l^T g has entered through the residual multiplier s: W_l answers s delta along g.
+    Block l adds s times this to the stream, and L blocks add up coherently.
+    """
+    architecture, parameterization = setting.architecture, setting.parameterization
+    if architecture.family is Family.CHAIN:
+        raise DomainError(f"{architecture} has no blocks: {observable} is about residual networks")
+    first, last = (
+        Layer(Role.BRANCH_FIRST, 1),
+        Layer(Role.BRANCH_LAST, architecture.layers_per_block),
+    )
+    if observable in _OF_FIRST_LAYERS:
+        if first not in count.own_change:
+            raise DomainError(f"{architecture} has no first layer inside its blocks")
+        own = count.own_change[first]
+        carried = count.total_stream_change * parameterization[first.role].scale * _ROOT_WIDTH
+        return own if observable is Observable.FIRST_LAYER_OWN_CHANGE else _fastest((own, carried))
+    own = count.own_change[last] / (count.branch / parameterization.residual)
+    coupled = count.total_stream_change * count.branch**2
+    return {
+        Observable.BRANCH_SECOND_MOMENT: count.branch**2,
+        Observable.BLOCK_OWN_CHANGE: own,
+        Observable.BLOCK_CHANGE: _fastest((own, count.total_stream_change)),
+        Observable.BACKWARD_COUPLING: Power(width=-1),
+        Observable.BLOCK_COUPLING: coupled**2,
+        Observable.BLOCK_COUPLING_AMPLITUDE: coupled,
+        Observable.STREAM_COUPLING: coupled * Power(depth=1),
+        Observable.OUTPUT_COUPLING: coupled * Power(depth=1),
+        Observable.OUTPUT_REUSE_DISTANCE: count.branch**2 * Power(depth=1),
+        Observable.STREAM_REUSE_DISTANCE: count.branch**2 * Power(depth=1),
+    }[observable]
+
+
+_OF_FIRST_LAYERS = {Observable.FIRST_LAYER_OWN_CHANGE, Observable.FIRST_LAYER_CHANGE}
 
 
 def counted(setting: Setting, observable: Observable, axis: Axis) -> ExponentEquals:
     """What power counting predicts, as a relation that says so."""
     origin = f"theory.power_counting, {observable} under {setting.parameterization.name}"
     return ExponentEquals(axis, predicted_exponent(setting, observable, axis), origin)
+
+
+def counted_best_rate(
+    setting: Setting, axis: Axis, rates: tuple[Fraction, ...]
+) -> BestRateExponentEquals:
+    """What power counting predicts of the best learning rate: the largest stable one."""
+    value = predicted_exponent(setting, Observable.TRAINED_LOSS, axis)
+    origin = f"theory.power_counting, largest stable rate of {setting.parameterization.name}"
+    return BestRateExponentEquals(axis, value, origin, rates)

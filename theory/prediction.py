@@ -11,7 +11,7 @@ from fractions import Fraction
 
 from theory.errors import DomainError
 from theory.experiment import Observable, Setting
-from theory.relations import BestRateExponentEquals, Paired, Relation
+from theory.relations import Paired, Relation, Sweep
 from theory.scaling import Axis, Cell, Power
 
 MOST_LOOKS = 3
@@ -22,6 +22,7 @@ class Profile(StrEnum):
 
     QUICK = "quick"
     STANDARD = "standard"
+    FULL = "full"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +61,29 @@ def ray(width_per_layer: int, depths: tuple[int, ...]) -> tuple[Cell, ...]:
 class Regime:
     """Where a prediction is claimed, and tried: a grid per profile.
 
-    ``corrections`` are declared finite-size columns of the regression (1/L is
-    ``Power(depth=-1)``); they are part of the prediction, not chosen after seeing data.
+    Without a quick grid it is not tried in the quick profile; without a full one, the full profile
+    takes the standard one. ``corrections`` are declared finite-size columns of the regression (1/L
+    is ``Power(depth=-1)``); they are part of the prediction, not chosen after seeing data.
     """
 
-    quick: Grid
+    quick: Grid | None
     standard: Grid
     corrections: tuple[Power, ...] = ()
+    full: Grid | None = None
+
+    def is_tried(self, profile: Profile) -> bool:
+        """Whether there is a grid for the profile."""
+        return profile is not Profile.QUICK or self.quick is not None
 
     def grid(self, profile: Profile) -> Grid:
-        """The grid of one profile."""
-        return self.quick if profile is Profile.QUICK else self.standard
+        """The grid of one profile; ``DomainError`` when it is not tried there."""
+        if profile is Profile.FULL:
+            return self.full or self.standard
+        if profile is Profile.STANDARD:
+            return self.standard
+        if self.quick is None:
+            raise DomainError("not tried in the quick profile; take the standard one")
+        return self.quick
 
 
 class Verdict(StrEnum):
@@ -152,5 +165,5 @@ class Prediction:
             raise DomainError(
                 f"{self.id}: columns of tables are no settings and no axes; give those"
             )
-        if isinstance(self.relation, BestRateExponentEquals) and not self.relation.rates:
+        if isinstance(self.relation, Sweep) and not self.relation.rates:
             raise DomainError(f"{self.id}: no learning rates to choose the best of")

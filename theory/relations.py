@@ -1,4 +1,4 @@
-"""What a prediction says about an observable: nine relations, each an interval of a statistic.
+"""What a prediction says about an observable: eleven relations, each an interval of a statistic.
 
 A relation has a statistic (an exponent, a ratio, a difference of exponents, the logarithm of a
 ratio), and with a margin it becomes a band of values of that statistic. Measurements accept it when
@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -209,20 +210,12 @@ class ExponentsOrdered(_Smaller):
         return f"exponent of {_symbol(self.axis)} smaller than that in [{self.other}]"
 
 
-@dataclass(frozen=True, slots=True)
-class BestRateExponentEquals(_Equals):
-    """The learning rate at which the observable is smallest goes as (size)^``value``.
+class _OfSweeps:
+    """A relation about a sweep over ``rates``, a grid of base learning rates in constant ratio."""
 
-    ``rates`` is a grid of base learning rates in constant ratio; the statistic is the exponent of
-    the minimum of a parabola through the best rate and its neighbours, replicate by replicate. A
-    minimum at the edge widens the grid. Raises ``DomainError`` for
-    fewer than five rates (only a table brings its own, and leaves them out) or uneven ratios.
-    """
+    __slots__ = ()
 
-    axis: Axis | str
-    value: Fraction
-    origin: str
-    rates: tuple[Fraction, ...] = ()
+    rates: tuple[Fraction, ...]
 
     def __post_init__(self) -> None:
         if not self.rates:
@@ -234,11 +227,6 @@ class BestRateExponentEquals(_Equals):
                 "constant ratio"
             )
 
-    @property
-    def expected(self) -> float:
-        """The predicted exponent."""
-        return float(self.value)
-
     def widened(self, below: int, above: int) -> tuple[Fraction, ...]:
         """The grid of rates with some more at its ends, in the same ratio."""
         ratio = self.rates[1] / self.rates[0]
@@ -246,13 +234,86 @@ class BestRateExponentEquals(_Equals):
         upper = [self.rates[-1] * ratio**i for i in range(1, above + 1)]
         return (*lower, *self.rates, *upper)
 
+
+@dataclass(frozen=True, slots=True)
+class BestRateExponentEquals(_OfSweeps, _Equals):
+    """The learning rate at which the observable is smallest goes as (size)^``value``.
+
+    The statistic is the exponent of the minimum of a parabola through the best rate and its
+    neighbours, replicate by replicate. A minimum at the edge widens the grid. Raises
+    ``DomainError`` for fewer than five rates (only a table brings its own, and leaves them out) or
+    uneven ratios.
+    """
+
+    axis: Axis | str
+    value: Fraction
+    origin: str
+    rates: tuple[Fraction, ...] = ()
+
+    @property
+    def expected(self) -> float:
+        """The predicted exponent."""
+        return float(self.value)
+
     def __str__(self) -> str:
         return f"exponent of {_symbol(self.axis)} of the best learning rate = {self.value}"
 
 
-Exponent = (
-    ExponentEquals | ExponentAtMost | ExponentsEqual | ExponentsOrdered | BestRateExponentEquals
-)
-Value = ValueEquals | ValueAtMost | CurveEquals | SettingsOrdered
+class Direction(StrEnum):
+    """Which way something drifts."""
+
+    RISES = "rises"
+    FALLS = "falls"
+
+
+@dataclass(frozen=True, slots=True)
+class BestRateDrifts(_OfSweeps, _Equals):
+    """The learning rate at which the observable is smallest does not transfer: it drifts.
+
+    The statistic is that of ``BestRateExponentEquals``; the margin is the smallest exponent that
+    counts as a drift. A source that says neither which way nor how fast is read both ways.
+    """
+
+    axis: Axis | str
+    direction: Direction
+    origin: str
+    rates: tuple[Fraction, ...] = ()
+
+    @property
+    def expected(self) -> float:
+        """The end of the claim: no drift."""
+        return 0.0
+
+    def band(self, margin: float) -> Band:
+        """Beyond the margin, in the direction."""
+        if self.direction is Direction.RISES:
+            return Band(margin, math.inf)
+        return Band(-math.inf, -margin)
+
+    def __str__(self) -> str:
+        return f"the best learning rate {self.direction} with {_symbol(self.axis)}"
+
+
+@dataclass(frozen=True, slots=True)
+class TunedOrdered(_OfSweeps, _Smaller):
+    """At its best rate the observable is smaller than in ``other`` at its own, in every cell.
+
+    Both are tuned over the same ``rates``, replicate by replicate; the statistic is
+    log(smallest / smallest in ``other``), the margin the smallest difference that counts.
+    """
+
+    axis: Axis | str
+    other: Setting
+    origin: str
+    rates: tuple[Fraction, ...]
+
+    def __str__(self) -> str:
+        return f"smaller, at the best rate, than in [{self.other}] in every cell"
+
+
+BestRate = BestRateExponentEquals | BestRateDrifts
+Exponent = ExponentEquals | ExponentAtMost | ExponentsEqual | ExponentsOrdered | BestRate
+Value = ValueEquals | ValueAtMost | CurveEquals | SettingsOrdered | TunedOrdered
 Relation = Exponent | Value
-Paired = SettingsOrdered | ExponentsEqual | ExponentsOrdered
+Sweep = BestRate | TunedOrdered
+Paired = SettingsOrdered | ExponentsEqual | ExponentsOrdered | TunedOrdered

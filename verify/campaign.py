@@ -24,11 +24,13 @@ from probes.engines import Engine
 from theory.experiment import Setting
 from theory.prediction import Control, Grid, Prediction, Profile, Verdict
 from theory.relations import (
-    BestRateExponentEquals,
+    BestRate,
     CurveEquals,
     Exponent,
     Paired,
     Relation,
+    Sweep,
+    TunedOrdered,
     ValueAtMost,
     ValueEquals,
 )
@@ -151,10 +153,12 @@ class Trials:
         return self.campaign.grid(self.question.prediction).cells
 
     def settings(self) -> tuple[Setting, ...]:
-        """All settings that the relation needs: one, a pair, or one for each learning rate."""
+        """All settings that the relation needs: one or a pair, at one or each learning rate."""
         relation = self.question.relation
-        if isinstance(relation, BestRateExponentEquals):
-            return self._at(self._rates(relation))
+        if isinstance(relation, TunedOrdered):
+            return (*_at(self.setting, relation.rates), *_at(relation.other, relation.rates))
+        if isinstance(relation, BestRate):
+            return _at(self.setting, self._rates(relation))
         if isinstance(relation, Paired) and isinstance(relation.other, Setting):
             return (self.setting, relation.other)
         return (self.setting,)
@@ -162,21 +166,20 @@ class Trials:
     def measured(self) -> Measured:
         """Values of the replicates that are complete in every cell of every setting."""
         relation, parts = self.question.relation, self._values(self.settings())
-        if isinstance(relation, BestRateExponentEquals):
-            rates = np.array([float(rate) for rate in self._rates(relation)])
-            return Measured(np.stack(parts, axis=-1), rates=rates)
+        if isinstance(relation, Sweep):
+            grid = self._rates(relation) if isinstance(relation, BestRate) else relation.rates
+            rates = np.array([float(rate) for rate in grid])
+            own, other = parts[: len(rates)], parts[len(rates) :]
+            compared = np.stack(other, axis=-1) if other else None
+            return Measured(np.stack(own, axis=-1), compared, rates=rates)
         return Measured(parts[0], parts[1] if len(parts) > 1 else None)
 
-    def _at(self, rates: tuple[Fraction, ...]) -> tuple[Setting, ...]:
-        protocol = self.setting.protocol
-        return tuple(replace(self.setting, protocol=replace(protocol, rate=r)) for r in rates)
-
-    def _rates(self, relation: BestRateExponentEquals) -> tuple[Fraction, ...]:
+    def _rates(self, relation: BestRate) -> tuple[Fraction, ...]:
         """The grid, wider where complete measurements have their minimum at its edge."""
         below = above = 0
         for _ in range(MOST_WIDENINGS):
             rates = relation.widened(below, above)
-            losses = np.stack(self._values(self._at(rates)), axis=-1)
+            losses = np.stack(self._values(_at(self.setting, rates)), axis=-1)
             if len(losses) < self.replicates:
                 return rates
             edge = best_log_rates(losses, np.array([float(rate) for rate in rates])).edge
@@ -198,6 +201,11 @@ class Trials:
         ]
         complete = min(len(column) for part in parts for column in part)
         return [np.stack([column[:complete] for column in part], axis=1) for part in parts]
+
+
+def _at(setting: Setting, rates: tuple[Fraction, ...]) -> tuple[Setting, ...]:
+    """The setting at each base learning rate."""
+    return tuple(replace(setting, protocol=replace(setting.protocol, rate=r)) for r in rates)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

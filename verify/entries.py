@@ -26,7 +26,7 @@ from reports.document import (
     Times,
 )
 from theory.prediction import Verdict
-from theory.relations import BestRateExponentEquals, Exponent, Paired, Relation
+from theory.relations import BestRate, Exponent, Paired, Relation
 from verify.statistics.equivalence import Interval, Intervals, mean_interval, mean_intervals
 from verify.statistics.fit_checks import CHECK_LEVEL
 from verify.verdict import Claim, Evidence, Judgement, Look, Measured, clustered
@@ -143,7 +143,7 @@ def _extrapolation(claim: Claim, logs: FloatArray) -> ExtrapolationEntry | None:
 
 def plotted(relation: Relation, name: str) -> str:
     """What the cells of a relation hold."""
-    if isinstance(relation, BestRateExponentEquals):
+    if isinstance(relation, BestRate):
         return f"best learning rate, by {name}"
     return f"{name}, ratio of two settings" if isinstance(relation, Paired) else name
 

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from probes.engines import Engine
 from theory.experiment import Setting
-from theory.prediction import Grid, Prediction, Profile
+from theory.prediction import Grid, Prediction, Profile, Regime
 from theory.scaling import Cell
 from verify.campaign import Campaign, Question, Trials, questions
 from verify.measuring import keep, missing, plan, run
@@ -108,7 +108,7 @@ def outlooks(
 
 def _with_pilot_grid(prediction: Prediction, profile: Profile) -> Prediction:
     grid = Grid(prediction.regime.grid(profile).cells, PILOT_REPLICATES, PILOT_REPLICATES, looks=1)
-    return replace(prediction, regime=replace(prediction.regime, quick=grid, standard=grid))
+    return replace(prediction, regime=Regime(grid, grid, prediction.regime.corrections, grid))
 
 
 def _run(campaign: Campaign, progress: Callable[[float, float], None]) -> _Pilot:

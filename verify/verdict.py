@@ -15,13 +15,15 @@ from scipy import stats
 
 from theory.prediction import Verdict
 from theory.relations import (
-    BestRateExponentEquals,
+    BestRate,
     Exponent,
     ExponentAtMost,
     ExponentsEqual,
     ExponentsOrdered,
     Relation,
     SettingsOrdered,
+    Sweep,
+    TunedOrdered,
     Value,
 )
 from verify.statistics.design import replicates_to_decide
@@ -42,6 +44,7 @@ from verify.statistics.regression import PowerLaw
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
+IntArray = npt.NDArray[np.int64]
 
 FAMILY_ALPHA = 0.05
 # More incomplete replicates than this share, and what is missing may not be missing by chance.
@@ -73,7 +76,8 @@ class Measured:
     """Measurements of shape (replicates, cells), or (replicates, cells, rates) of a sweep.
 
     Diverged trials are infinite or nan. ``other`` holds the second setting of a paired relation,
-    ``rates`` the base rates of a sweep, ``missing`` (replicates, cells) what was never measured.
+    ``rates`` the base rates of a sweep (of both settings), ``missing`` (replicates, cells) what was
+    never measured.
     """
 
     values: FloatArray
@@ -167,7 +171,7 @@ def _diverged(relation: Relation, measured: Measured) -> BoolArray | None:
     parts = [measured.values] + ([] if measured.other is None else [measured.other])
     values = np.concatenate(parts, axis=1)
     bad: BoolArray = np.logical_not(np.isfinite(values))
-    if isinstance(relation, BestRateExponentEquals):
+    if isinstance(relation, Sweep):
         bad = np.all(bad, axis=-1)
     else:
         bad |= values <= 0
@@ -191,15 +195,11 @@ def _weigh_divergence(claim: Claim, measured: Measured, diverged: BoolArray) -> 
 def _weigh_exponent(claim: Claim, relation: Exponent, measured: Measured, note: str) -> Evidence:
     assert claim.law is not None
     logs = np.log(measured.values) if measured.rates is None else None
-    if isinstance(relation, BestRateExponentEquals):
+    if isinstance(relation, BestRate):
         assert measured.rates is not None
         minima = best_log_rates(measured.values, measured.rates)
-        edges = int((minima.edge != 0).sum())
-        if edges:
-            reason = (
-                f"the best learning rate of {edges} of {minima.edge.size} trials lies at the edge "
-                "of the grid"
-            )
+        reason = _at_edges(minima.edge)
+        if reason is not None:
             return Evidence(claim, np.empty((len(measured.values), 0)), 1.0, problem=reason)
         logs = minima.log_rate
     elif isinstance(relation, ExponentsEqual | ExponentsOrdered):
@@ -212,11 +212,29 @@ def _weigh_exponent(claim: Claim, relation: Exponent, measured: Measured, note: 
     return Evidence(claim, exponents, p_value, logs, checks, note=note)
 
 
+def _at_edges(*edges: IntArray) -> str | None:
+    """What is wrong with sweeps whose minimum is at an end of the grid."""
+    trials = np.concatenate(edges, axis=1)
+    count = int((trials != 0).sum())
+    if not count:
+        return None
+    return f"the best learning rate of {count} of {trials.size} trials lies at the edge of the grid"
+
+
 def _weigh_values(claim: Claim, relation: Value, measured: Measured, note: str) -> Evidence:
     """Every cell is tested at level / cells: accepting needs all of them, rejecting one."""
     if isinstance(relation, SettingsOrdered):
         assert measured.other is not None
         samples = np.log(measured.values) - np.log(measured.other)
+    elif isinstance(relation, TunedOrdered):
+        assert measured.other is not None
+        assert measured.rates is not None
+        both = (measured.values, measured.other)
+        reason = _at_edges(*(best_log_rates(each, measured.rates).edge for each in both))
+        if reason is not None:
+            return Evidence(claim, np.empty((len(measured.values), 0)), 1.0, problem=reason)
+        tuned, other = (np.log(np.nanmin(each, axis=-1)) for each in both)
+        samples = tuned - other
     else:
         assert claim.predicted is not None
         samples = measured.values / claim.predicted
@@ -320,7 +338,7 @@ def _problem(
 
 def _skewed(evidence: Evidence, cells: list[int]) -> str | None:
     """Values are averaged as they are, so that a skewed distribution needs many replicates."""
-    if isinstance(evidence.claim.relation, SettingsOrdered):
+    if isinstance(evidence.claim.relation, SettingsOrdered | TunedOrdered):
         return None
     samples, count = evidence.samples[:, cells], len(evidence.samples)
     skewness = np.abs(np.nan_to_num(stats.skew(samples, axis=0)))

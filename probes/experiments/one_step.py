@@ -7,7 +7,8 @@ difference.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -15,7 +16,7 @@ from torch.autograd.forward_ad import unpack_dual
 
 from probes.architectures import Network, Trace, WeightKey
 from probes.weights import Weight, moving
-from theory.architecture import Role
+from theory.architecture import Family, Role
 from theory.experiment import Observable
 
 
@@ -45,7 +46,7 @@ def _part(trace: Trace, which: int) -> Trace:
     return Trace([of(h) for h in trace.stream], [of(u) for u in trace.inner], of(trace.output))
 
 
-def _second_moment(change: Tensor) -> Tensor:
+def second_moment(change: Tensor) -> Tensor:
     """Mean of the squares over inputs and coordinates, in float64: shape (R,)."""
     return change.double().square().mean((1, 2))
 
@@ -53,24 +54,54 @@ def _second_moment(change: Tensor) -> Tensor:
 def one_step(
     network: Network, weights: Mapping[WeightKey, Weight], inputs: Tensor, labels: Tensor
 ) -> dict[Observable, Tensor]:
-    """Every one-step observable of a group, each of shape (R,)."""
+    """Every one-step observable of a group that its architecture has, each of shape (R,)."""
     trace, change = first_order_change(network, weights, inputs, labels)
-    layers = torch.stack([_second_moment(state) for state in change.stream])
+    layers = torch.stack([second_moment(state) for state in change.stream])
     measured = {
         Observable.STREAM_CHANGE: layers[-1].sqrt(),
-        Observable.OUTPUT_CHANGE: _second_moment(change.output).sqrt(),
+        Observable.INPUT_CHANGE: layers[0].sqrt(),
+        Observable.OUTPUT_CHANGE: second_moment(change.output).sqrt(),
         Observable.MAXIMAL_UPDATE_RATE: layers.mean(0).rsqrt(),
+        Observable.DRIFT_SHARE: _drift_share(network, weights, change),
     }
+    if network.architecture.family is Family.RESIDUAL:
+        size = _over_blocks(pairwise_differences(trace.stream))
+        moved = _over_blocks(pairwise_differences(change.stream))
+        measured[Observable.BLOCK_CHANGE] = moved / size
+        if not network.architecture.ends_with_activation:
+            own = _own_changes(network, weights, Role.BRANCH_LAST)
+            measured[Observable.BLOCK_OWN_CHANGE] = _over_blocks(own) / size
     if trace.inner:
-        measured[Observable.FIRST_LAYER_OWN_CHANGE] = _own_change(network, weights, trace)
+        own = _own_changes(network, weights, Role.BRANCH_FIRST)
+        measured[Observable.FIRST_LAYER_OWN_CHANGE] = _over_blocks(own)
+        measured[Observable.FIRST_LAYER_CHANGE] = _over_blocks(change.inner)
     return measured
 
 
-def _own_change(network: Network, weights: Mapping[WeightKey, Weight], trace: Trace) -> Tensor:
-    """Root mean square over blocks of multiplier * dW_{l,1} h_{l-1}: shape (R,)."""
-    multiplier = network.multiplier(Role.BRANCH_FIRST)
-    blocks = []
-    for block, entering in enumerate(trace.stream[:-1], start=1):
-        change = weights[WeightKey(Role.BRANCH_FIRST, block, 1)].change_times(entering)
-        blocks.append(_second_moment(multiplier * change))
-    return torch.stack(blocks).mean(0).sqrt()
+def pairwise_differences(states: Sequence[Tensor]) -> Iterator[Tensor]:
+    """What every block adds."""
+    return (after - before for before, after in pairwise(states))
+
+
+def _over_blocks(parts: Iterable[Tensor]) -> Tensor:
+    """Root mean square over blocks, inputs and coordinates: shape (R,)."""
+    return torch.stack([second_moment(part) for part in parts]).mean(0).sqrt()
+
+
+def _own_changes(
+    network: Network, weights: Mapping[WeightKey, Weight], role: Role
+) -> Iterator[Tensor]:
+    """multiplier * dW x for the weights of a role, x what the forward pass gave each of them."""
+    for key, weight in weights.items():
+        if key.role is role:
+            assert weight.gradient is not None
+            yield network.multiplier(role) * weight.change_times(weight.gradient[1])
+
+
+def _drift_share(network: Network, weights: Mapping[WeightKey, Weight], change: Trace) -> Tensor:
+    """Squared cosine between the change of the last state and its gradient: shape (R,)."""
+    last = weights[list(network.shapes())[-2]]  # before the readout, in the order of the pass
+    assert last.gradient is not None
+    moved, signals = change.stream[-1].double(), last.gradient[0].double()
+    cosines = torch.nn.functional.cosine_similarity(moved, signals, dim=-1)
+    return cosines.square().mean(1)

@@ -2,25 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
 
 from probes.architectures import Network, WeightKey
+from probes.experiments.one_step import pairwise_differences, second_moment
 from probes.weights import Weight
+from theory.architecture import Family
 from theory.experiment import Observable
+from theory.propagation import depth_limit, forward_second_moment
 
 
 def propagation(
     network: Network, weights: Mapping[WeightKey, Weight], inputs: Tensor
 ) -> dict[Observable, Tensor]:
-    """Second moments of h_L and of n df/dh_0, each of shape (R,), for inputs (R, B, d)."""
+    """Every observable at initialization that the architecture has, for inputs (R, B, d)."""
     trace = network.forward(weights, inputs)
     # Each output depends on its own input only, so the gradient of the sum holds them all.
     (gradient,) = torch.autograd.grad(trace.output.sum(), trace.stream[0])
-    backward = network.cell.width * gradient.double()
+    stream = [state.detach() for state in trace.stream]
+    each = stream[-1].double().square().mean(2)
+    forward = each.mean(1)
+    exact = forward_second_moment(network.architecture, network.parameterization, network.cell)
+    measured = {
+        Observable.FORWARD_SECOND_MOMENT: forward,
+        Observable.BACKWARD_SECOND_MOMENT: second_moment(network.cell.width * gradient),
+        Observable.KURTOSIS: _kurtosis(stream[-1].double()),
+        Observable.RECURSION_ERROR: (each / exact - 1).square().mean(1),
+    }
+    if network.architecture.family is Family.RESIDUAL:
+        measured |= _of_the_stream(stream)
+        if not network.architecture.adds_coherently:
+            limit = depth_limit(network.architecture).forward
+            measured[Observable.LIMIT_DISTANCE] = (forward / limit - 1).abs()
+    return measured
+
+
+def _kurtosis(state: Tensor) -> Tensor:
+    squares = state.square()
+    return (squares.square().mean(2) / squares.mean(2).square()).mean(1)
+
+
+def _of_the_stream(stream: Sequence[Tensor]) -> dict[Observable, Tensor]:
+    """What the blocks add, and whether the halves of the network add independently."""
+    first, middle, last = stream[0], stream[(len(stream) - 1) // 2], stream[-1]
+    halves = second_moment(middle - first) + second_moment(last - middle)
+    branches = torch.stack([second_moment(added) for added in pairwise_differences(stream)])
     return {
-        Observable.FORWARD_SECOND_MOMENT: trace.stream[-1].detach().double().square().mean((1, 2)),
-        Observable.BACKWARD_SECOND_MOMENT: backward.square().mean((1, 2)),
+        Observable.BRANCH_SECOND_MOMENT: branches.mean(0),
+        Observable.INCREMENT_RATIO: second_moment(last - first) / halves,
     }

@@ -51,7 +51,10 @@ def test_time_outside_torch(benchmark: BenchmarkFixture, monkeypatch: pytest.Mon
 
     def campaign() -> float:
         started = perf_counter()
-        quick, store = Campaign(select(()), Profile.QUICK, seed=5), Store(Path(":memory:"))
+        quick, store = (
+            Campaign(select((), Profile.QUICK), Profile.QUICK, seed=5),
+            Store(Path(":memory:")),
+        )
         measure(quick, store)
         answers = judge_campaign(quick, store)
         render_html(build_report(quick, store, (), answers, datetime.now(UTC), complete=True))

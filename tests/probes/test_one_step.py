@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from probes.architectures import Network, WeightKey
 from probes.engines import dense_weights
 from probes.experiments.one_step import one_step
-from tests.probes.plain import ONE_STEP, dense_step, parameters
+from tests.probes.plain import ONE_STEP, dense_step, first_step, parameters
 from tests.probes.test_networks import CPU, architectures, cells, parameterizations
 from theory import (
     Activation,
@@ -113,6 +113,39 @@ def test_own_change_leaves_the_moving_stream_out() -> None:
     torch.testing.assert_close(measured, expected, rtol=1e-9, atol=0)
     assert float(change.inner[0].abs().max()) > 0
     assert trace.output.shape == (2, 3, 1)
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+def test_observables_of_blocks_are_what_they_say(layers: int) -> None:
+    """From the derivative of torch.func.jvp and the step itself, block by block."""
+    network = Network(residual(layers), depth_mup(), Cell(6, 3), inputs=3, outputs=1)
+    weights = network.initial_weights(3, [0, 1], CPU, torch.float64)
+    x, y = batch(3)
+    trace, change, direction = first_step(network, weights, x, y)
+    before = trace.inner if layers == 2 else trace.stream
+    size, moved, own = [], [], []
+    for block in range(1, 4):
+        size.append((trace.stream[block] - trace.stream[block - 1]).square().mean((1, 2)))
+        moved.append((change.stream[block] - change.stream[block - 1]).square().mean((1, 2)))
+        step = direction[WeightKey(Role.BRANCH_LAST, block, layers)]
+        entering = torch.relu(before[block - 1])
+        alone = network.multiplier(Role.BRANCH_LAST) * entering @ step.mT
+        own.append(alone.square().mean((1, 2)))
+    scale = torch.stack(size).sum(0)
+    readout = weights[WeightKey(Role.OUTPUT)].expand(-1, 3, -1)
+    share = torch.cosine_similarity(change.stream[-1], readout, dim=-1).square().mean(1)
+    expected = {
+        Observable.BLOCK_CHANGE: (torch.stack(moved).sum(0) / scale).sqrt(),
+        Observable.BLOCK_OWN_CHANGE: (torch.stack(own).sum(0) / scale).sqrt(),
+        Observable.DRIFT_SHARE: share,
+        Observable.INPUT_CHANGE: change.stream[0].square().mean((1, 2)).sqrt(),
+    }
+    if layers == 2:
+        inner = torch.stack([state.square().mean((1, 2)) for state in change.inner])
+        expected[Observable.FIRST_LAYER_CHANGE] = inner.mean(0).sqrt()
+    measured = one_step(network, dense_weights(network, ONE_STEP, weights), x, y)
+    for name, value in expected.items():
+        torch.testing.assert_close(measured[name], value, rtol=1e-9, atol=0)
 
 
 def test_maximal_update_rate_makes_the_mean_second_moment_one() -> None:

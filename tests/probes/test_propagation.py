@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from probes.architectures import Network
+from probes.engines import dense_weights
+from probes.experiments.propagation import propagation
 from probes.trials import run_group
 from theory import (
     Activation,
@@ -22,8 +25,14 @@ from theory import (
     ntk,
     residual,
 )
-from theory.propagation import backward_second_moment, chain_log_variance, forward_second_moment
+from theory.propagation import (
+    backward_second_moment,
+    chain_log_variance,
+    depth_limit,
+    forward_second_moment,
+)
 
+CPU = torch.device("cpu")
 REPLICATES = 1500
 CHAIN = Architecture(Family.CHAIN, variance_factor=Fraction(2))
 
@@ -57,6 +66,41 @@ def test_both_passes_have_the_second_moments_of_the_theory(architecture, paramet
         error = ratios.std(ddof=1) / np.sqrt(REPLICATES)
         assert error < 0.015
         assert abs(ratios.mean() - 1) < 4 * error + 1 / cell.width
+
+
+@pytest.mark.parametrize("architecture", [residual(1), residual(2), CHAIN], ids=str)
+def test_observables_of_the_stream_are_what_they_say(architecture: Architecture) -> None:
+    """Coordinate by coordinate, by numpy."""
+    network = Network(architecture, depth_mup(), Cell(6, 5), inputs=3, outputs=1)
+    matrices = network.initial_weights(2, [0, 1, 2], CPU, torch.float64)
+    x = torch.randn(3, 2, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    protocol = Protocol(Experiment.PROPAGATION, batch=2)
+    measured = propagation(network, dense_weights(network, protocol, matrices), x)
+    states = np.array([state.numpy() for state in network.forward(matrices, x).stream])
+    last = states[-1]
+    kurtosis = [[(h**4).mean() / (h**2).mean() ** 2 for h in inputs] for inputs in last]
+    exact = forward_second_moment(architecture, depth_mup(), network.cell)
+    expected = {
+        Observable.KURTOSIS: np.mean(kurtosis, axis=1),
+        Observable.RECURSION_ERROR: ((np.square(last).mean(2) / exact - 1) ** 2).mean(1),
+    }
+    if architecture is not CHAIN:
+        added = np.square(np.diff(states, axis=0))
+        halves = np.square(states[2] - states[0]) + np.square(last - states[2])
+        whole = np.square(last - states[0]).mean((1, 2))
+        limit = depth_limit(architecture).forward
+        expected |= {
+            Observable.BRANCH_SECOND_MOMENT: added.mean((0, 2, 3)),
+            Observable.INCREMENT_RATIO: whole / halves.mean((1, 2)),
+            Observable.LIMIT_DISTANCE: abs(np.square(last).mean((1, 2)) / limit - 1),
+        }
+    new = set(measured) - {
+        Observable.FORWARD_SECOND_MOMENT,
+        Observable.BACKWARD_SECOND_MOMENT,
+    }
+    assert new == set(expected)
+    for name, value in expected.items():
+        np.testing.assert_allclose(measured[name].numpy(), value, rtol=1e-12)
 
 
 def test_logarithms_of_relu_chains_spread_as_five_layers_over_width() -> None:

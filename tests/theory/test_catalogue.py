@@ -1,13 +1,31 @@
 """Every prediction of the catalogue can be tried, can fail, and was fixed before it was tried."""
 
+import re
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 
+import numpy as np
 import pytest
 
-from theory import Axis, CurveEquals, DomainError, Observable, Prediction, Profile, Verdict
+from theory import (
+    Axis,
+    BestRateDrifts,
+    CurveEquals,
+    DomainError,
+    Experiment,
+    Observable,
+    Optimizer,
+    Prediction,
+    Profile,
+    Relation,
+    TunedOrdered,
+    ValueEquals,
+    Verdict,
+)
 from theory.catalogue import PREDICTIONS, find, recorded, select
 from theory.power_counting import predicted_exponent
+from theory.relations import Exponent, Value
 from verify.statistics.regression import PowerLaw
 
 every_prediction = pytest.mark.parametrize("prediction", PREDICTIONS, ids=lambda p: p.id)
@@ -17,16 +35,24 @@ def test_ids_are_unique() -> None:
     assert len({p.id for p in PREDICTIONS}) == len(PREDICTIONS)
 
 
-def test_every_claim_of_the_first_campaign_is_there() -> None:
+def test_claims_that_are_tried() -> None:
+    """A16 and C8 are not: docs/findings.md says why. X goes beyond the sources."""
     claims = {p.id.split(".")[0] for p in PREDICTIONS}
-    assert claims == {"A1", "A2", "A3", "A5", "A6", "A7", "A8", "B4", "C1"}
+    section_a = {f"A{i}" for i in range(1, 18)} - {"A16"}
+    section_c = {f"C{i}" for i in range(1, 8)} - {"C6"}  # C6 along width is A15.error.width
+    assert claims == section_a | section_c | {"B4", "X"}
     with_rival = {p.id.split(".")[0] for p in PREDICTIONS if p.rival}
-    assert {"A8", "B4"} <= with_rival
+    assert {"A4", "A6", "A8", "A9", "A13", "A14", "A17", "B4"} <= with_rival
 
 
 @every_prediction
 def test_margins_are_tight(prediction: Prediction) -> None:
-    exact = isinstance(prediction.relation, CurveEquals)
+    exact = isinstance(prediction.relation, Value)
+    if isinstance(prediction.relation, TunedOrdered):
+        assert prediction.margin == Fraction(
+            1, 20
+        )  # of a loss: the smallest difference that counts
+        return
     assert prediction.margin <= (Fraction(3, 100) if exact else Fraction(1, 10))
     assert prediction.margin_reason
 
@@ -34,12 +60,14 @@ def test_margins_are_tight(prediction: Prediction) -> None:
 @every_prediction
 @pytest.mark.parametrize("profile", Profile)
 def test_regimes_identify_what_they_estimate(prediction: Prediction, profile: Profile) -> None:
+    if not prediction.regime.is_tried(profile):
+        return
     grid = prediction.regime.grid(profile)
     axis = prediction.relation.axis
     assert isinstance(axis, Axis)
     assert list(grid.cells) == sorted(grid.cells)
     law = PowerLaw.of_cells(grid.cells, axis, prediction.regime.corrections)
-    if not isinstance(prediction.relation, CurveEquals):
+    if isinstance(prediction.relation, Exponent):
         assert len(grid.cells) > law.design.shape[1], "no degree of freedom left to check the fit"
 
 
@@ -49,29 +77,53 @@ def test_controls_differ_from_the_prediction(prediction: Prediction) -> None:
     assert all(control.setting != prediction.setting for control in prediction.controls)
 
 
+def values(prediction: Prediction, relation: Relation) -> np.ndarray:
+    """What a curve predicts at the cells of the standard grid."""
+    assert isinstance(relation, CurveEquals)
+    setting = prediction.setting
+    cells = prediction.regime.standard.cells
+    found = [relation.curve(setting.architecture, setting.parameterization, c) for c in cells]
+    return np.array(found)
+
+
 @every_prediction
 def test_a_rival_says_something_else_and_has_its_own_control(prediction: Prediction) -> None:
-    if prediction.rival is not None:
-        distance = abs(prediction.rival.relation.expected - prediction.relation.expected)
-        assert distance >= 2 * prediction.margin, "both could be accepted"
-        assert prediction.rival.control.setting != prediction.setting
+    rival, margin = prediction.rival, float(prediction.margin)
+    if rival is None:
+        return
+    assert rival.control.setting != prediction.setting
+    if isinstance(prediction.relation, CurveEquals):
+        distance = abs(
+            np.log(values(prediction, rival.relation) / values(prediction, prediction.relation))
+        )
+        assert distance.max() > 2 * margin, "both could be accepted"
+        return
+    ours, theirs = (r.band(margin) for r in (prediction.relation, rival.relation))
+    assert ours.high <= theirs.low or theirs.high <= ours.low, "both could be accepted"
 
 
 @every_prediction
 def test_every_number_says_where_it_comes_from(prediction: Prediction) -> None:
     """An exponent is counted unless the source says otherwise, and then counting is the rival."""
-    if isinstance(prediction.relation, CurveEquals):
-        assert prediction.relation.origin.startswith("exact recursion theory.propagation.")
+    relation, rival = prediction.relation, prediction.rival
+    if isinstance(relation, CurveEquals):
+        assert re.match(r"exact recursion theory\.(propagation|first_step)\.", relation.origin)
         return
-    axis = prediction.relation.axis
+    if isinstance(relation, ValueEquals | TunedOrdered):
+        assert rival is None
+        return
+    axis = relation.axis
     assert isinstance(axis, Axis)
     exponent = predicted_exponent(prediction.setting, prediction.observable, axis)
-    if prediction.rival is None:
-        assert prediction.relation.expected == float(exponent)
-        assert prediction.relation.origin.startswith("theory.power_counting")
-    else:
-        assert prediction.rival.relation.expected == float(exponent)
-        assert prediction.relation.origin == "stated by the source"
+    if rival is None and isinstance(relation, BestRateDrifts):
+        band = relation.band(float(prediction.margin))
+        assert band.low <= exponent <= band.high, "power counting contradicts it"
+        return
+    counted = relation if rival is None else rival.relation
+    assert counted.expected == float(exponent)
+    assert counted.origin.startswith("theory.power_counting")
+    if rival is not None:
+        assert relation.origin == "stated by the source"
 
 
 def test_an_unstable_setting_has_no_exponent() -> None:
@@ -81,12 +133,17 @@ def test_an_unstable_setting_has_no_exponent() -> None:
 
 
 @every_prediction
-@pytest.mark.parametrize("profile", Profile)
+@pytest.mark.parametrize("profile", [Profile.QUICK, Profile.STANDARD])
 def test_every_verdict_is_on_record(prediction: Prediction, profile: Profile) -> None:
     record = recorded(prediction, profile)
+    if not prediction.regime.is_tried(profile):
+        assert record is None
+        return
     assert record is not None
-    assert record.verdict in (Verdict.ACCEPTED, Verdict.REJECTED)
     assert (record.rival is None) == (prediction.rival is None)
+    if profile is Profile.STANDARD and record.verdict not in (Verdict.ACCEPTED, Verdict.REJECTED):
+        findings = (Path(__file__).parents[2] / "docs" / "findings.md").read_text(encoding="utf-8")
+        assert prediction.id in findings, "what is not decided needs a stated reason"
 
 
 def test_a_prediction_without_a_control_is_refused(prediction: Prediction) -> None:
@@ -105,6 +162,29 @@ def test_selection_by_id_prefix_and_pattern() -> None:
     assert {p.id for p in select(("A5",))} == {"A5.stream.depth", "A5.stream.width"}
     assert all(p.relation.axis is Axis.WIDTH for p in select(("*.width",)))
     assert select(()) == PREDICTIONS
+
+
+def test_what_the_quick_profile_leaves_out_says_so() -> None:
+    quick = select((), Profile.QUICK)
+    assert 0 < len(quick) < len(PREDICTIONS)
+    assert select((), Profile.FULL) == select((), Profile.STANDARD) == PREDICTIONS
+    with pytest.raises(DomainError, match=r"A10: not tried in the quick profile; take --profile"):
+        select(("A10",), Profile.QUICK)
+    with pytest.raises(DomainError, match="take the standard one"):
+        find("A10.loss.tuned").regime.grid(Profile.QUICK)
+
+
+def test_the_full_profile_is_wide_and_deep() -> None:
+    """L = 256 and n >= 4096 for one step by SGD, L = 64 for training."""
+    for prediction in PREDICTIONS:
+        setting, axis = prediction.setting, prediction.relation.axis
+        if prediction.regime.full is None or axis is not Axis.DEPTH:
+            continue
+        cells = prediction.regime.full.cells
+        if setting.protocol.experiment is Experiment.TRAINING:
+            assert max(cell.depth for cell in cells) >= 64
+        elif setting.parameterization.optimizer is Optimizer.SGD:
+            assert max(cell.width for cell in cells) >= 4096
 
 
 def test_unknown_names_list_the_choices() -> None:

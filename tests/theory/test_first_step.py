@@ -30,10 +30,15 @@ from theory import (
 )
 from theory.first_step import (
     maximal_update_rate,
+    output_change,
+    output_change_limit,
+    output_reuse_ratio,
     own_changes,
     reuse_ratio,
     reuse_ratio_limit,
+    stream_change,
     stream_changes,
+    stream_reuse_ratio,
     tangent_kernel,
 )
 from theory.power_counting import Layer
@@ -250,6 +255,50 @@ def test_power_counting_agrees_with_the_sums_for_random_exponents(
 def test_the_relu_limit_is_the_closed_form() -> None:
     growth = math.exp(0.5)
     assert reuse_ratio_limit(residual(1)) == pytest.approx(0.5 * growth / (growth - 1), rel=1e-9)
+
+
+@given(st.fractions(Fraction(1, 4), 4, max_denominator=4))
+@settings(max_examples=10)
+def test_the_limit_of_the_output_change_is_the_closed_form(horizon: Fraction) -> None:
+    """Of ReLU: e^{T/2} (2 + T/2), and 2 e^{T/2} decoupled."""
+    blocks, half = replace(residual(1), variance_factor=horizon), float(horizon) / 2
+    assert output_change_limit(blocks) == pytest.approx(math.exp(half) * (2 + half), rel=1e-9)
+    assert output_change_limit(blocks, decoupled=True) == pytest.approx(
+        2 * math.exp(half), rel=1e-9
+    )
+
+
+@pytest.mark.parametrize("activation", [Activation.TANH, Activation.GELU])
+@pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize("decoupled", [False, True])
+def test_the_output_change_approaches_its_limit_as_one_over_depth(
+    activation: Activation, layers: int, decoupled: bool
+) -> None:
+    """By the exact sums: the ordinary differential equation knows nothing of them."""
+    blocks = residual(layers, activation)
+    limit = output_change_limit(blocks, decoupled)
+
+    def distance(depth: int) -> float:
+        kernel = tangent_kernel(blocks, depth_mup(), Cell(64, depth), None, decoupled)
+        return abs(float(kernel.total[0, 0]) / limit - 1)
+
+    assert distance(128) < 0.02
+    assert distance(128) / distance(256) == pytest.approx(2, rel=0.03)
+
+
+def test_sizes_of_the_first_step_are_those_of_the_sums() -> None:
+    cell, blocks = Cell(64, 5), residual(1)
+    both = [float(stream_changes(blocks, depth_mup(), cell, flag)[-1]) for flag in (False, True)]
+    assert stream_change(blocks, depth_mup(), cell) == pytest.approx(both[0] ** 0.5)
+    assert stream_reuse_ratio(blocks, depth_mup(), cell) == pytest.approx(
+        (both[0] / both[1]) ** 0.5
+    )
+    kernels = [
+        tangent_kernel(blocks, depth_mup(), cell, None, flag).total for flag in (False, True)
+    ]
+    assert output_change(blocks, depth_mup(), cell) == pytest.approx(kernels[0][0, 0])
+    ratio = output_reuse_ratio(blocks, depth_mup(), cell)
+    assert ratio == pytest.approx(kernels[0][0, 0] / kernels[1][0, 0])
 
 
 def test_decoupling_leaves_nothing_inside_blocks() -> None:

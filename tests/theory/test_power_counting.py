@@ -1,5 +1,6 @@
 """Power counting: what the sources say comes out of it, and it respects the symmetry."""
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
@@ -14,11 +15,16 @@ from theory import (
     Architecture,
     Axis,
     BlockForm,
+    DomainError,
+    Experiment,
+    Observable,
     Optimizer,
     Parameterization,
     Power,
+    Protocol,
     Role,
     RoleScaling,
+    Setting,
     am_mup,
     chain,
     completep,
@@ -32,11 +38,18 @@ from theory import (
     residual_he,
     standard,
 )
-from theory.power_counting import Layer, with_matched_epsilon
+from theory.first_step import output_reuse_ratio, stream_reuse_ratio
+from theory.power_counting import (
+    Layer,
+    counted_best_rate,
+    predicted_exponent,
+    with_matched_epsilon,
+)
 from theory.propagation import forward_second_moment
 from theory.scaling import ONE, Cell
 
 FIRST, LAST = Layer(Role.BRANCH_FIRST, 1), Layer(Role.BRANCH_LAST, 2)
+ONE_STEP = Protocol(Experiment.ONE_STEP, batch=1)
 architectures = st.sampled_from(
     [chain()] + [residual(m, form=form) for m in (1, 2, 3, 4) for form in BlockForm]
 )
@@ -269,3 +282,65 @@ def test_a_matched_epsilon_is_never_overtaken(
     matched = with_matched_epsilon(architecture, parameterization)
     assert set(count_powers(architecture, matched).over_epsilon.values()) == {ONE}
     assert matched[Role.BRANCH_LAST].rate == parameterization[Role.BRANCH_LAST].rate
+
+
+HALF, ONE_ALPHA = Setting(residual(2), depth_mup(), ONE_STEP), completep(1)
+
+
+@pytest.mark.parametrize(
+    ("observable", "half", "one"),
+    [
+        (Observable.BRANCH_SECOND_MOMENT, "-1", "-2"),
+        (Observable.BLOCK_OWN_CHANGE, "-1/2", "0"),
+        (Observable.BLOCK_CHANGE, "0", "0"),
+        (Observable.FIRST_LAYER_OWN_CHANGE, "-1/2", "0"),
+        (Observable.FIRST_LAYER_CHANGE, "0", "0"),
+        (Observable.BACKWARD_COUPLING, "0", "0"),
+        (Observable.BLOCK_COUPLING, "-2", "-4"),
+        (Observable.BLOCK_COUPLING_AMPLITUDE, "-1", "-2"),
+        (Observable.STREAM_COUPLING, "0", "-1"),
+        (Observable.OUTPUT_COUPLING, "0", "-1"),
+        (Observable.OUTPUT_REUSE_DISTANCE, "0", "-1"),
+        (Observable.STREAM_REUSE_DISTANCE, "0", "-1"),
+        (Observable.DRIFT_SHARE, "0", "0"),
+        (Observable.INPUT_CHANGE, "0", "0"),
+        (Observable.TRAINED_LOSS, "0", "0"),
+    ],
+)
+def test_exponents_of_blocks_at_one_half_and_at_one(
+    observable: Observable, half: str, one: str
+) -> None:
+    for setting, expected in ((HALF, half), (replace(HALF, parameterization=ONE_ALPHA), one)):
+        assert predicted_exponent(setting, observable, Axis.DEPTH) == Fraction(expected)
+        width = Fraction(-1 if observable is Observable.BACKWARD_COUPLING else 0)
+        assert predicted_exponent(setting, observable, Axis.WIDTH) == width
+
+
+@pytest.mark.parametrize("alpha", ["1/2", "3/4", "1"])
+def test_distances_from_independence_are_those_of_the_exact_sums(alpha: str) -> None:
+    """From L = 512 to 1024, where the next term is a few thousandths."""
+    parameterization = completep(alpha)
+    setting = Setting(residual(1), parameterization, ONE_STEP)
+    for observable, ratio in (
+        (Observable.OUTPUT_REUSE_DISTANCE, output_reuse_ratio),
+        (Observable.STREAM_REUSE_DISTANCE, stream_reuse_ratio),
+    ):
+        near, far = (
+            1 - 1 / ratio(residual(1), parameterization, Cell(64, depth)) for depth in (512, 1024)
+        )
+        expected = float(predicted_exponent(setting, observable, Axis.DEPTH))
+        assert math.log2(far / near) == pytest.approx(expected, abs=0.02)
+
+
+def test_chains_have_no_blocks_and_drift_less_and_less() -> None:
+    setting = Setting(chain(), mup(), ONE_STEP)
+    with pytest.raises(DomainError, match="has no blocks: block_coupling"):
+        predicted_exponent(setting, Observable.BLOCK_COUPLING, Axis.DEPTH)
+    assert predicted_exponent(setting, Observable.DRIFT_SHARE, Axis.DEPTH) == -1
+
+
+def test_the_best_rate_is_counted_as_the_largest_stable_one() -> None:
+    corrected = replace(HALF, parameterization=depth_mup_corrected())
+    rates = tuple(Fraction(2) ** k for k in range(5))
+    assert counted_best_rate(corrected, Axis.DEPTH, rates).value == Fraction(-1, 2)
+    assert counted_best_rate(HALF, Axis.DEPTH, rates).rates == rates

@@ -8,22 +8,32 @@ import pytest
 
 from theory import (
     Axis,
+    BestRateDrifts,
     BestRateExponentEquals,
+    Direction,
     DomainError,
+    Experiment,
     ExponentAtMost,
     ExponentEquals,
     ExponentsEqual,
     ExponentsOrdered,
     Grid,
     Prediction,
+    Profile,
+    Protocol,
+    Setting,
     SettingsOrdered,
+    TunedOrdered,
     ValueAtMost,
     ValueEquals,
+    depth_mup,
+    residual,
 )
 from theory.relations import Band, Relation
 
 HALF = Fraction(1, 2)
 RATES = tuple(Fraction(2) ** k for k in range(-3, 2))
+PLAIN = Setting(residual(2), depth_mup(), Protocol(Experiment.TRAINING, batch=2, steps=1))
 
 
 @pytest.mark.parametrize(
@@ -45,6 +55,21 @@ RATES = tuple(Fraction(2) ** k for k in range(-3, 2))
             Band(0.4, 0.6),
             "of the best learning rate = 1/2",
         ),
+        (
+            BestRateDrifts(Axis.DEPTH, Direction.RISES, "", RATES),
+            Band(0.1, math.inf),
+            "the best learning rate rises with L",
+        ),
+        (
+            BestRateDrifts(Axis.DEPTH, Direction.FALLS, "", RATES),
+            Band(-math.inf, -0.1),
+            "the best learning rate falls with L",
+        ),
+        (
+            TunedOrdered(Axis.DEPTH, PLAIN, "", RATES),
+            Band(-math.inf, -0.1),
+            "smaller, at the best rate, than in [residual, m = 2",
+        ),
     ],
     ids=lambda value: type(value).__name__,
 )
@@ -65,8 +90,13 @@ def test_rates_widen_in_the_same_ratio() -> None:
     "rates", [RATES[:4], RATES[::-1], (*RATES, Fraction(3)), (Fraction(1),) * 5], ids=str
 )
 def test_grids_of_rates_are_checked(rates: tuple[Fraction, ...]) -> None:
-    with pytest.raises(DomainError, match="at least five, ascending, in constant ratio"):
-        BestRateExponentEquals(Axis.DEPTH, HALF, "", rates)
+    for relation in (
+        lambda: BestRateExponentEquals(Axis.DEPTH, HALF, "", rates),
+        lambda: BestRateDrifts(Axis.DEPTH, Direction.RISES, "", rates),
+        lambda: TunedOrdered(Axis.DEPTH, PLAIN, "", rates),
+    ):
+        with pytest.raises(DomainError, match="at least five, ascending, in constant ratio"):
+            relation()
 
 
 @pytest.mark.parametrize("value", [0.0, -1.0, math.nan, math.inf])
@@ -91,4 +121,4 @@ def test_predictions_name_settings_axes_and_rates(prediction: Prediction) -> Non
 @pytest.mark.parametrize("looks", [0, 4])
 def test_looks_are_at_most_three(looks: int, prediction: Prediction) -> None:
     with pytest.raises(DomainError, match="expected 1 to 3"):
-        Grid(prediction.regime.quick.cells, 8, 8, looks)
+        Grid(prediction.regime.grid(Profile.QUICK).cells, 8, 8, looks)

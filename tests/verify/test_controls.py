@@ -24,7 +24,7 @@ CASES = [
 
 def small(prediction: Prediction) -> Regime:
     """The cells of the quick profile at half their width, with the replicates of a control."""
-    quick = prediction.regime.quick
+    quick = prediction.regime.grid(Profile.QUICK)
     cells = tuple(Cell(max(cell.width // 2, 16), cell.depth) for cell in quick.cells)
     grid = Grid(cells, quick.control_replicates, quick.control_replicates, looks=1)
     return Regime(grid, grid, prediction.regime.corrections)

@@ -85,13 +85,13 @@ def test_what_is_open_gets_twice_the_replicates_and_the_history_is_kept(
 def test_replicates_are_appended_never_drawn_again(narrow: Prediction, store: Store) -> None:
     measure(of(narrow), store)
     (answer,) = judge_campaign(of(narrow), store)
-    question, grid = questions(of(narrow))[0], narrow.regime.quick
+    question, grid = questions(of(narrow))[0], narrow.regime.grid(Profile.QUICK)
     first = Trials(of(narrow), store, question, narrow.setting, grid.replicates).measured()
     np.testing.assert_array_equal(answer.measured.values[: grid.replicates], first.values)
 
 
 def test_a_prediction_announced_with_one_look_gets_one(narrow: Prediction, store: Store) -> None:
-    grid = replace(narrow.regime.quick, looks=1)
+    grid = replace(narrow.regime.grid(Profile.QUICK), looks=1)
     single = replace(narrow, regime=Regime(grid, grid))
     measure(of(single), store)
     (answer,) = judge_campaign(of(single), store)
@@ -129,7 +129,9 @@ def test_a_look_that_was_interrupted_is_the_last(narrow: Prediction, store: Stor
 def test_another_seed_margin_or_grid_is_another_campaign_that_the_report_shows(
     prediction: Prediction, store: Store
 ) -> None:
-    other_grid = replace(prediction.regime, quick=replace(prediction.regime.quick, replicates=13))
+    other_grid = replace(
+        prediction.regime, quick=replace(prediction.regime.grid(Profile.QUICK), replicates=13)
+    )
     tries = [
         of(prediction),
         of(prediction, seed=2),
@@ -170,7 +172,7 @@ def test_everything_that_is_fixed_before_the_run_is_in_the_design(prediction: Pr
 def test_looks_beyond_the_announced_are_not_taken_in_a_campaign_that_takes_more(
     narrow: Prediction, store: Store
 ) -> None:
-    grid = replace(narrow.regime.quick, looks=1)
+    grid = replace(narrow.regime.grid(Profile.QUICK), looks=1)
     single = replace(narrow, id="T2.single", regime=Regime(grid, grid))
     campaign = of(narrow, single)
     measure(campaign, store)

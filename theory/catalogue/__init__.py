@@ -1,8 +1,8 @@
 """The predictions on offer, and the verdicts on record. Imports ``theory`` only.
 
-``records-quick.toml`` and ``records-standard.toml`` hold, for each prediction, what a campaign of
-that profile measured, for a verdict is about its grid; they are written after the run and never
-change a margin, a grid or a control.
+``records-quick.toml``, ``records-standard.toml`` and ``records-full.toml`` hold, for each
+prediction, what a campaign of that profile measured, for a verdict is about its grid; they are
+written after the run and never change a margin, a grid or a control.
 """
 
 from __future__ import annotations
@@ -13,13 +13,26 @@ from fnmatch import fnmatchcase
 from functools import cache
 from importlib.resources import files
 
-from theory.catalogue import feature_learning_dynamics, maximal_update_rate
-from theory.errors import choices
+from theory.catalogue import (
+    beyond,
+    depth_parameterizations,
+    feature_learning_dynamics,
+    gradient_independence,
+    infinite_depth,
+    learning_rate_transfer,
+    maximal_update_rate,
+)
+from theory.errors import DomainError, choices
 from theory.prediction import Prediction, Profile, Verdict
 
 PREDICTIONS: tuple[Prediction, ...] = (
     *feature_learning_dynamics.PREDICTIONS,
+    *learning_rate_transfer.PREDICTIONS,
+    *gradient_independence.PREDICTIONS,
+    *infinite_depth.PREDICTIONS,
     *maximal_update_rate.PREDICTIONS,
+    *depth_parameterizations.PREDICTIONS,
+    *beyond.PREDICTIONS,
 )
 
 
@@ -34,6 +47,8 @@ class Recorded:
 @cache
 def _records(profile: Profile) -> dict[str, Recorded]:
     path = files("theory.catalogue").joinpath(f"records-{profile}.toml")
+    if not path.is_file():
+        return {}
     return {
         id: Recorded(
             Verdict(entry["verdict"]), Verdict(entry["rival"]) if "rival" in entry else None
@@ -55,22 +70,32 @@ def find(id: str) -> Prediction:
     raise choices("prediction", id, [p.id for p in PREDICTIONS])
 
 
-def select(patterns: tuple[str, ...]) -> tuple[Prediction, ...]:
+def select(patterns: tuple[str, ...], profile: Profile | None = None) -> tuple[Prediction, ...]:
     """Predictions whose id matches any shell-style pattern, or starts with it at a dot.
 
-    Without patterns, all of them. ``DomainError`` for a pattern that matches nothing.
+    Without patterns, all of them; with a profile, those that are tried in it. ``DomainError`` for a
+    pattern that matches nothing, or nothing that is tried.
     """
     chosen: set[str] = set()
     for pattern in patterns:
-        matched = {
-            p.id
+        matched = [
+            p
             for p in PREDICTIONS
-            if fnmatchcase(p.id, pattern) or p.id.startswith(f"{pattern}.")
-        }
+            if fnmatchcase(p.id, pattern) or p.id.startswith(f"{pattern}.") or p.id == pattern
+        ]
         if not matched:
             raise choices("prediction", pattern, [p.id for p in PREDICTIONS])
-        chosen |= matched
-    return tuple(p for p in PREDICTIONS if not patterns or p.id in chosen)
+        tried = {p.id for p in matched if profile is None or p.regime.is_tried(profile)}
+        if not tried:
+            raise DomainError(
+                f"{pattern}: not tried in the {profile} profile; take --profile standard"
+            )
+        chosen |= tried
+    return tuple(
+        p
+        for p in PREDICTIONS
+        if (p.id in chosen if patterns else profile is None or p.regime.is_tried(profile))
+    )
 
 
 __all__ = ["PREDICTIONS", "Recorded", "find", "recorded", "select"]

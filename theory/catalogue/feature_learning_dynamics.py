@@ -5,26 +5,30 @@ Source: arXiv 2512.21075. Imports ``theory`` only.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 
-from theory.architecture import Architecture, Role, residual
+from theory.architecture import Role, residual
 from theory.catalogue import sources
+from theory.catalogue.statements import (
+    AT_INITIALIZATION,
+    EXPONENT_MARGIN,
+    EXPONENT_REASON,
+    FIRST_STEP,
+    VALUE_MARGIN,
+    Curve,
+    exponent_claim,
+    stated,
+)
 from theory.experiment import Experiment, Observable, Protocol, Setting
 from theory.parameterization import Parameterization, RoleScaling
 from theory.power_counting import counted
 from theory.prediction import Control, Grid, Prediction, Regime, Rival, product
-from theory.presets import depth_mup, depth_mup_corrected, mup, standard
+from theory.presets import completep, depth_mup, depth_mup_corrected, mup, standard
 from theory.propagation import backward_second_moment, forward_second_moment
-from theory.relations import CurveEquals, ExponentEquals, Relation
-from theory.scaling import Axis, Cell, Power
+from theory.relations import CurveEquals, Relation
+from theory.scaling import Axis, Power
 
-EXPONENT_MARGIN = Fraction(1, 10)
-VALUE_MARGIN = Fraction(3, 100)
-
-AT_INITIALIZATION = Protocol(Experiment.PROPAGATION, batch=4)
-FIRST_STEP = Protocol(Experiment.ONE_STEP, batch=4)
 ON_DIGITS = Protocol(Experiment.TRAINING, batch=16, steps=4)
 
 DEPTHS = (4, 8, 16, 32, 64)
@@ -32,10 +36,12 @@ WIDTHS = (64, 128, 256, 512)
 ALONG_DEPTH = Regime(
     Grid(product((128,), DEPTHS), 64, 16),
     Grid(product((256,), DEPTHS), 64, 16),
+    full=Grid(product((4096,), (*DEPTHS, 128, 256)), 32, 8),
 )
 ALONG_WIDTH = Regime(
     Grid(product(WIDTHS, (8,)), 64, 24),
     Grid(product(WIDTHS, (16,)), 96, 48),
+    full=Grid(product((512, 1024, 2048, 4096), (64,)), 64, 16),
 )
 # The mean laws hold at narrow widths, where replicates are cheapest.
 VALUES = Regime(
@@ -47,23 +53,26 @@ TRAINED = {
     Axis.DEPTH: Regime(
         Grid(product((128,), TRAINING_DEPTHS), 48, 16),
         Grid(product((256,), TRAINING_DEPTHS), 48, 16),
+        full=Grid(product((512,), TRAINING_DEPTHS), 48, 16),
     ),
     Axis.WIDTH: Regime(
         Grid(product(WIDTHS, (4,)), 48, 32),
         Grid(product(WIDTHS, (8,)), 64, 32),
+        full=Grid(product((128, 256, 512, 1024), (8,)), 64, 32),
     ),
 }
 ONE_STEP_DEPTHS = (8, 16, 32, 64, 128)
 OWN_CHANGE_DEPTH = Regime(
     Grid(product((64,), ONE_STEP_DEPTHS), 48, 16),
     Grid(product((128,), ONE_STEP_DEPTHS), 64, 16),
+    full=Grid(product((4096,), (*ONE_STEP_DEPTHS, 256)), 32, 8),
 )
 CORRECTED_DEPTH = Regime(
     Grid(product((64,), (16, 32, 64, 128)), 160, 40),
     Grid(product((128,), (16, 32, 64, 128, 256)), 96, 32),
+    full=Grid(product((4096,), (16, 32, 64, 128, 256)), 48, 16),
 )
 
-_EXPONENT_REASON = "a fifth of the step between neighbouring half-integer exponents"
 _VALUE_REASON = (
     "as large as the distance between the finite-depth value at L = 4 (1.602) and the limit "
     "e^{1/2} = 1.649, and a quarter of what a horizon T wrong by a quarter would cause"
@@ -82,16 +91,11 @@ def _frozen_by_depth() -> Parameterization:
     return depth_mup().with_rates_times(Power(depth="-3/2"), "depth_mup with rates times L^-3/2")
 
 
-def _published(axis: Axis, value: str) -> ExponentEquals:
-    """An exponent that the source states and power counting contradicts."""
-    return ExponentEquals(axis, Fraction(value), "stated by the source")
-
-
 def _initialization(
     claim: str,
     layers: int,
     observable: Observable,
-    curve: Callable[[Architecture, Parameterization, Cell], float],
+    curve: Curve,
 ) -> tuple[Prediction, ...]:
     """Exponents in L and n, and exact values, of one second moment at initialization."""
     forward = observable is Observable.FORWARD_SECOND_MOMENT
@@ -112,7 +116,7 @@ def _initialization(
             setting=setting,
             regime=regime,
             margin=VALUE_MARGIN if exact else EXPONENT_MARGIN,
-            margin_reason=_VALUE_REASON if exact else _EXPONENT_REASON,
+            margin_reason=_VALUE_REASON if exact else EXPONENT_REASON,
             citation=sources.feature_learning_dynamics(where),
             controls=(control,),
         )
@@ -171,7 +175,7 @@ def _stream_in_training() -> tuple[Prediction, ...]:
             setting=setting,
             regime=TRAINED[axis],
             margin=EXPONENT_MARGIN,
-            margin_reason=_EXPONENT_REASON,
+            margin_reason=EXPONENT_REASON,
             citation=sources.feature_learning_dynamics("abstract: end-to-end feature learning"),
             controls=(controls[axis],),
         )
@@ -205,13 +209,64 @@ def _first_layer_collapse() -> tuple[Prediction, ...]:
             setting=setting,
             regime=regimes[axis],
             margin=EXPONENT_MARGIN,
-            margin_reason=_EXPONENT_REASON,
+            margin_reason=EXPONENT_REASON,
             citation=sources.feature_learning_dynamics(
                 "abstract: feature-learning collapse in the first internal layer"
             ),
             controls=(controls[axis],),
         )
         for axis in (Axis.DEPTH, Axis.WIDTH)
+    )
+
+
+def _moving_blocks() -> tuple[Prediction, ...]:
+    """A4: per-block updates decay as L^-1/2, relative to the block's size; read two ways.
+
+    And A6's first layer again, the moving stream included: what enters it moves by order one, so
+    that its pre-activation does.
+    """
+    one, two = (Setting(residual(layers), depth_mup(), FIRST_STEP) for layers in (1, 2))
+    citation = sources.feature_learning_dynamics("feature updates decay as 1/sqrt(L)")
+    own_control = Control("alpha = 1", replace(one, parameterization=completep(1)))
+    faster = depth_mup().with_rates_times(Power(depth="1/2"), "depth_mup with rates times L^1/2")
+    return (
+        exponent_claim(
+            "A4.own.depth",
+            "Under depth-muP, the change of a block's contribution by its own weight, relative to "
+            "its size, goes as L^-1/2.",
+            Observable.BLOCK_OWN_CHANGE,
+            Axis.DEPTH,
+            one,
+            OWN_CHANGE_DEPTH,
+            citation,
+            (own_control,),
+        ),
+        exponent_claim(
+            "A4.total.depth",
+            "Under depth-muP, the change of a block's contribution, the moving stream included, "
+            "relative to its size, goes as L^-1/2.",
+            Observable.BLOCK_CHANGE,
+            Axis.DEPTH,
+            one,
+            OWN_CHANGE_DEPTH,
+            citation,
+            (Control(faster.name, replace(one, parameterization=faster)),),
+            published="-1/2",
+        ),
+        exponent_claim(
+            "A6.total.depth",
+            "Under depth-muP, the change of the first pre-activation of two-layer blocks, the "
+            "moving stream included, goes as L^-1/2.",
+            Observable.FIRST_LAYER_CHANGE,
+            Axis.DEPTH,
+            two,
+            OWN_CHANGE_DEPTH,
+            sources.feature_learning_dynamics(
+                "abstract: feature-learning collapse in the first internal layer"
+            ),
+            (Control(faster.name, replace(two, parameterization=faster)),),
+            published="-1/2",
+        ),
     )
 
 
@@ -237,11 +292,11 @@ def _corrected_rate(power: Fraction) -> Prediction:
         sentence=f"A learning rate times L^{power} on the first layer of two-layer blocks "
         "restores its learning: its own change in the first step does not depend on depth.",
         observable=Observable.FIRST_LAYER_OWN_CHANGE,
-        relation=expected if agrees else _published(Axis.DEPTH, "0"),
+        relation=expected if agrees else stated(Axis.DEPTH, "0"),
         setting=setting,
         regime=OWN_CHANGE_DEPTH,
         margin=EXPONENT_MARGIN,
-        margin_reason=_EXPONENT_REASON,
+        margin_reason=EXPONENT_REASON,
         citation=sources.feature_learning_dynamics(
             f"abstract: depth-aware learning-rate correction, read as L^{power}"
         ),
@@ -269,11 +324,11 @@ def _corrected_stability(observable: Observable, name: str, what: str, horizon: 
         sentence=f"With the L^1/2 correction, the first-step change of {what} does not change "
         f"with depth (T = {horizon}): the corrected network remains stable.",
         observable=observable,
-        relation=_published(Axis.DEPTH, "0"),
+        relation=stated(Axis.DEPTH, "0"),
         setting=setting,
         regime=CORRECTED_DEPTH,
         margin=EXPONENT_MARGIN,
-        margin_reason=_EXPONENT_REASON,
+        margin_reason=EXPONENT_REASON,
         citation=sources.feature_learning_dynamics(
             "abstract: the correction restores depth-wise transfer; read as stability of the "
             "first step, with power 1/2"
@@ -295,6 +350,7 @@ PREDICTIONS: tuple[Prediction, ...] = (
     *_initialization("A3", 2, Observable.BACKWARD_SECOND_MOMENT, backward_second_moment),
     *_stream_in_training(),
     *_first_layer_collapse(),
+    *_moving_blocks(),
     *(_corrected_rate(Fraction(power)) for power in ("1/4", "1/2", "1")),
     *(
         _corrected_stability(observable, name, what, horizon)

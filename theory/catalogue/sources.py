@@ -23,6 +23,30 @@ def depth_dependence_of_mup(where: str) -> Citation:
     return Citation("arXiv 2305.07810", title, where)
 
 
+def tensor_programs_v(where: str) -> Citation:
+    """The paper of claim C2."""
+    title = "Tensor Programs V: Tuning Large Neural Networks via Zero-Shot Hyperparameter Transfer"
+    return Citation("arXiv 2203.03466", title, where)
+
+
+def tensor_programs_vi(where: str) -> Citation:
+    """The paper of claims C3, C4 and C5."""
+    title = "Tensor Programs VI: Feature Learning in Infinite-Depth Neural Networks"
+    return Citation("arXiv 2310.02244", title, where)
+
+
+def depthwise_transfer(where: str) -> Citation:
+    """The paper of claim C6."""
+    title = "Depthwise Hyperparameter Transfer in Residual Networks"
+    return Citation("arXiv 2309.16620", title, where)
+
+
+def completep(where: str) -> Citation:
+    """The paper of claim C7."""
+    title = "Don't be lazy: CompleteP enables compute-efficient deep transformers"
+    return Citation("arXiv 2505.01618", title, where)
+
+
 def power_counting(where: str) -> Citation:
     """The elementary rules by which exponents of width and depth add up."""
     return Citation("scaleproof", "Power counting", where)

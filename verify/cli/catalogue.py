@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from theory.catalogue import find, recorded, select
-from theory.prediction import Grid, Prediction
+from theory.prediction import Grid, Prediction, Profile
 from verify.cli.console import stdout_console
 
 
@@ -26,7 +26,9 @@ def _summary(prediction: Prediction) -> dict[str, object]:
     }
 
 
-def _grid(grid: Grid) -> str:
+def _grid(grid: Grid | None) -> str:
+    if grid is None:
+        return "not tried"
     cells = "; ".join(str(cell) for cell in grid.cells)
     return f"{grid.replicates} replicates ({grid.control_replicates} of a control) at {cells}"
 
@@ -42,6 +44,7 @@ def _details(prediction: Prediction) -> dict[str, object]:
         "corrections": [str(power) for power in prediction.regime.corrections],
         "quick": _grid(prediction.regime.quick),
         "standard": _grid(prediction.regime.standard),
+        "full": _grid(prediction.regime.grid(Profile.FULL)),
         "controls": [f"{c.name}: {c.setting}" for c in prediction.controls],
         "rival": None
         if rival is None

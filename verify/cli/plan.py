@@ -44,7 +44,7 @@ def plan_predictions(
     with Progress(console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task("pilot")
         found = outlooks(
-            select(patterns),
+            select(patterns, Profile(profile)),
             Profile(profile),
             device,
             resolve_engine(engine),

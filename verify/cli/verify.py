@@ -80,7 +80,8 @@ def verify_predictions(
     interrupted campaign continues where it was.
     """
     resolve_device(device)  # refuses an unknown or absent one before anything is written
-    campaign = Campaign(select(patterns), Profile(profile), seed, device, resolve_engine(engine))
+    predictions = select(patterns, Profile(profile))
+    campaign = Campaign(predictions, Profile(profile), seed, device, resolve_engine(engine))
     check_engine(campaign)
     started = datetime.now(UTC)
     store = Store(folder(out) / "measurements.sqlite")

@@ -26,6 +26,7 @@ from theory.relations import (
     Paired,
     Relation,
     SettingsOrdered,
+    Sweep,
     ValueAtMost,
     ValueEquals,
 )
@@ -181,7 +182,7 @@ def task_of(
 
 
 def _check_columns(columns: Columns, statement: Statement, found: Prediction | None) -> None:
-    if found is not None and isinstance(found.relation, Paired | BestRateExponentEquals):
+    if found is not None and isinstance(found.relation, Paired | Sweep):
         raise DomainError(f"{found.id} compares settings or rates; state the claim itself instead")
     if statement.pairs != (columns.pair is not None):
         raise DomainError(

@@ -1,0 +1,116 @@
+"""Beyond the sources: the same statements in blocks, batches and horizons they do not speak of.
+
+What they name as future work, as far as the networks exist here. Power counting says what to
+expect. Imports ``theory`` only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+from theory.architecture import Activation, BlockForm, residual
+from theory.catalogue import sources
+from theory.catalogue.depth_parameterizations import ADAM_DEPTH, AT_START, SGD_DEPTH, STANDARD_ONLY
+from theory.catalogue.statements import AT_INITIALIZATION, FIRST_STEP, exponent_claim
+from theory.experiment import Observable, Setting
+from theory.parameterization import Optimizer
+from theory.prediction import Control, Grid, Prediction, Regime, product
+from theory.presets import completep, depth_mup, mup
+from theory.scaling import Axis, Power
+
+# At T = 4 terms in 1/L move the exponent by a tenth between depths 8 and 128.
+STRONG = Regime(
+    None,
+    Grid(product((512,), (4, 8, 16, 32, 64, 128)), 128, 8),
+    (Power(depth=-1),),
+    Grid(product((4096,), (8, 16, 32, 64, 128, 256)), 64, 8),
+)
+# A product with 64 inputs costs 16 times one with four.
+MANY_INPUTS = Regime(
+    None,
+    Grid(product((128,), (8, 16, 32, 64)), 48, 8),
+    (),
+    Grid(product((4096,), (8, 16, 32, 64)), 16, 8),
+)
+_OWN = Setting(residual(2), depth_mup(), FIRST_STEP)
+
+
+def _collapse(name: str, what: str, setting: Setting, regime: Regime = SGD_DEPTH) -> Prediction:
+    """A6 elsewhere: the own change of the first layer of a block goes as L^-1/2."""
+    optimizer = setting.parameterization.optimizer
+    control = replace(setting, parameterization=completep(1, optimizer))
+    return exponent_claim(
+        f"X.own.depth.{name}",
+        f"Under depth-muP, the own change of the first layer of a block goes as L^-1/2 {what}.",
+        Observable.FIRST_LAYER_OWN_CHANGE,
+        Axis.DEPTH,
+        setting,
+        regime,
+        sources.power_counting("own change of layer i: -(alpha + 2 a_i + c_i), alpha = 1/2"),
+        (Control("alpha = 1", control),),
+    )
+
+
+def _batch(size: int) -> Setting:
+    return replace(_OWN, protocol=replace(FIRST_STEP, batch=size))
+
+
+def _horizon(horizon: str) -> Setting:
+    return replace(_OWN, architecture=replace(residual(2), variance_factor=Fraction(horizon)))
+
+
+def _centred() -> tuple[Prediction, ...]:
+    """Post-activation blocks with the mean subtracted (arXiv 2310.02244)."""
+    network = residual(1, form=BlockForm.POST_ACTIVATION_CENTRED)
+    start = Setting(network, depth_mup(), AT_INITIALIZATION)
+    step = replace(start, protocol=FIRST_STEP)
+    citation = sources.power_counting("branches whose mean is subtracted add up as a random walk")
+    return (
+        exponent_claim(
+            "X.forward.depth.centred",
+            "In post-activation blocks with the mean subtracted, under depth-muP, the second "
+            "moment of h_L does not change with depth.",
+            Observable.FORWARD_SECOND_MOMENT,
+            Axis.DEPTH,
+            start,
+            AT_START,
+            citation,
+            (
+                Control(
+                    "the mean not subtracted",
+                    replace(start, architecture=residual(1, form=BlockForm.POST_ACTIVATION)),
+                ),
+            ),
+        ),
+        exponent_claim(
+            "X.stream.depth.centred",
+            "In post-activation blocks with the mean subtracted, under depth-muP, the first-step "
+            "change of the last stream state does not change with depth.",
+            Observable.STREAM_CHANGE,
+            Axis.DEPTH,
+            step,
+            SGD_DEPTH,
+            citation,
+            (Control("alpha = 0", replace(step, parameterization=mup())),),
+        ),
+    )
+
+
+PREDICTIONS: tuple[Prediction, ...] = (
+    _collapse(
+        "m-4", "in blocks of 4 layers", replace(_OWN, architecture=residual(4)), STANDARD_ONLY
+    ),
+    _collapse("gelu", "with GELU", replace(_OWN, architecture=residual(2, Activation.GELU))),
+    _collapse(
+        "adam",
+        "with adam",
+        replace(_OWN, parameterization=depth_mup(Optimizer.ADAM)),
+        ADAM_DEPTH,
+    ),
+    _collapse("batch-1", "with 1 input", _batch(1)),
+    _collapse("batch-64", "with 64 inputs", _batch(64), MANY_INPUTS),
+    _collapse("horizon-1/4", "at horizon T = 1/4", _horizon("1/4")),
+    _collapse("horizon-4", "at horizon T = 4", _horizon("4"), STRONG),
+    *_centred(),
+)

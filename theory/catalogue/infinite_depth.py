@@ -1,0 +1,241 @@
+"""Claims A15 and A17 (and C6): the distance to the limit of depth, and its law of coordinates.
+
+Sources: arXiv 2512.21075, arXiv 2309.16620. After the first step everything is exact to first order
+in the learning rate. Imports ``theory`` only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+from theory.architecture import BlockForm, chain, residual
+from theory.catalogue import sources
+from theory.catalogue.statements import (
+    AT_INITIALIZATION,
+    FIRST_STEP_ON_ONE_INPUT,
+    VALUE_MARGIN,
+    curve_claim,
+    exponent_claim,
+)
+from theory.experiment import Experiment, Observable, Protocol, Setting
+from theory.first_step import output_change, stream_change, stream_change_decoupled
+from theory.prediction import Control, Grid, Prediction, Regime, Rival, product, ray
+from theory.presets import completep, depth_mup
+from theory.relations import CurveEquals, ValueEquals
+from theory.scaling import Axis, Power
+
+# At T = 4 the terms in 1/L are an order larger than at T = 1, and stand out of the noise of width.
+_STRONG = replace(residual(1), variance_factor=Fraction(4))
+TO_THE_LIMIT = Regime(
+    None,
+    Grid(product((65536,), (4, 8, 16, 32)), 192, 8),
+    (Power(depth=-1),),
+    Grid(product((65536,), (4, 8, 16, 32, 64)), 384, 8),
+)
+STEP_VALUES = Regime(
+    Grid(product((4096,), (8, 32)), 192, 16),
+    Grid(product((8192,), (8, 16, 32, 64)), 128, 16),
+    (),
+    Grid(product((16384,), (8, 16, 32, 64, 128, 256)), 96, 16),
+)
+_DEPTHS = (4, 8, 16, 32, 64, 128)
+IN_WIDTH = Regime(
+    Grid(ray(8, _DEPTHS[:-1]), 96, 32),
+    Grid(ray(8, _DEPTHS), 128, 32),
+    (),
+    Grid(ray(16, (*_DEPTHS, 256)), 128, 32),
+)
+COORDINATES = Regime(
+    Grid(product((2048,), (4, 16)), 48, 16),
+    Grid(product((4096,), (4, 16, 64)), 48, 16),
+    (),
+    Grid(product((8192,), (4, 16, 64, 256)), 48, 16),
+)
+_DRIFT_DEPTHS = (8, 16, 32, 64, 128)
+DRIFT = Regime(
+    Grid(product((1024,), _DRIFT_DEPTHS), 16, 8),
+    Grid(product((2048,), _DRIFT_DEPTHS), 24, 8),
+    (),
+    Grid(product((4096,), (*_DRIFT_DEPTHS, 256)), 24, 8),
+)
+STREAM_VALUES = Regime(
+    Grid(product((8192,), (4, 16)), 96, 16),
+    Grid(product((16384,), (4, 16, 32)), 96, 16),
+    (),
+    Grid(product((16384,), (4, 16, 64, 128)), 96, 16),
+)
+ONE_INPUT = Protocol(Experiment.PROPAGATION, batch=1)
+MANY_INPUTS = Protocol(Experiment.PROPAGATION, batch=16)
+
+
+def _distances() -> tuple[Prediction, ...]:
+    """A15 along depth: at initialization measured, after the first step against exact sums.
+
+    The fluctuations of width are too large to see the distance after a step directly; its value at
+    each depth is exact, and the distance of that from ``output_change_limit`` goes as 1/L.
+    """
+    citation = sources.feature_learning_dynamics("finite networks approach the limit as 1/L")
+    start = Setting(_STRONG, depth_mup(), ONE_INPUT)
+    step = replace(start, protocol=FIRST_STEP_ON_ONE_INPUT)
+    return (
+        exponent_claim(
+            "A15.distance.depth.initialization",
+            "Under depth-muP, the distance of the second moment of h_L to the infinite-depth limit "
+            "falls as 1/L (T = 4).",
+            Observable.LIMIT_DISTANCE,
+            Axis.DEPTH,
+            start,
+            TO_THE_LIMIT,
+            citation,
+            (
+                Control(
+                    "alpha = 1, which has another limit",
+                    replace(start, parameterization=completep(1)),
+                ),
+            ),
+        ),
+        curve_claim(
+            "A15.value.first-step",
+            "Under depth-muP, the output's change in the first step has the exact value of every "
+            "depth, whose distance to the infinite-depth limit falls as 1/L (T = 4).",
+            Observable.OUTPUT_CHANGE,
+            output_change,
+            step,
+            STEP_VALUES,
+            "a ninth of the distance to the limit at L = 8",
+            citation,
+            (
+                Control(
+                    "horizon T = 5 against the value at T = 4",
+                    replace(step, architecture=replace(_STRONG, variance_factor=Fraction(5))),
+                ),
+            ),
+        ),
+    )
+
+
+def _in_width() -> Prediction:
+    """A15 and C6 along width, uniformly in depth: 1/n read as the mean square, n^-1/2 its root."""
+    setting = Setting(residual(1), depth_mup(), MANY_INPUTS)
+    return exponent_claim(
+        "A15.error.width.initialization",
+        "Under depth-muP, the mean-square error of the second moment of h_L against infinite width "
+        "falls as 1/n, also when depth grows in proportion to width.",
+        Observable.RECURSION_ERROR,
+        Axis.WIDTH,
+        setting,
+        IN_WIDTH,
+        sources.depthwise_transfer("convergence at O(1/L) and O(n^-1/2) or better"),
+        (
+            Control(
+                "a chain, whose fluctuations grow as L/n",
+                replace(setting, architecture=chain()),
+            ),
+        ),
+    )
+
+
+def _coordinates() -> tuple[Prediction, ...]:
+    """A17 at initialization: Gaussian coordinates, uncorrelated increments."""
+    setting = Setting(residual(1), depth_mup(), AT_INITIALIZATION)
+    coherent = replace(setting, architecture=residual(1, form=BlockForm.POST_ACTIVATION))
+    control = Control("branches with a mean: post-activation, not centred", coherent)
+    return tuple(
+        Prediction(
+            id=f"A17.{name}.value",
+            sentence=sentence,
+            observable=observable,
+            relation=ValueEquals(Axis.DEPTH, value, "neural feature dynamics at initialization"),
+            setting=setting,
+            regime=COORDINATES,
+            margin=VALUE_MARGIN,
+            margin_reason="a tenth of what branches with a mean cause",
+            citation=sources.feature_learning_dynamics(
+                "neural feature dynamics: a coupled stochastic system; at initialization diffusions"
+            ),
+            controls=(control,),
+        )
+        for name, observable, value, sentence in (
+            (
+                "gaussian",
+                Observable.KURTOSIS,
+                3.0,
+                "At initialization the coordinates of the last stream state are Gaussian: their "
+                "kurtosis is 3.",
+            ),
+            (
+                "increments",
+                Observable.INCREMENT_RATIO,
+                1.0,
+                "At initialization the increments of the stream over the two halves of the depth "
+                "are uncorrelated: their second moments add up.",
+            ),
+        )
+    )
+
+
+def _drift() -> tuple[Prediction, ...]:
+    """A17 in training: a drift of order one along the gradient, and the law of the change."""
+    setting = Setting(residual(1), depth_mup(), FIRST_STEP_ON_ONE_INPUT)
+    citation = sources.feature_learning_dynamics(
+        "neural feature dynamics: after SGD steps coordinates gain a drift along earlier gradients"
+    )
+    share = exponent_claim(
+        "A17.drift.depth",
+        "In the first step, the share of the stream's change that lies along its gradient does not "
+        "depend on depth: a drift of order one.",
+        Observable.DRIFT_SHARE,
+        Axis.DEPTH,
+        setting,
+        DRIFT,
+        citation,
+        (Control("a chain, without skip path", replace(setting, architecture=chain())),),
+    )
+    reused = curve_claim(
+        "A17.law.reused",
+        "The size of the first-step change of the last stream state is that of the coupled system "
+        "in which the backward pass reuses the weights.",
+        Observable.STREAM_CHANGE,
+        stream_change,
+        setting,
+        STREAM_VALUES,
+        "a tenth of the difference between reused and independent backward weights",
+        sources.power_counting("first-order theory: the coupled system with reused weights"),
+        (
+            Control(
+                "horizon T = 5/4 against the law at T = 1",
+                replace(setting, architecture=replace(residual(1), variance_factor=Fraction(5, 4))),
+            ),
+        ),
+    )
+    independent = Prediction(
+        id="A17.law.independent",
+        sentence="The size of the first-step change of the last stream state is that of the "
+        "published system, in which forward and backward noise are independent.",
+        observable=Observable.STREAM_CHANGE,
+        relation=CurveEquals(Axis.DEPTH, stream_change_decoupled),
+        setting=setting,
+        regime=STREAM_VALUES,
+        margin=VALUE_MARGIN,
+        margin_reason=reused.margin_reason,
+        citation=sources.feature_learning_dynamics(
+            "abstract: the gradient-independence assumption becomes valid again at infinite depth"
+        ),
+        controls=reused.controls,
+        rival=Rival(
+            "First-order theory: the coupled system with reused weights.",
+            reused.relation,
+            reused.citation,
+            reused.controls[0],
+        ),
+    )
+    return share, reused, independent
+
+
+PREDICTIONS: tuple[Prediction, ...] = (
+    *_distances(),
+    _in_width(),
+    *_coordinates(),
+    *_drift(),
+)

@@ -1,0 +1,224 @@
+"""Claims A9 to A11, C2, C3 and C7: does the best learning rate transfer across depth and width?
+
+Sources: arXiv 2512.21075, 2203.03466, 2310.02244, 2505.01618. The best rate is that of the smallest
+held-out loss after 40 steps of batch 16 on digits, replicate by replicate. Imports ``theory`` only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+from theory.architecture import Architecture, chain, residual
+from theory.catalogue import sources
+from theory.catalogue.statements import best_rate_claim
+from theory.experiment import Experiment, Observable, Protocol, Setting
+from theory.parameterization import Optimizer, Parameterization
+from theory.prediction import Citation, Control, Grid, Prediction, Regime, product
+from theory.presets import completep, depth_mup, depth_mup_corrected, mup, standard
+from theory.relations import BestRateDrifts, BestRateExponentEquals, Direction, TunedOrdered
+from theory.scaling import Axis, Power
+
+
+def _powers_of_two(lowest: int, highest: int) -> tuple[Fraction, ...]:
+    return tuple(Fraction(2) ** k for k in range(lowest, highest + 1))
+
+
+# Wide enough for every setting here, so that nobody is tuned over another grid.
+RATES = _powers_of_two(-7, 3)
+STANDARD_RATES = _powers_of_two(-10, 0)
+TRAINED = Protocol(Experiment.TRAINING, batch=16, steps=40, rate=RATES[0])
+
+DEPTHS = (2, 4, 8, 16, 32)
+_WIDTHS = (32, 64, 128, 256)
+ALONG_DEPTH = Regime(
+    None,
+    Grid(product((48,), DEPTHS), 64, 8),
+    (),
+    Grid(product((128,), (*DEPTHS, 64)), 64, 16),
+)
+ALONG_DEPTH_QUICK = replace(ALONG_DEPTH, quick=Grid(product((32,), DEPTHS), 32, 8))
+# Adam's steps cost several times as much.
+ADAM_DEPTH = replace(ALONG_DEPTH, standard=Grid(product((32,), DEPTHS), 64, 8))
+ALONG_WIDTH = Regime(
+    None,
+    Grid(product(_WIDTHS, (4,)), 48, 32),
+    (),
+    Grid(product((64, 128, 256, 512), (8,)), 64, 32),
+)
+DEEPEST = Regime(
+    None,
+    Grid(product((32,), (16, 32)), 96, 16),
+    (),
+    Grid(product((128,), (32, 64)), 64, 16),
+)
+
+
+def _along_depth(optimizer: Optimizer) -> Regime:
+    return ADAM_DEPTH if optimizer is Optimizer.ADAM else ALONG_DEPTH
+
+
+def _slowed(parameterization: Parameterization, power: str, axis: Axis = Axis.DEPTH) -> Control:
+    """The same network with every rate times a power, so that the best base rate drifts."""
+    factor = Power(depth=power) if axis is Axis.DEPTH else Power(width=power)
+    name = f"{parameterization.name} with rates times {axis.symbol}^{power}"
+    return Control(name, _setting(residual(1), parameterization.with_rates_times(factor, name)))
+
+
+def _setting(architecture: Architecture, parameterization: Parameterization) -> Setting:
+    return Setting(architecture, parameterization, TRAINED)
+
+
+def _control(setting: Setting, power: str, axis: Axis = Axis.DEPTH) -> Control:
+    slowed = _slowed(setting.parameterization, power, axis)
+    return replace(slowed, setting=replace(slowed.setting, architecture=setting.architecture))
+
+
+def _transfers(
+    id: str, setting: Setting, axis: Axis, regime: Regime, citation: Citation
+) -> Prediction:
+    """A claim of transfer with which power counting agrees."""
+    return best_rate_claim(
+        id,
+        f"In {setting.architecture} under {setting.parameterization.name} with "
+        f"{setting.parameterization.optimizer}, the best learning rate transfers across {axis}.",
+        axis,
+        setting,
+        RATES,
+        regime,
+        citation,
+        _control(setting, "-1/2", axis),
+    )
+
+
+def _one_layer_blocks() -> tuple[Prediction, ...]:
+    """A11, and C3 for Adam."""
+    transfer = sources.feature_learning_dynamics("depth-muP transfers for one-layer blocks")
+    sgd = _setting(residual(1), depth_mup())
+    adam = _setting(residual(1), depth_mup(Optimizer.ADAM))
+    return (
+        _transfers("A11.rate.depth.sgd", sgd, Axis.DEPTH, ALONG_DEPTH_QUICK, transfer),
+        _transfers("A11.rate.width.sgd", sgd, Axis.WIDTH, ALONG_WIDTH, transfer),
+        _transfers("A11.rate.depth.adam", adam, Axis.DEPTH, ADAM_DEPTH, transfer),
+    )
+
+
+def _plain_two_layer_blocks(optimizer: Optimizer, direction: Direction) -> Prediction:
+    """A9, first half: the best rate drifts, read both ways."""
+    setting = _setting(residual(2), depth_mup(optimizer))
+    against = "1/2" if direction is Direction.RISES else "-1/2"
+    return best_rate_claim(
+        f"A9.rate.depth.plain.{direction}.{optimizer}",
+        f"In two-layer blocks under depth-muP with {optimizer}, the best learning rate "
+        f"{direction} with depth: it does not transfer.",
+        Axis.DEPTH,
+        setting,
+        RATES,
+        _along_depth(optimizer),
+        sources.feature_learning_dynamics(
+            "abstract: empirical failure of depth-muP for residual blocks of more than one layer"
+        ),
+        _control(setting, against),
+        BestRateDrifts(Axis.DEPTH, direction, "stated by the source", RATES),
+        _control(setting, "-1/2"),
+    )
+
+
+def _corrected_two_layer_blocks(optimizer: Optimizer) -> Prediction:
+    """A9, second half: with the correction it transfers."""
+    setting = _setting(residual(2), depth_mup_corrected(optimizer=optimizer))
+    plain = Control("no correction", _setting(residual(2), depth_mup(optimizer)))
+    return best_rate_claim(
+        f"A9.rate.depth.corrected.{optimizer}",
+        f"In two-layer blocks with the L^1/2 correction, with {optimizer}, the best learning rate "
+        "transfers across depth.",
+        Axis.DEPTH,
+        setting,
+        RATES,
+        _along_depth(optimizer),
+        sources.feature_learning_dynamics("abstract: the correction restores depth-wise transfer"),
+        _control(setting, "1/2"),
+        BestRateExponentEquals(Axis.DEPTH, Fraction(0), "stated by the source", RATES),
+        plain,
+    )
+
+
+def _performance() -> Prediction:
+    """A10: stronger performance in deeper networks."""
+    setting = _setting(residual(2), depth_mup_corrected())
+    plain = _setting(residual(2), depth_mup())
+    return Prediction(
+        id="A10.loss.tuned",
+        sentence="In deep networks of two-layer blocks, the tuned loss with the L^1/2 correction "
+        "is smaller than without it.",
+        observable=Observable.TRAINED_LOSS,
+        relation=TunedOrdered(Axis.DEPTH, plain, "stated by the source", RATES),
+        setting=setting,
+        regime=DEEPEST,
+        margin=Fraction(1, 20),
+        margin_reason="five percent of the loss; the spread of a replicate is five times that",
+        citation=sources.feature_learning_dynamics("abstract: stronger performance when deeper"),
+        controls=(
+            Control(
+                "first layers that hardly learn",
+                _setting(residual(2), depth_mup_corrected(-3)),
+            ),
+        ),
+    )
+
+
+def _width() -> tuple[Prediction, ...]:
+    """C2: muP transfers across width, the standard parameterization does not."""
+    setting = _setting(chain(), mup())
+    usual = replace(TRAINED, rate=STANDARD_RATES[0])
+    other = Setting(chain(), standard(), usual)
+    citation = sources.tensor_programs_v("muTransfer: the best learning rate across width")
+    return (
+        best_rate_claim(
+            "C2.rate.width.mup",
+            "In a chain under muP, the best learning rate transfers across width.",
+            Axis.WIDTH,
+            setting,
+            RATES,
+            ALONG_WIDTH,
+            citation,
+            Control("standard parameterization", _setting(chain(), standard())),
+        ),
+        best_rate_claim(
+            "C2.rate.width.standard",
+            "In a chain under the standard parameterization, the best learning rate falls with "
+            "width: it does not transfer.",
+            Axis.WIDTH,
+            other,
+            STANDARD_RATES,
+            ALONG_WIDTH,
+            citation,
+            Control("muP", replace(setting, protocol=usual)),
+            BestRateDrifts(Axis.WIDTH, Direction.FALLS, "stated by the source", STANDARD_RATES),
+        ),
+    )
+
+
+def _complete() -> tuple[Prediction, ...]:
+    """C7: alpha = 1 transfers across depth in two-layer blocks."""
+    citation = sources.completep("depth-wise transfer at alpha = 1")
+    return tuple(
+        _transfers(
+            f"C7.rate.depth.{optimizer}",
+            _setting(residual(2), completep(1, optimizer)),
+            Axis.DEPTH,
+            _along_depth(optimizer),
+            citation,
+        )
+        for optimizer in Optimizer
+    )
+
+
+PREDICTIONS: tuple[Prediction, ...] = (
+    *(_plain_two_layer_blocks(o, direction) for o in Optimizer for direction in Direction),
+    *(_corrected_two_layer_blocks(optimizer) for optimizer in Optimizer),
+    _performance(),
+    *_one_layer_blocks(),
+    *_width(),
+    *_complete(),
+)
