@@ -22,6 +22,7 @@ from theory import (
     Protocol,
     Regime,
     Setting,
+    TunedOrdered,
     Verdict,
     depth_mup,
     mup,
@@ -283,6 +284,25 @@ def test_the_losses_of_a_sweep_are_those_of_its_rates(store: Store) -> None:
     assert answer.measured.rates is not None
     place = list(answer.measured.rates).index(float(rate))
     np.testing.assert_array_equal(losses[:, 1, place], stored)
+
+
+def test_two_settings_are_tuned_over_the_same_rates(store: Store) -> None:
+    """Each at its own best rate; the grid of rates is not widened for either."""
+    rates = tuple(Fraction(4) ** k for k in range(-3, 5))
+    base = sweep_prediction(rates)
+    other = replace(base.setting, architecture=residual(2))
+    tried = replace(base, relation=TunedOrdered(Axis.DEPTH, other, "a test", rates))
+    campaign = of(tried)
+    measure(campaign, store)
+    (answer,) = judge_campaign(campaign, store)
+    found = answer.measured
+    assert found.rates is not None
+    assert found.other is not None
+    assert list(found.rates) == [float(rate) for rate in rates]
+    assert found.values.shape == found.other.shape == (3, 3, len(rates))
+    setting = replace(other, protocol=replace(other.protocol, rate=rates[2]))
+    stored = store.values(campaign.trial(setting, Cell(8, 2)), Observable.TRAINED_LOSS, 3)
+    np.testing.assert_array_equal(found.other[:, 1, 2], stored)
 
 
 def test_a_pair_of_settings_is_measured_and_compared(prediction: Prediction, store: Store) -> None:

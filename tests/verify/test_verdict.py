@@ -1,6 +1,7 @@
 """Every verdict can be reached, and each for its own reason."""
 
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -10,9 +11,11 @@ from statsmodels.stats.multivariate import test_mvmean as mvmean
 
 from theory import (
     Axis,
+    BestRateDrifts,
     BestRateExponentEquals,
     Cell,
     CurveEquals,
+    Direction,
     Experiment,
     ExponentAtMost,
     ExponentEquals,
@@ -21,6 +24,7 @@ from theory import (
     Protocol,
     Setting,
     SettingsOrdered,
+    TunedOrdered,
     ValueAtMost,
     ValueEquals,
     Verdict,
@@ -247,6 +251,14 @@ def sweep(exponent: float, spread: float = 0.02, centre: float = 0.3) -> Measure
     return Measured(losses, rates=rates)
 
 
+def tuned(ratio: float) -> Measured:
+    """Two settings that are best at different rates; losses there in this ratio."""
+    one, other = sweep(-0.5), sweep(-1.0)
+    spread = np.random.default_rng(2).normal(1, 0.05, (32, len(CELLS), 1))
+    return replace(one, values=ratio * spread * one.values, other=other.values)
+
+
+GRID = tuple(Fraction(2) ** k for k in range(-8, 4))
 RATES = BestRateExponentEquals(Axis.DEPTH, rational("-1/2"), "a test")
 
 
@@ -280,6 +292,19 @@ RATES = BestRateExponentEquals(Axis.DEPTH, rational("-1/2"), "a test")
         (ExponentsEqual(Axis.DEPTH, OTHER, "a test"), 0.1, pair(0.7, 0.7), pair(0.7, 1.0)),
         (ExponentsOrdered(Axis.DEPTH, OTHER, "a test"), 0.1, pair(0.4, 0.7), pair(0.7, 0.7)),
         (RATES, 0.1, sweep(-0.5), sweep(-1.0)),
+        (
+            BestRateDrifts(Axis.DEPTH, Direction.FALLS, "a test", GRID),
+            0.1,
+            sweep(-0.5),
+            sweep(0.0),
+        ),
+        (
+            BestRateDrifts(Axis.DEPTH, Direction.RISES, "a test", GRID),
+            0.1,
+            sweep(0.3),
+            sweep(-0.5),
+        ),
+        (TunedOrdered(Axis.DEPTH, OTHER, "a test", GRID), 0.1, tuned(0.8), tuned(1.0)),
     ],
     ids=lambda value: type(value).__name__,
 )
@@ -306,6 +331,28 @@ def test_the_best_rate_is_found_between_the_rates_of_the_grid() -> None:
     evidence = weigh(claimed(RATES), sweep(-0.5, spread=1e-9))
     assert evidence.logs is not None
     np.testing.assert_allclose(evidence.logs[0], 0.3 - 0.5 * LOG_DEPTHS, atol=1e-7)
+
+
+def test_what_is_tuned_at_the_edge_of_the_grid_is_not_tuned() -> None:
+    data = tuned(0.8)
+    assert data.other is not None
+    falling = np.sort(data.other, axis=-1)[..., ::-1]
+    claim = claimed(TunedOrdered(Axis.DEPTH, OTHER, "a test", GRID), 0.1)
+    judgement = conclude(weigh(claim, replace(data, other=falling)), 0.05)
+    assert judgement.verdict is Verdict.INVALID
+    assert judgement.reason.startswith("the best learning rate of 160 of 320 trials lies at the")
+
+
+def test_rates_at_which_a_tuned_setting_diverges_do_not_count() -> None:
+    data = tuned(0.8)
+    diverged = data.values.copy()
+    diverged[..., -1] = np.nan
+    claim = claimed(TunedOrdered(Axis.DEPTH, OTHER, "a test", GRID), 0.1)
+    judgement = conclude(weigh(claim, replace(data, values=diverged)), 0.05)
+    assert judgement.verdict is Verdict.ACCEPTED
+    diverged[0, 0] = np.nan
+    judgement = conclude(weigh(claim, replace(data, values=diverged)), 0.05)
+    assert judgement.reason == "1 of 320 trials diverged"
 
 
 def test_pairs_that_diverge_or_miss_a_trial_in_either_setting_are_seen() -> None:

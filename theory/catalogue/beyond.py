@@ -101,16 +101,18 @@ PREDICTIONS: tuple[Prediction, ...] = (
     _collapse(
         "m-4", "in blocks of 4 layers", replace(_OWN, architecture=residual(4)), STANDARD_ONLY
     ),
-    _collapse("gelu", "with GELU", replace(_OWN, architecture=residual(2, Activation.GELU))),
+    _collapse(
+        "gelu", "with GELU", replace(_OWN, architecture=residual(2, Activation.GELU)), STANDARD_ONLY
+    ),
     _collapse(
         "adam",
         "with adam",
         replace(_OWN, parameterization=depth_mup(Optimizer.ADAM)),
         ADAM_DEPTH,
     ),
-    _collapse("batch-1", "with 1 input", _batch(1)),
+    _collapse("batch-1", "with 1 input", _batch(1), STANDARD_ONLY),
     _collapse("batch-64", "with 64 inputs", _batch(64), MANY_INPUTS),
-    _collapse("horizon-1/4", "at horizon T = 1/4", _horizon("1/4")),
+    _collapse("horizon-1/4", "at horizon T = 1/4", _horizon("1/4"), STANDARD_ONLY),
     _collapse("horizon-4", "at horizon T = 4", _horizon("4"), STRONG),
     *_centred(),
 )

@@ -20,7 +20,7 @@ from theory.scaling import Axis, Power, rational
 
 _DEPTHS = (8, 16, 32, 64)
 SGD_DEPTH = Regime(
-    Grid(product((64,), (*_DEPTHS, 128)), 48, 8),
+    Grid(product((128,), (*_DEPTHS, 128)), 48, 8),
     Grid(product((256,), (*_DEPTHS, 128)), 64, 16),
     (),
     Grid(product((4096,), (*_DEPTHS, 128, 256)), 32, 8),
@@ -129,6 +129,12 @@ _ALPHAS = tuple(map(Fraction, ("1/2", "3/4", "1")))
 _GAMMAS = tuple(map(Fraction, ("-1/4", "0", "1/4", "1/2", "3/4")))
 
 
+_QUICK_PHASES = {
+    (Fraction(alpha), Fraction(gamma))
+    for alpha, gamma in (("1/2", "1/4"), ("1/2", "1/2"), ("1/2", "3/4"), ("1", "0"))
+}
+
+
 def _phases() -> tuple[Prediction, ...]:
     """C4: stable in training iff alpha + gamma >= 1, non-trivial iff <= 1, as measured powers."""
     predictions = []
@@ -146,7 +152,7 @@ def _phases() -> tuple[Prediction, ...]:
                     Observable.STREAM_CHANGE,
                     Axis.DEPTH,
                     setting,
-                    SGD_DEPTH if abs(total - 1) < Fraction(1, 2) else STANDARD_ONLY,
+                    SGD_DEPTH if (alpha, gamma) in _QUICK_PHASES else STANDARD_ONLY,
                     sources.tensor_programs_vi("phase diagram of (alpha, gamma)"),
                     (Control("gamma larger by 1/4", replace(setting, parameterization=other)),),
                 )
