@@ -1,0 +1,57 @@
+"""docs/findings.md states what is on record, all of it, and nothing else."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from theory.catalogue import PREDICTIONS
+
+ROOT = Path(__file__).parents[2]
+ROW = re.compile(r"^\| ([AXBC][^ |]*) \| (\S+) \| ([^|]*) \| ([^|]*) \|([^|]*)\|$", re.MULTILINE)
+
+
+def rows(document: str) -> dict[str, tuple[str, ...]]:
+    text = (ROOT / document).read_text(encoding="utf-8")
+    return {id: tuple(part.strip() for part in rest) for id, *rest in ROW.findall(text)}
+
+
+def on_record() -> dict[str, tuple[str, str, str | None]]:
+    path = ROOT / "theory" / "catalogue" / "records-standard.toml"
+    found = {}
+    for id, entry in tomllib.loads(path.read_text(encoding="utf-8")).items():
+        said = "-"
+        if "estimate" in entry:
+            low, high = entry["interval"]
+            said = f"{entry['estimate']:+.3f} [{low:+.3f}, {high:+.3f}]"
+        found[id] = (entry["verdict"], said, entry.get("rival"))
+    return found
+
+
+def plain(verdict: str) -> str:
+    """Without the emphasis that everything but an acceptance has."""
+    assert (verdict.strip("*") == "accepted") == (verdict == "accepted")
+    return verdict.strip("*")
+
+
+@pytest.mark.parametrize("document", ["docs/findings.md", "README.md"])
+def test_every_verdict_that_is_stated_is_on_record(document: str) -> None:
+    found, recorded = rows(document), on_record()
+    assert found
+    for id, (verdict, estimate, _, rival) in found.items():
+        expected = recorded[id]
+        assert plain(verdict) == expected[0], id
+        numbers = [float(number) for number in re.findall(r"[-+]\d+\.\d+", estimate)]
+        known = [float(number) for number in re.findall(r"[-+]\d+\.\d+", expected[1])]
+        assert numbers == pytest.approx(known, abs=1.1e-3), id
+        assert (plain(rival.split(" ")[0]) or None) == expected[2] if rival else not expected[2], id
+
+
+def test_every_prediction_has_its_finding() -> None:
+    assert set(rows("docs/findings.md")) == {prediction.id for prediction in PREDICTIONS}
+
+
+def test_the_readme_shows_every_rejection_of_a_published_claim() -> None:
+    rejected = {id for id, (verdict, _, _) in on_record().items() if verdict == "rejected"}
+    assert set(rows("README.md")) == rejected
