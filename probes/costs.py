@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from probes.architectures import Network
 from probes.data import HELD_OUT
 from probes.engines import Engine
-from probes.trials import network_of
+from probes.trials import needs_copies, network_of
 from theory.errors import DomainError
 from theory.experiment import Experiment, Protocol, Setting
 from theory.parameterization import Optimizer
@@ -84,6 +84,9 @@ def _products(protocol: Protocol) -> Sequence[tuple[int, bool]]:
         return [(batch, True)] * 5  # and once more forward and backward, in the blocks
     if protocol.experiment is Experiment.DECOUPLING:
         return [(batch, True)] * 6  # twice
+    if protocol.experiment is Experiment.FITTING:
+        back = [(batch, True)] * (2 if protocol.independent_backward else 1)
+        return [*[(batch, True), *back, (batch, False)] * protocol.steps, (batch, True)]
     step = [(batch, True), (batch, True), (batch, False)]  # forward, backward, the step itself
     return [(HELD_OUT, True), *step * protocol.steps, (HELD_OUT, True)]
 
@@ -120,13 +123,14 @@ class Operations:
 def operations(engine: Engine, network: Network, protocol: Protocol) -> Operations:
     """What a trial does on an engine."""
     products, weights = _products(protocol), len(network.shapes())
+    sets = 2 if needs_copies(protocol) else 1
     if engine is Engine.DENSE:
         inputs = sum(inputs for inputs, _ in products)
         size = network.size
-        work = {"draw": size, "read": size * len(products), "multiply": size * inputs}
+        work = {"draw": sets * size, "read": size * len(products), "multiply": size * inputs}
         copies = 4 if network.parameterization.optimizer is Optimizer.ADAM else 1
         copies += bool(protocol.momentum)
-        return Operations({"call": weights * len(products)}, work, copies * size)
+        return Operations({"call": weights * len(products)}, work, sets * copies * size)
     asked = [inputs for inputs, asks in products if asks]
     recalled = sum(k * sum(asked[:index]) for index, k in enumerate(asked))
     coordinates = sum(max(shape) for shape in network.shapes().values())

@@ -6,8 +6,11 @@ same law, and both learn from the gradients that this gives.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from torch import Tensor
 
+from probes.architectures import WeightKey
 from probes.weights import Weight
 
 
@@ -24,6 +27,10 @@ class DecoupledWeight(Weight):
     def transposed_times(self, g: Tensor, scale: float) -> Tensor:
         return self._backward.transposed_times(g, scale)
 
+    def change_times(self, x: Tensor) -> Tensor:
+        self._forward.gradient = self.gradient
+        return self._forward.change_times(x)
+
     def descend(self, g: Tensor, x: Tensor, scale: float) -> None:
         self._forward.descend(g, x, scale)
         self._backward.descend(g, x, scale)
@@ -32,3 +39,13 @@ class DecoupledWeight(Weight):
         super().keep(members)
         self._forward.keep(members)
         self._backward.keep(members)
+
+
+def decoupled(
+    weights: Mapping[WeightKey, Weight], copies: Mapping[WeightKey, Weight]
+) -> dict[WeightKey, Weight]:
+    """The weights, those with a copy answering backward by it."""
+    return {
+        key: DecoupledWeight(weight, copies[key]) if key in copies else weight
+        for key, weight in weights.items()
+    }

@@ -16,8 +16,10 @@ from torch import Tensor
 
 from probes import data
 from probes.architectures import Network, WeightKey
+from probes.decoupled import decoupled
 from probes.engines import Engine, dense_weights, matrix_free_weights
 from probes.experiments.coupling import coupling, decoupling
+from probes.experiments.fitting import fitting
 from probes.experiments.one_step import one_step
 from probes.experiments.propagation import propagation
 from probes.experiments.training import Lessons, training
@@ -98,7 +100,7 @@ def run_sweep(
     matrices = network.initial_weights(seed, replicates, device, dtype)
     weights = dense_weights(network, protocol, matrices, rates)
     copies: Weights = {}
-    if protocol.experiment is Experiment.DECOUPLING:
+    if needs_copies(protocol):
         matrices = network.initial_weights(seed, replicates, device, dtype, copy_generator)
         copies = _of_blocks(dense_weights(network, protocol, matrices, rates))
     members = list(replicates) * len(rates)
@@ -107,6 +109,11 @@ def run_sweep(
         {name: values[start : start + len(replicates)] for name, values in measured.items()}
         for start in range(0, len(members), len(replicates))
     ]
+
+
+def needs_copies(protocol: Protocol) -> bool:
+    """Whether a trial draws an independent copy of the blocks' weights."""
+    return protocol.experiment is Experiment.DECOUPLING or protocol.independent_backward
 
 
 def _of_blocks(weights: Weights) -> Weights:
@@ -126,7 +133,7 @@ def _matrix_free(
     network, protocol = network_of(setting, cell), replace(setting.protocol, rate=rate)
     weights = matrix_free_weights(network, protocol, seed, replicates, device, dtype)
     copies: Weights = {}
-    if protocol.experiment is Experiment.DECOUPLING:
+    if needs_copies(protocol):
         copies = _of_blocks(
             matrix_free_weights(
                 network, protocol, seed, replicates, device, dtype, generator=copy_generator
@@ -171,6 +178,8 @@ def _measure(
             measured = coupling(network, weights, inputs, signs)
         elif protocol.experiment is Experiment.DECOUPLING:
             measured = decoupling(network, weights, copies, inputs, signs)
+        elif protocol.experiment is Experiment.FITTING:
+            measured = fitting(network, decoupled(weights, copies), inputs, signs, protocol.steps)
         else:
             measured = one_step(network, weights, inputs, signs)
     return {name: values.detach().cpu().numpy() for name, values in measured.items()}

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 
-from theory.architecture import Architecture
+from theory.architecture import Architecture, Family
 from theory.errors import DomainError
 from theory.parameterization import Optimizer, Parameterization
 
@@ -21,6 +21,7 @@ class Experiment(StrEnum):
     ONE_STEP = "one_step"
     COUPLING = "coupling"
     DECOUPLING = "decoupling"
+    FITTING = "fitting"
     TRAINING = "training"
 
 
@@ -52,6 +53,7 @@ class Observable(StrEnum):
     OUTPUT_REUSE_DISTANCE = "output_reuse_distance"
     STREAM_REUSE_RATIO = "stream_reuse_ratio"
     STREAM_REUSE_DISTANCE = "stream_reuse_distance"
+    FITTED_OUTPUT = "fitted_output"
     TRAINED_STREAM_CHANGE = "trained_stream_change"
     TRAINED_LOSS = "trained_loss"
 
@@ -187,6 +189,10 @@ _DEFINITIONS = {
         "|1 - 1 / (that ratio)|: how far the sizes of the two d h_L / d eta are apart (coordinate "
         "by coordinate they follow different weights, and differ)",
     ),
+    Observable.FITTED_OUTPUT: (
+        Experiment.FITTING,
+        "mean over inputs of y f after k steps on one batch",
+    ),
     Observable.TRAINED_STREAM_CHANGE: (
         Experiment.TRAINING,
         "root mean square over coordinates and held-out inputs of h_L after k steps minus h_L "
@@ -203,10 +209,11 @@ _DEFINITIONS = {
 class Protocol:
     """Everything about an experiment that is not the network.
 
-    ``batch`` inputs per step; only for training, ``steps`` at base learning rate ``rate``, with
-    SGD's ``momentum`` and a ``weight_decay`` that is added to the gradient, the same for every role
-    (one-step derivatives are taken at rate 1). Raises ``DomainError`` for a momentum outside
-    [0, 1) or a negative weight decay.
+    ``batch`` inputs per step; only for training and fitting, ``steps`` at base learning rate
+    ``rate``, with SGD's ``momentum`` and a ``weight_decay`` that is added to the gradient, the same
+    for every role (one-step derivatives are taken at rate 1). ``independent_backward``: the
+    backward pass of fitting uses an independent copy of the blocks' weights, and both learn.
+    Raises ``DomainError`` for a momentum outside [0, 1) or a negative weight decay.
     """
 
     experiment: Experiment
@@ -215,6 +222,7 @@ class Protocol:
     rate: Fraction = Fraction(1)
     momentum: Fraction = Fraction(0)
     weight_decay: Fraction = Fraction(0)
+    independent_backward: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.momentum < 1:
@@ -233,6 +241,12 @@ class Protocol:
         data = "Gaussian inputs with |x|^2 = d"
         if self.experiment is Experiment.PROPAGATION:
             return f"initialization, {self.batch} {data}"
+        if self.experiment is Experiment.FITTING:
+            extras = ", independent backward weights" if self.independent_backward else ""
+            return (
+                f"{self.steps} steps on the same {self.batch} {data}, labels +-1, squared loss, "
+                f"base rate {self.rate}{extras}"
+            )
         aspect = {
             Experiment.COUPLING: ", split by what earlier queries determine",
             Experiment.DECOUPLING: ", with reused and with independent backward weights",
@@ -244,7 +258,8 @@ class Protocol:
 class Setting:
     """A network family under a parameterization, and the protocol by which it is tried.
 
-    Raises ``DomainError`` for momentum under Adam, which has its own.
+    Raises ``DomainError`` for momentum under Adam, which has its own, and for an experiment on
+    coupling in other networks than pre-activation blocks of one or two layers.
     """
 
     architecture: Architecture
@@ -256,6 +271,15 @@ class Setting:
             raise DomainError(
                 f"momentum {self.protocol.momentum}: belongs to SGD, and "
                 f"{self.parameterization.name} trains with {self.parameterization.optimizer}"
+            )
+        blocks = self.architecture.family is Family.RESIDUAL
+        blocks = blocks and not self.architecture.ends_with_activation
+        if self.protocol.experiment is Experiment.COUPLING and not (
+            blocks and self.architecture.layers_per_block <= 2
+        ):
+            raise DomainError(
+                f"{self.architecture}: coupling is measured in pre-activation blocks of one or two "
+                "layers; give those"
             )
 
     def __str__(self) -> str:

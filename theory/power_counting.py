@@ -323,6 +323,10 @@ def predicted_exponent(setting: Setting, observable: Observable, axis: Axis) -> 
         )
     if observable in _OF_BLOCKS:
         return _block_exponent(setting, count, observable).along(axis)
+    if observable in _FINITE_SIZE:
+        return _finite_size(setting, observable).along(axis)
+    if observable in _VALUES:
+        raise DomainError(f"{observable} is a number, not a power of {axis}")
     moved = count.total_stream_change.along(axis)
     return {
         Observable.FORWARD_SECOND_MOMENT: (
@@ -336,16 +340,34 @@ def predicted_exponent(setting: Setting, observable: Observable, axis: Axis) -> 
         Observable.MAXIMAL_UPDATE_RATE: -moved,
         Observable.DRIFT_SHARE: _drift_share(setting.architecture).along(axis),
         Observable.TRAINED_LOSS: count.largest_stable_rate.along(axis),
-        **{name: power.along(axis) for name, power in _FINITE_SIZE.items()},
     }[observable]
 
 
-# Depth-muP is the Euler scheme of a stochastic system, of first order in law; a second moment
-# averages over n coordinates.
-_FINITE_SIZE = {
-    Observable.LIMIT_DISTANCE: Power(depth=-1),
-    Observable.RECURSION_ERROR: Power(width=-1),
+_FINITE_SIZE = {Observable.LIMIT_DISTANCE, Observable.RECURSION_ERROR}
+_VALUES = {
+    Observable.KURTOSIS,
+    Observable.INCREMENT_RATIO,
+    Observable.OUTPUT_REUSE_RATIO,
+    Observable.STREAM_REUSE_RATIO,
+    Observable.FITTED_OUTPUT,
 }
+
+
+def _finite_size(setting: Setting, observable: Observable) -> Power:
+    """Distances from infinite size.
+
+    Depth-muP is the Euler scheme of a stochastic system, of first order in law. A second moment
+    averages over n coordinates; in a chain, L layers add to its logarithm.
+    """
+    chain = setting.architecture.family is Family.CHAIN
+    if observable is Observable.RECURSION_ERROR:
+        return Power(width=-1, depth=1 if chain else 0)
+    if chain or setting.parameterization.residual != Power(depth="-1/2"):
+        raise DomainError(
+            f"{setting.parameterization.name}: {observable} is about the limit of residual "
+            "networks with branches times L^-1/2"
+        )
+    return Power(depth=-1)
 
 
 _OF_BLOCKS = {
@@ -376,9 +398,10 @@ def _drift_share(architecture: Architecture) -> Power:
 def _block_exponent(setting: Setting, count: PowerCount, observable: Observable) -> Power:
     """Observables of residual blocks.
 
-    Coupling: a step moves what enters block l by delta, in part along the gradient of the states
-    below, which W_l^T g has entered through the residual multiplier s: W_l answers s delta along g.
-    Block l adds s times this to the stream, and L blocks add up coherently.
+    Coupling in blocks of one layer: a step moves what enters block l by delta, in part along the
+    gradient of the states below, which W_l^T g has entered through the residual multiplier s: W_l
+    answers s delta along g. Block l adds s times this to the stream, and L blocks add up
+    coherently.
     """
     architecture, parameterization = setting.architecture, setting.parameterization
     if architecture.family is Family.CHAIN:
@@ -393,6 +416,11 @@ def _block_exponent(setting: Setting, count: PowerCount, observable: Observable)
         own = count.own_change[first]
         carried = count.total_stream_change * parameterization[first.role].scale * _ROOT_WIDTH
         return own if observable is Observable.FIRST_LAYER_OWN_CHANGE else _fastest((own, carried))
+    if observable in _OF_ONE_LAYER and not architecture.is_one_layer_pre_activation:
+        raise DomainError(
+            f"{architecture}: {observable} is counted in pre-activation blocks of one layer; "
+            "inside others, what a layer learns meets the weights behind it in full"
+        )
     own = count.own_change[last] / (count.branch / parameterization.residual)
     coupled = count.total_stream_change * count.branch**2
     return {
@@ -409,6 +437,14 @@ def _block_exponent(setting: Setting, count: PowerCount, observable: Observable)
     }[observable]
 
 
+_OF_ONE_LAYER = {
+    Observable.BLOCK_COUPLING,
+    Observable.BLOCK_COUPLING_AMPLITUDE,
+    Observable.STREAM_COUPLING,
+    Observable.OUTPUT_COUPLING,
+    Observable.OUTPUT_REUSE_DISTANCE,
+    Observable.STREAM_REUSE_DISTANCE,
+}
 _OF_FIRST_LAYERS = {Observable.FIRST_LAYER_OWN_CHANGE, Observable.FIRST_LAYER_CHANGE}
 
 

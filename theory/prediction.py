@@ -154,7 +154,10 @@ class Prediction:
             raise DomainError(f"{self.id}: margin {self.margin}; expected a positive number")
         if not self.controls:
             raise DomainError(f"{self.id}: no negative control; a test that cannot fail is none")
-        for setting in (self.setting, *(control.setting for control in self.controls)):
+        settings = [self.setting, *(control.setting for control in self.controls)]
+        if isinstance(self.relation, Paired) and not isinstance(self.relation.other, str):
+            settings.append(self.relation.other)
+        for setting in settings:
             if setting.protocol.experiment is not self.observable.experiment:
                 raise DomainError(
                     f"{self.id}: {self.observable} is measured by {self.observable.experiment}, "

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -287,6 +288,7 @@ def unit_block(architecture: Architecture, q: float) -> UnitBlock:
     return UnitBlock(weight * float(block.covariance[0, 0]), behind[0], changes)
 
 
+@cache
 def depth_limit(architecture: Architecture, start: float = 1.0) -> DepthLimit:
     """The ordinary differential equation of depth for a residual network stable in width.
 

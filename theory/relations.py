@@ -159,7 +159,7 @@ class CurveEquals(_Equals):
     @property
     def origin(self) -> str:
         """Where the predicted numbers come from."""
-        return f"exact recursion {self.curve.__module__}.{self.curve.__name__}"
+        return f"computed by {self.curve.__module__}.{self.curve.__name__}"
 
     def __str__(self) -> str:
         return f"value = {self.curve.__name__} at every cell"

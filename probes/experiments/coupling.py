@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from probes.architectures import Network, Trace, WeightKey
-from probes.decoupled import DecoupledWeight
+from probes.decoupled import decoupled
 from probes.experiments.one_step import first_order_change, second_moment
 from probes.gaussian_matrix import ROUNDINGS
 from probes.weights import Weight
@@ -21,11 +21,14 @@ Projection = Callable[[Tensor], Tensor]
 def onto_span(rows: Tensor) -> Projection:
     """The projection of rows (R, ., n) onto the span of these rows (R, B, n).
 
-    They may be dependent: at the last block, the signals of all inputs are parallel.
+    They may be dependent: at the last block, the signals of all inputs are parallel. Where they are
+    not finite, the projection is nan.
     """
-    _, sizes, directions = torch.linalg.svd(rows, full_matrices=False)
+    diverged = ~rows.isfinite().all(2).all(1)[:, None, None]
+    _, sizes, directions = torch.linalg.svd(rows.masked_fill(diverged, 0.0), full_matrices=False)
     smallest = ROUNDINGS * torch.finfo(rows.dtype).eps * sizes[:, :1]
     directions = directions * (sizes > smallest)[..., None]
+    directions = directions.masked_fill(diverged, torch.nan)
 
     def projection(of: Tensor) -> Tensor:
         return torch.bmm(torch.bmm(of, directions.mT), directions)
@@ -38,14 +41,9 @@ def coupling(
 ) -> dict[Observable, Tensor]:
     """Every coupling observable of a group, each of shape (R,).
 
-    Of pre-activation blocks of one or two layers; nothing of other networks.
+    Of pre-activation blocks of one or two layers, as ``Setting`` makes sure.
     """
-    architecture = network.architecture
-    layers = architecture.layers_per_block
-    if Role.BRANCH_LAST not in architecture.block_roles or layers > 2:
-        return {}
-    if architecture.ends_with_activation:
-        return {}
+    layers = network.architecture.layers_per_block
     trace, change = first_order_change(network, weights, inputs, labels)
     before, moved = _activated(network, trace, change)
     shares, squares, total = [], [], torch.zeros_like(trace.stream[-1])
@@ -92,16 +90,11 @@ def decoupling(
 
     ``copies`` are those of the weights that are replaced on the way back.
     """
-    apart = {
-        key: DecoupledWeight(weight, copies[key]) if key in copies else weight
-        for key, weight in weights.items()
-    }
     _, reused = first_order_change(network, weights, inputs, labels)
-    _, decoupled = first_order_change(network, apart, inputs, labels)
-
-    difference = second_moment(reused.output - decoupled.output)
-    outputs = second_moment(reused.output) / second_moment(decoupled.output)
-    streams = second_moment(reused.stream[-1]) / second_moment(decoupled.stream[-1])
+    _, apart = first_order_change(network, decoupled(weights, copies), inputs, labels)
+    difference = second_moment(reused.output - apart.output)
+    outputs = second_moment(reused.output) / second_moment(apart.output)
+    streams = second_moment(reused.stream[-1]) / second_moment(apart.stream[-1])
     return {
         Observable.OUTPUT_REUSE_RATIO: outputs.sqrt(),
         Observable.OUTPUT_REUSE_DISTANCE: (difference / second_moment(reused.output)).sqrt(),

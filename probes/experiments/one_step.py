@@ -62,8 +62,9 @@ def one_step(
         Observable.INPUT_CHANGE: layers[0].sqrt(),
         Observable.OUTPUT_CHANGE: second_moment(change.output).sqrt(),
         Observable.MAXIMAL_UPDATE_RATE: layers.mean(0).rsqrt(),
-        Observable.DRIFT_SHARE: _drift_share(network, weights, change),
     }
+    if not network.architecture.ends_with_activation:
+        measured[Observable.DRIFT_SHARE] = _drift_share(network, weights, change)
     if network.architecture.family is Family.RESIDUAL:
         size = _over_blocks(pairwise_differences(trace.stream))
         moved = _over_blocks(pairwise_differences(change.stream))
@@ -99,7 +100,10 @@ def _own_changes(
 
 
 def _drift_share(network: Network, weights: Mapping[WeightKey, Weight], change: Trace) -> Tensor:
-    """Squared cosine between the change of the last state and its gradient: shape (R,)."""
+    """Squared cosine between the change of the last state and its gradient: shape (R,).
+
+    Where the last operation is a weight, its signals are the gradient of what it adds to.
+    """
     last = weights[list(network.shapes())[-2]]  # before the readout, in the order of the pass
     assert last.gradient is not None
     moved, signals = change.stream[-1].double(), last.gradient[0].double()

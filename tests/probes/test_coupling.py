@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from probes.architectures import Network, WeightKey
-from probes.decoupled import DecoupledWeight
+from probes.decoupled import DecoupledWeight, decoupled
 from probes.engines import Engine, dense_weights, matrix_free_weights
 from probes.experiments.coupling import coupling, decoupling
+from probes.experiments.fitting import fitting
 from probes.gaussian_matrix import Product
 from probes.matrix_free import Side
 from probes.randomness import copy_generator
@@ -22,8 +23,10 @@ from theory import (
     Activation,
     BlockForm,
     Cell,
+    DomainError,
     Experiment,
     Observable,
+    Optimizer,
     Protocol,
     Role,
     Setting,
@@ -132,7 +135,7 @@ def test_both_engines_measure_the_same_on_the_same_matrices() -> None:
         (residual(2), depth_mup()),
         (residual(1), completep(1)),
     ],
-    ids=str,
+    ids=lambda value: getattr(value, "name", str(value)),
 )
 @pytest.mark.parametrize(
     ("observable", "exact"),
@@ -181,11 +184,101 @@ def test_decoupled_weights_share_their_updates_and_nothing_else() -> None:
     assert float((start[key] - other[key]).abs().min()) > 0
 
 
+@pytest.mark.parametrize("independent", [False, True])
+def test_fitting_is_gradient_descent_on_one_batch(independent: bool) -> None:
+    """Against the recursion written out on matrices, W^T replaced or not; on both engines."""
+    protocol = Protocol(Experiment.FITTING, 1, 3, Fraction(1, 8), independent_backward=independent)
+    network = Network(residual(1, Activation.TANH), depth_mup(), Cell(6, 2), 3, 1)
+    own = matrix_free_weights(network, protocol, 1, [0], CPU, torch.float64)
+    other = matrix_free_weights(
+        network, protocol, 1, [0], CPU, torch.float64, generator=copy_generator
+    )
+    x, y = (tensor[:1] for tensor in data(1))
+
+    def fitted(weights: Mapping[WeightKey, Weight], copies: Mapping[WeightKey, Weight]) -> Tensor:
+        used = {key: weight for key, weight in copies.items() if key.block and independent}
+        return fitting(network, decoupled(weights, used), x, y, 3)[Observable.FITTED_OUTPUT]
+
+    free = fitted(own, other)
+    up, down = ({k: w.materialise() for k, w in held.items()} for held in (own, other))
+    expected = written_out(network, up, down if independent else up, x, y, 3)
+    torch.testing.assert_close(free, expected)
+    dense = [
+        dense_weights(network, protocol, {k: m.clone() for k, m in matrices.items()})
+        for matrices in (up, down)
+    ]
+    torch.testing.assert_close(fitted(*dense), expected)
+
+
+Matrices = Mapping[WeightKey, Tensor]
+
+
+def written_out(
+    network: Network, up: Matrices, down: Matrices, x: Tensor, y: Tensor, steps: int
+) -> Tensor:
+    """y f after SGD on one-layer tanh blocks whose backward pass starts from ``down``."""
+    enter, leave = WeightKey(Role.INPUT), WeightKey(Role.OUTPUT)
+    blocks = [WeightKey(Role.BRANCH_LAST, block, 1) for block in (1, 2)]
+    scale = {key: network.multiplier(key.role) for key in up}
+    moved = {key: torch.zeros_like(matrix) for key, matrix in up.items()}
+
+    def states() -> list[Tensor]:
+        found = [scale[enter] * x @ (up[enter] + moved[enter]).mT]
+        for key in blocks:
+            branch = torch.tanh(found[-1]) @ (up[key] + moved[key]).mT
+            found.append(found[-1] + scale[key] * branch)
+        return found
+
+    def output(state: Tensor) -> Tensor:
+        return scale[leave] * state @ (up[leave] + moved[leave]).mT
+
+    for _ in range(steps):
+        stream = states()
+        error = output(stream[-1]) - y[..., None]
+        signal = scale[leave] * error @ (up[leave] + moved[leave])
+        gradients = {leave: scale[leave] * error.mT @ stream[-1]}
+        for key, state in zip(blocks[::-1], stream[-2::-1], strict=True):
+            gradients[key] = scale[key] * signal.mT @ torch.tanh(state)
+            back = scale[key] * signal @ (down[key] + moved[key])
+            signal = signal + (1 - torch.tanh(state) ** 2) * back
+        gradients[enter] = scale[enter] * signal.mT @ x
+        for key, gradient in gradients.items():
+            moved[key] = moved[key] - network.rate(key.role) / 8 * gradient
+    return (output(states()[-1]).squeeze(-1) * y).mean(1)
+
+
 @pytest.mark.parametrize(
     "architecture",
     [chain(), residual(3), residual(1, form=BlockForm.POST_ACTIVATION)],
     ids=str,
 )
-def test_other_networks_have_no_coupling_observables(architecture) -> None:  # type: ignore[no-untyped-def]
-    setting = Setting(architecture, depth_mup(), COUPLING)
-    assert run_group(setting, Cell(8, 2), 0, [0, 1], CPU) == {}
+def test_coupling_in_other_networks_is_refused(architecture) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(DomainError, match="coupling is measured in pre-activation blocks of one"):
+        Setting(architecture, depth_mup(), COUPLING)
+
+
+def test_a_member_that_diverges_leaves_its_neighbours_alone() -> None:
+    network = Network(residual(1), depth_mup(), Cell(8, 3), 3, 1)
+    x, y = data(2)
+    matrices = network.initial_weights(1, [0, 1], CPU, torch.float64)
+
+    def measured(inputs: Tensor) -> dict[Observable, Tensor]:
+        return coupling(network, dense_weights(network, COUPLING, matrices), inputs, y)
+
+    whole, spoiled = measured(x), measured(torch.stack([x[0] * 1e300, x[1]]))
+    for name, values in spoiled.items():
+        assert values[0].isnan()
+        torch.testing.assert_close(values[1], whole[name][1])
+
+
+def test_decoupled_steps_of_adam_are_those_of_adam() -> None:
+    """A weight that is its own copy changes nothing, whatever the optimizer."""
+    network = Network(residual(1), depth_mup(Optimizer.ADAM), Cell(8, 3), 3, 1)
+    weights = dense_weights(
+        network, DECOUPLING, network.initial_weights(1, [0, 1], CPU, torch.float64)
+    )
+    copies = {key: weight for key, weight in weights.items() if key.block}
+    found = decoupling(network, weights, copies, *data(2))
+    ones = torch.ones(2, dtype=torch.float64)
+    torch.testing.assert_close(found[Observable.OUTPUT_REUSE_RATIO], ones)
+    torch.testing.assert_close(found[Observable.STREAM_REUSE_RATIO], ones)

@@ -3,12 +3,14 @@
 from fractions import Fraction
 
 import numpy as np
+import pytest
 import torch
 
 from probes.architectures import Network
-from probes.engines import dense_weights
-from theory import Cell, Experiment, Protocol, depth_mup, residual
-from theory.neural_feature_dynamics import simulate
+from probes.engines import Engine, dense_weights
+from probes.trials import run_group
+from theory import Cell, Experiment, Observable, Protocol, Setting, depth_mup, residual
+from theory.neural_feature_dynamics import FittedOutput, simulate
 
 CPU = torch.device("cpu")
 
@@ -41,3 +43,27 @@ def test_trained_networks_follow_the_system_with_reused_weights() -> None:
         distances[reused] = abs(outputs.mean(axis=0) - found.outputs.mean[-1]) / allowed
     assert distances[True].max() < 1
     assert distances[False].max() > 1
+
+
+@pytest.mark.parametrize("independent", [False, True])
+def test_fitted_outputs_are_those_of_the_system_with_the_same_backward_weights(
+    independent: bool,
+) -> None:
+    """Two steps on one input; within four standard errors, and 2 percent for width and particles.
+
+    The other system is 14 percent away.
+    """
+    rate, cell, replicates = Fraction(1, 8), Cell(1024, 4), 48
+    protocol = Protocol(
+        Experiment.FITTING, batch=1, steps=2, rate=rate, independent_backward=independent
+    )
+    setting = Setting(residual(1), depth_mup(), protocol)
+    measured = run_group(setting, cell, 5, range(replicates), CPU, engine=Engine.MATRIX_FREE)
+    outputs = measured[Observable.FITTED_OUTPUT]
+    error = outputs.std(ddof=1) / np.sqrt(replicates)
+    expected = {
+        flag: FittedOutput(2, rate, flag)(residual(1), depth_mup(), cell) for flag in (True, False)
+    }
+    allowed = 4 * error + 0.02 * outputs.mean()
+    assert abs(outputs.mean() - expected[not independent]) < allowed
+    assert abs(outputs.mean() - expected[independent]) > 2 * allowed

@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from probes.architectures import Network, WeightKey
@@ -145,6 +145,8 @@ def test_moving_scales_into_the_weights_changes_nothing(
     factors: dict[Role, Power],
 ) -> None:
     """The abc-symmetry: one network, two conventions, equal to rounding through training."""
+    blocks = architecture.family is Family.RESIDUAL and not architecture.ends_with_activation
+    assume(experiment is not Experiment.COUPLING or (blocks and architecture.layers_per_block <= 2))
     protocol = Protocol(experiment, batch=3, steps=2, rate=Fraction(1, 20))
     results = [
         run_group(Setting(architecture, variant, protocol), cell, 5, [0, 1], CPU, torch.float64)

@@ -1,11 +1,23 @@
 """The particle system against exact recursions at initialization and after the first step."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
-from theory import Architecture, Cell, DomainError, chain, depth_mup, residual
+from theory import (
+    Architecture,
+    Axis,
+    Cell,
+    CurveEquals,
+    DomainError,
+    chain,
+    completep,
+    depth_mup,
+    residual,
+)
 from theory.first_step import tangent_kernel
-from theory.neural_feature_dynamics import FeatureDynamics, simulate
+from theory.neural_feature_dynamics import FeatureDynamics, FittedOutput, simulate
 from theory.propagation import propagate
 
 GRAM = np.array([[1.0, 0.4, -0.2], [0.4, 1.0, 0.3], [-0.2, 0.3, 1.0]])
@@ -85,3 +97,25 @@ def test_only_one_layer_blocks_have_this_limit(architecture: Architecture) -> No
 def test_labels_must_fit() -> None:
     with pytest.raises(DomainError, match="2 labels"):
         simulate(residual(1), GRAM, LABELS[:2], 1, 0.1, reused=True)
+
+
+def test_fitted_outputs_tell_the_readings_apart_as_the_tangent_kernel_does() -> None:
+    """A step that closes half of the distance: second order counts for a few percent."""
+    cell, rate = Cell(64, 4), Fraction(1, 8)
+    curves = [FittedOutput(1, rate, reused) for reused in (True, False)]
+    found = [curve(residual(1), depth_mup(), cell) for curve in curves]
+    kernels = [
+        float(tangent_kernel(residual(1), depth_mup(), cell, None, flag).total[0, 0])
+        for flag in (False, True)
+    ]
+    assert found[0] / found[1] == pytest.approx(kernels[0] / kernels[1], rel=0.03)
+    assert found[0] == pytest.approx(float(rate) * kernels[0], rel=0.1)
+    assert CurveEquals(Axis.DEPTH, curves[1]).origin == (
+        "computed by theory.neural_feature_dynamics.FittedOutput(steps=1, rate=1/8, "
+        "independent weights)"
+    )
+
+
+def test_fitted_outputs_are_those_of_depth_mup_only() -> None:
+    with pytest.raises(DomainError, match=r"completep\(1\): the particle system is that of depth"):
+        FittedOutput(1, Fraction(1, 8), True)(residual(1), completep(1), Cell(64, 4))

@@ -284,6 +284,7 @@ def test_a_matched_epsilon_is_never_overtaken(
     assert matched[Role.BRANCH_LAST].rate == parameterization[Role.BRANCH_LAST].rate
 
 
+OF_FIRST_LAYERS = {Observable.FIRST_LAYER_OWN_CHANGE, Observable.FIRST_LAYER_CHANGE}
 HALF, ONE_ALPHA = Setting(residual(2), depth_mup(), ONE_STEP), completep(1)
 
 
@@ -310,7 +311,9 @@ HALF, ONE_ALPHA = Setting(residual(2), depth_mup(), ONE_STEP), completep(1)
 def test_exponents_of_blocks_at_one_half_and_at_one(
     observable: Observable, half: str, one: str
 ) -> None:
-    for setting, expected in ((HALF, half), (replace(HALF, parameterization=ONE_ALPHA), one)):
+    layers = 2 if observable in OF_FIRST_LAYERS else 1
+    for parameterization, expected in ((depth_mup(), half), (ONE_ALPHA, one)):
+        setting = Setting(residual(layers), parameterization, ONE_STEP)
         assert predicted_exponent(setting, observable, Axis.DEPTH) == Fraction(expected)
         width = Fraction(-1 if observable is Observable.BACKWARD_COUPLING else 0)
         assert predicted_exponent(setting, observable, Axis.WIDTH) == width
@@ -344,3 +347,26 @@ def test_the_best_rate_is_counted_as_the_largest_stable_one() -> None:
     rates = tuple(Fraction(2) ** k for k in range(5))
     assert counted_best_rate(corrected, Axis.DEPTH, rates).value == Fraction(-1, 2)
     assert counted_best_rate(HALF, Axis.DEPTH, rates).rates == rates
+
+
+@pytest.mark.parametrize(
+    ("setting", "observable", "why"),
+    [
+        (HALF, Observable.STREAM_COUPLING, "counted in pre-activation blocks of one layer"),
+        (HALF, Observable.OUTPUT_REUSE_DISTANCE, "counted in pre-activation blocks of one layer"),
+        (HALF, Observable.KURTOSIS, "kurtosis is a number"),
+        (replace(HALF, parameterization=ONE_ALPHA), Observable.LIMIT_DISTANCE, "branches times L"),
+        (Setting(chain(), mup(), ONE_STEP), Observable.LIMIT_DISTANCE, "branches times L"),
+    ],
+)
+def test_what_is_not_counted_is_refused(setting: Setting, observable: Observable, why: str) -> None:
+    with pytest.raises(DomainError, match=why):
+        predicted_exponent(setting, observable, Axis.DEPTH)
+
+
+def test_distances_from_infinite_size() -> None:
+    at_start = Setting(chain(), mup(), ONE_STEP)
+    assert predicted_exponent(HALF, Observable.LIMIT_DISTANCE, Axis.DEPTH) == -1
+    for setting, depth in ((HALF, 0), (at_start, 1)):
+        assert predicted_exponent(setting, Observable.RECURSION_ERROR, Axis.WIDTH) == -1
+        assert predicted_exponent(setting, Observable.RECURSION_ERROR, Axis.DEPTH) == depth

@@ -22,7 +22,7 @@ CASES = [
 ]
 
 
-# One of each kind of experiment and relation; the others take minutes.
+# Some of each experiment but training; the others take minutes.
 QUICK = {
     "A1.forward.depth",
     "A1.forward.value",

@@ -11,9 +11,11 @@ from reports import render_html
 from theory import (
     Activation,
     Axis,
+    BestRateDrifts,
     BestRateExponentEquals,
     Cell,
     Control,
+    Direction,
     Experiment,
     Grid,
     Observable,
@@ -284,6 +286,20 @@ def test_the_losses_of_a_sweep_are_those_of_its_rates(store: Store) -> None:
     assert answer.measured.rates is not None
     place = list(answer.measured.rates).index(float(rate))
     np.testing.assert_array_equal(losses[:, 1, place], stored)
+
+
+def test_a_drift_is_planned_in_either_direction() -> None:
+    """For a truth a margin away from the end of the band, on its inner side."""
+    found = []
+    for direction in Direction:
+        base = sweep_prediction(tuple(Fraction(4) ** k for k in range(-3, 5)))
+        drift = BestRateDrifts(Axis.DEPTH, direction, "a test", base.relation.rates)  # type: ignore[union-attr]
+        (outlook,) = outlooks((replace(base, relation=drift),), Profile.QUICK, "cpu")
+        found.append(outlook)
+    rises, falls = found
+    assert rises.decided == falls.decided
+    assert rises.required == falls.required is not None
+    assert rises.detectable == falls.detectable < float("inf")
 
 
 def test_two_settings_are_tuned_over_the_same_rates(store: Store) -> None:

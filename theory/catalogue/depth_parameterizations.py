@@ -187,8 +187,8 @@ def _inside_blocks() -> tuple[Prediction, ...]:
         predictions += [
             exponent_claim(
                 f"{claim}.own.depth.m-{layers}",
-                f"In blocks of {layers} layers at alpha = {alpha}, the own change of the first "
-                f"layer goes as L^{exponent}.",
+                f"In blocks of {layers} layers under {setting.parameterization.name}, the own "
+                f"change of the first layer goes as L^{exponent}.",
                 Observable.FIRST_LAYER_OWN_CHANGE,
                 Axis.DEPTH,
                 setting,

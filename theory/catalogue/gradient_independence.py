@@ -1,7 +1,10 @@
 """Claims A12 to A14: what reusing weights in the backward pass does, and where it stops to matter.
 
 Source: arXiv 2512.21075. The claims are about blocks of one layer; everything is exact to first
-order in the learning rate, for the first step from initialization. Imports ``theory`` only.
+order in the learning rate, for the first step from initialization. "Vanishes", of which the source
+gives no power, is read as at least as fast as L^-1/4. The control "rates times L^1/2" is the
+measurement times a known power: it shows that the margin can reject, not that anything else would.
+Imports ``theory`` only.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from theory.experiment import Experiment, Observable, Protocol, Setting
 from theory.first_step import output_reuse_ratio, stream_reuse_ratio
 from theory.prediction import Control, Grid, Prediction, Regime, product, ray
 from theory.presets import completep, depth_mup
+from theory.relations import ExponentAtMost
 from theory.scaling import Axis, Power
 
 COUPLING = Protocol(Experiment.COUPLING, batch=1)
@@ -26,8 +30,8 @@ CROWDED = Protocol(Experiment.COUPLING, batch=256)
 
 _SHALLOW, _DEPTHS = (8, 16, 32), (8, 16, 32, 64)
 _ALL_DEPTHS = (4, *_DEPTHS, 128)
-# The systematic part of a block's coupling is 1/L of what enters it, and 1/L^2 at alpha = 1; the
-# random part, of an unrelated direction, 1/n. Wide enough for the former to dominate.
+# Of the square of what enters a block, the systematic part of its coupling is 1/L, and 1/L^2 at
+# alpha = 1; the random part, along an unrelated direction, 1/n. Wide enough for the former.
 PER_BLOCK = Regime(
     Grid(product((4096,), _ALL_DEPTHS), 24, 8),
     Grid(product((8192,), _ALL_DEPTHS), 32, 8),
@@ -64,6 +68,12 @@ VALUES = Regime(
     Grid(product((16384,), (4, 16, 64, 256)), 48, 8),
 )
 
+VALUES_AT_ONE = Regime(
+    Grid(product((4096,), (2, 4)), 32, 8),
+    Grid(product((8192,), (2, 4)), 48, 8),
+    (),
+    Grid(product((16384,), (2, 4)), 48, 8),
+)
 _ALPHAS = {Fraction(1, 2): depth_mup(), Fraction(1): completep(1)}
 _FASTER = depth_mup().with_rates_times(Power(depth="1/2"), "depth_mup with rates times L^1/2")
 _ACTIVATIONS = (Activation.IDENTITY, Activation.TANH, Activation.RELU)
@@ -93,38 +103,35 @@ def _at_initialization(layers: int) -> tuple[Prediction, ...]:
 
 
 def _per_block(activation: Activation) -> tuple[Prediction, ...]:
-    """A13: O(L^-2) per block, read as the mean square, and as the amplitude."""
+    """A13: O(L^-2) per block in the mean square, O(L^-1) in size."""
     setting = Setting(residual(1, activation), depth_mup(), COUPLING)
-    regime = PER_BLOCK if activation is Activation.RELU else PER_BLOCK_STANDARD
-    faster = Control(_FASTER.name, replace(setting, parameterization=_FASTER))
-    citation = sources.feature_learning_dynamics(
-        "in training the forward-backward coupling is of higher order in depth, O(L^-2)"
-    )
-    return (
+    return tuple(
         exponent_claim(
-            f"A13.coupling.depth.mean-square.{activation}",
-            "In training under depth-muP, the mean square of what one block adds to the stream by "
-            f"forward-backward coupling goes as L^-2 ({activation}).",
-            Observable.BLOCK_COUPLING,
+            f"A13.coupling.depth.{name}.{activation}",
+            f"In the first step of training under depth-muP, the {what} of what one block adds to "
+            f"the change of the stream by forward-backward coupling goes as L^{power} "
+            f"({activation}).",
+            observable,
             Axis.DEPTH,
             setting,
-            regime,
-            citation,
-            (faster,),
-        ),
-        exponent_claim(
-            f"A13.coupling.depth.amplitude.{activation}",
-            "In training under depth-muP, the size of what one block adds to the stream by "
-            f"forward-backward coupling goes as L^-2 ({activation}).",
-            Observable.BLOCK_COUPLING_AMPLITUDE,
-            Axis.DEPTH,
-            setting,
-            regime,
-            citation,
-            (faster,),
-            published="-2",
-        ),
+            PER_BLOCK if activation is Activation.RELU else PER_BLOCK_STANDARD,
+            sources.feature_learning_dynamics(
+                "in training the forward-backward coupling is of higher order in depth, O(L^-2)"
+            ),
+            (Control(_FASTER.name, replace(setting, parameterization=_FASTER)),),
+        )
+        for name, what, power, observable in (
+            ("mean-square", "mean square", -2, Observable.BLOCK_COUPLING),
+            ("amplitude", "size", -1, Observable.BLOCK_COUPLING_AMPLITUDE),
+        )
     )
+
+
+VANISHES = ExponentAtMost(Axis.DEPTH, Fraction(-1, 4), "stated by the source")
+
+
+def _how(half: bool) -> str:
+    return "at least as fast as L^-1/4" if half else "as 1/L"
 
 
 _ACCUMULATED = {
@@ -134,7 +141,7 @@ _ACCUMULATED = {
 
 
 def _accumulated(activation: Activation, alpha: Fraction, name: str) -> Prediction:
-    """A14: the sum over blocks vanishes; read as an exponent of -1 at alpha = 1/2."""
+    """A14: the sum over blocks of what each adds (not carried through the blocks above)."""
     observable, what = _ACCUMULATED[name]
     half = alpha == Fraction(1, 2)
     setting = Setting(residual(1, activation), _ALPHAS[alpha], COUPLING)
@@ -146,8 +153,9 @@ def _accumulated(activation: Activation, alpha: Fraction, name: str) -> Predicti
     control = Control(_FASTER.name, replace(setting, parameterization=_FASTER))
     return exponent_claim(
         f"A14.accumulated.{name}.alpha-{alpha}.{activation}",
-        f"The accumulated effect of forward-backward coupling on the change of {what} vanishes "
-        f"as 1/L at alpha = {alpha} ({activation}).",
+        "In the first step, the sum over blocks of what forward-backward coupling adds to the "
+        f"change of {what} vanishes {_how(half)} as depth grows, at alpha = {alpha} "
+        f"({activation}).",
         observable,
         Axis.DEPTH,
         setting,
@@ -158,7 +166,7 @@ def _accumulated(activation: Activation, alpha: Fraction, name: str) -> Predicti
         if half
         else sources.power_counting("accumulated coupling: change of the stream times L^(1 - 2a)"),
         (control,) if half else (Control("alpha = 1/2", other),),
-        published="-1" if half else None,
+        published=VANISHES if half else None,
         rival_control=Control("alpha = 1", other) if half else None,
     )
 
@@ -175,11 +183,12 @@ def _distance(alpha: Fraction, name: str) -> Prediction:
     half = alpha == Fraction(1, 2)
     setting = Setting(residual(1), _ALPHAS[alpha], DECOUPLING)
     other = replace(setting, parameterization=_ALPHAS[Fraction(3, 2) - alpha])
-    wrong = replace(setting, parameterization=completep("3/4"))
+    # Inside a block, an independent backward pass loses the first layer's update entirely.
+    wrong = replace(setting, architecture=residual(2))
     return exponent_claim(
         f"A14.distance.{name}.alpha-{alpha}",
-        f"The distance of {what} between reused and independent backward weights vanishes as 1/L "
-        f"at alpha = {alpha}.",
+        f"In the first step, the distance of {what} between reused and independent backward "
+        f"weights vanishes {_how(half)} as depth grows, at alpha = {alpha}.",
         observable,
         Axis.DEPTH,
         setting,
@@ -189,18 +198,14 @@ def _distance(alpha: Fraction, name: str) -> Prediction:
         )
         if half
         else sources.power_counting("distance from independence: L^(1 - 2 alpha)"),
-        (Control("alpha = 3/4", wrong),) if half else (Control("alpha = 1/2", other),),
-        published="-1" if half else None,
+        (Control("blocks of two layers", wrong),) if half else (Control("alpha = 1/2", other),),
+        published=VANISHES if half else None,
         rival_control=Control("alpha = 1", other) if half else None,
     )
 
 
 def _values() -> tuple[Prediction, ...]:
     """A14: how much reuse matters, against first-order theory, value by value."""
-    reason = (
-        "an eighth of the excess over independence (1.25 for the output, 1.37 for the stream, at "
-        "alpha = 1/2)"
-    )
     return tuple(
         curve_claim(
             f"A14.ratio.{name}.alpha-{alpha}",
@@ -209,8 +214,8 @@ def _values() -> tuple[Prediction, ...]:
             observable,
             curve,
             setting := Setting(residual(1), parameterization, DECOUPLING),
-            VALUES,
-            reason,
+            VALUES if alpha < 1 else VALUES_AT_ONE,
+            _VALUE_REASONS[alpha],
             sources.power_counting("first-order theory: tangent-kernel sums, layer by layer"),
             (
                 Control(
@@ -225,6 +230,12 @@ def _values() -> tuple[Prediction, ...]:
             ("stream", Observable.STREAM_REUSE_RATIO, stream_reuse_ratio, "the last stream state"),
         )
     )
+
+
+_VALUE_REASONS = {
+    Fraction(1, 2): "an eighth of what reuse adds (0.25 to the output, 0.37 to the stream)",
+    Fraction(1): "a quarter of what reuse adds at L = 2; it falls as 1/L",
+}
 
 
 PREDICTIONS: tuple[Prediction, ...] = (

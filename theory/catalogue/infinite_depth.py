@@ -20,6 +20,7 @@ from theory.catalogue.statements import (
 )
 from theory.experiment import Experiment, Observable, Protocol, Setting
 from theory.first_step import output_change, stream_change, stream_change_decoupled
+from theory.neural_feature_dynamics import FittedOutput
 from theory.prediction import Control, Grid, Prediction, Regime, Rival, product, ray
 from theory.presets import completep, depth_mup
 from theory.relations import CurveEquals, ValueEquals
@@ -38,6 +39,18 @@ STEP_VALUES = Regime(
     Grid(product((8192,), (8, 16, 32, 64)), 128, 16),
     (),
     Grid(product((16384,), (8, 16, 32, 64, 128, 256)), 96, 16),
+)
+# The first step closes half of the distance to the label.
+FITTING_RATE = Fraction(1, 8)
+AFTER_STEPS = Regime(
+    Grid(product((2048,), (4, 8)), 48, 16),
+    Grid(product((4096,), (4, 16)), 64, 16),
+    (),
+    Grid(product((8192,), (4, 16, 32)), 64, 16),
+)
+_FITTED_REASON = (
+    "less than the distance between reused and independent backward weights, which is a fifth "
+    "after one step and a twentieth after four"
 )
 _DEPTHS = (4, 8, 16, 32, 64, 128)
 IN_WIDTH = Regime(
@@ -97,8 +110,8 @@ def _distances() -> tuple[Prediction, ...]:
         ),
         curve_claim(
             "A15.value.first-step",
-            "Under depth-muP, the output's change in the first step has the exact value of every "
-            "depth, whose distance to the infinite-depth limit falls as 1/L (T = 4).",
+            "Under depth-muP, the output's change in the first step has the exact value of its "
+            "depth, at every depth (T = 4).",
             Observable.OUTPUT_CHANGE,
             output_change,
             step,
@@ -113,6 +126,72 @@ def _distances() -> tuple[Prediction, ...]:
             ),
         ),
     )
+
+
+def _after_steps(steps: int) -> tuple[Prediction, ...]:
+    """A15 and A17 after k steps: finite networks against the system, in both readings."""
+    reused = _fitting(steps, independent_backward=False)
+    independent = _fitting(steps, independent_backward=True)
+    of_reused, of_independent = (
+        Control(f"{name} backward weights", setting)
+        for name, setting in (("reused", reused), ("independent", independent))
+    )
+    dynamics = sources.feature_learning_dynamics(
+        "finite networks follow neural feature dynamics after SGD steps"
+    )
+    coupled = sources.power_counting("the coupled system, in which reused weights respond")
+    regime = AFTER_STEPS if steps == 2 else replace(AFTER_STEPS, quick=None)
+    both = {
+        flag: curve_claim(
+            f"A15.training.{name}.steps-{steps}",
+            f"After {steps} SGD step(s), the output of networks with {name} backward weights is "
+            "that of the particle system with such weights.",
+            Observable.FITTED_OUTPUT,
+            FittedOutput(steps, FITTING_RATE, flag),
+            setting,
+            regime,
+            _FITTED_REASON,
+            citation,
+            (control,),
+        )
+        for flag, name, setting, citation, control in (
+            (True, "reused", reused, coupled, of_independent),
+            (False, "independent", independent, dynamics, of_reused),
+        )
+    }
+    if steps == 4:  # the two systems are five percent apart: both could be accepted
+        return tuple(both.values())
+    published = replace(
+        both[False],
+        id=f"A17.training.independent.steps-{steps}",
+        sentence=f"After {steps} SGD step(s), the output of networks, which reuse their weights, "
+        "is that of the published system, in which forward and backward noise are independent.",
+        setting=reused,
+        controls=(Control("horizon T = 1/4", _short(reused)),),
+        rival=Rival(
+            "The coupled system, in which reused weights respond.",
+            both[True].relation,
+            coupled,
+            of_independent,
+        ),
+    )
+    return *both.values(), published
+
+
+def _fitting(steps: int, independent_backward: bool) -> Setting:
+    protocol = Protocol(
+        Experiment.FITTING,
+        batch=1,
+        steps=steps,
+        rate=FITTING_RATE,
+        independent_backward=independent_backward,
+    )
+    return Setting(residual(1), depth_mup(), protocol)
+
+
+def _short(setting: Setting) -> Setting:
+    shorter = replace(setting.architecture, variance_factor=Fraction(1, 4))
+    return replace(setting, architecture=shorter)
 
 
 def _in_width() -> Prediction:
@@ -235,6 +314,7 @@ def _drift() -> tuple[Prediction, ...]:
 
 PREDICTIONS: tuple[Prediction, ...] = (
     *_distances(),
+    *(prediction for steps in (1, 2, 4) for prediction in _after_steps(steps)),
     _in_width(),
     *_coordinates(),
     *_drift(),

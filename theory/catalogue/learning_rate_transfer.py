@@ -99,18 +99,24 @@ def _one_layer_blocks() -> tuple[Prediction, ...]:
     return (
         _transfers("A11.rate.depth.sgd", sgd, Axis.DEPTH, ALONG_DEPTH_QUICK, transfer),
         _transfers("A11.rate.width.sgd", sgd, Axis.WIDTH, ALONG_WIDTH, transfer),
-        _transfers("A11.rate.depth.adam", adam, Axis.DEPTH, ADAM_DEPTH, transfer),
+        _transfers(
+            "C3.rate.depth.adam",
+            adam,
+            Axis.DEPTH,
+            ADAM_DEPTH,
+            sources.tensor_programs_vi("depth-muP transfers the learning rate; Adam rate L^-1/2"),
+        ),
     )
 
 
 def _plain_two_layer_blocks(optimizer: Optimizer, direction: Direction) -> Prediction:
-    """A9, first half: the best rate drifts, read both ways."""
+    """A9, first half: the best rate drifts, read both ways, of which one can hold at most."""
     setting = _setting(residual(2), depth_mup(optimizer))
     against = "1/2" if direction is Direction.RISES else "-1/2"
     return best_rate_claim(
         f"A9.rate.depth.plain.{direction}.{optimizer}",
         f"In two-layer blocks under depth-muP with {optimizer}, the best learning rate "
-        f"{direction} with depth: it does not transfer.",
+        f"{direction} with depth: it does not transfer (one of two readings of a drift).",
         Axis.DEPTH,
         setting,
         RATES,
@@ -150,7 +156,7 @@ def _performance() -> Prediction:
     return Prediction(
         id="A10.loss.tuned",
         sentence="In deep networks of two-layer blocks, the tuned loss with the L^1/2 correction "
-        "is smaller than without it.",
+        "is smaller than without it, by at least five percent.",
         observable=Observable.TRAINED_LOSS,
         relation=TunedOrdered(Axis.DEPTH, plain, "stated by the source", RATES),
         setting=setting,
@@ -159,7 +165,10 @@ def _performance() -> Prediction:
         margin_reason="five percent of the loss; the spread of a replicate is five times that",
         citation=sources.feature_learning_dynamics("abstract: stronger performance when deeper"),
         controls=(
-            Control("alpha = 1, which learns more slowly", _setting(residual(2), completep(1))),
+            Control(
+                "alpha = 1, which learned more slowly in a pilot",
+                _setting(residual(2), completep(1)),
+            ),
         ),
     )
 

@@ -14,7 +14,13 @@ from theory.experiment import Experiment, Observable, Protocol, Setting
 from theory.parameterization import Parameterization
 from theory.power_counting import counted, counted_best_rate
 from theory.prediction import Citation, Control, Prediction, Regime, Rival
-from theory.relations import BestRateDrifts, BestRateExponentEquals, CurveEquals, ExponentEquals
+from theory.relations import (
+    BestRateDrifts,
+    BestRateExponentEquals,
+    CurveEquals,
+    ExponentAtMost,
+    ExponentEquals,
+)
 from theory.scaling import Axis, Cell
 
 EXPONENT_MARGIN = Fraction(1, 10)
@@ -43,7 +49,7 @@ def exponent_claim(
     regime: Regime,
     citation: Citation,
     controls: tuple[Control, ...],
-    published: str | None = None,
+    published: str | ExponentAtMost | None = None,
     rival_control: Control | None = None,
 ) -> Prediction:
     """A claim about an exponent: what power counting says, unless the source says otherwise.
@@ -60,11 +66,12 @@ def exponent_claim(
             sources.power_counting(f"{observable} of {setting.parameterization.name}"),
             rival_control or controls[0],
         )
+    relation = stated(axis, published) if isinstance(published, str) else published
     return Prediction(
         id=id,
         sentence=sentence,
         observable=observable,
-        relation=expected if published is None else stated(axis, published),
+        relation=relation or expected,
         setting=setting,
         regime=regime,
         margin=EXPONENT_MARGIN,

@@ -37,7 +37,7 @@ def typical_truth(band: Band, margin: float) -> float:
 
     The predicted value; for "at most" the bound, for "smaller" twice the difference that counts.
     """
-    return band.high - margin
+    return band.high - margin if math.isfinite(band.high) else band.low + margin
 
 
 def cautious_spread(spread: FloatArray, replicates: int) -> FloatArray:
