@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from theory.prediction import Profile, Verdict
 
-SCHEMA_VERSION: Literal["2.1"] = "2.1"
+SCHEMA_VERSION: Literal["2.2"] = "2.2"
 
 
 class _Frozen(BaseModel):
@@ -188,7 +188,7 @@ class Environment(_Frozen):
 class Report(_Frozen):
     """A campaign: its design, its verdicts, and the command that reproduces it."""
 
-    schema_version: Literal["2.1"] = SCHEMA_VERSION
+    schema_version: Literal["2.2"] = SCHEMA_VERSION
     profile: Profile | None = Field(description="None for a table of measurements")
     seed: int | None
     table: str | None = Field(description="the table that was judged, if one was")

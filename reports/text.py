@@ -22,6 +22,8 @@ def predicted_text(entry: VerdictEntry) -> str:
     low, high = entry.band
     if low is None and high is not None:
         return f"at most {high:+.3g}"
+    if high is None and low is not None:
+        return f"at least {low:+.3g}"
     return f"{entry.predicted:+.3g} ± {entry.margin:.3g}"
 
 
