@@ -58,20 +58,16 @@ def _along_depth(optimizer: Optimizer) -> Regime:
     return ADAM_DEPTH if optimizer is Optimizer.ADAM else ALONG_DEPTH
 
 
-def _slowed(parameterization: Parameterization, power: str, axis: Axis = Axis.DEPTH) -> Control:
-    """The same network with every rate times a power, so that the best base rate drifts."""
-    factor = Power(depth=power) if axis is Axis.DEPTH else Power(width=power)
-    name = f"{parameterization.name} with rates times {axis.symbol}^{power}"
-    return Control(name, _setting(residual(1), parameterization.with_rates_times(factor, name)))
-
-
 def _setting(architecture: Architecture, parameterization: Parameterization) -> Setting:
     return Setting(architecture, parameterization, TRAINED)
 
 
 def _control(setting: Setting, power: str, axis: Axis = Axis.DEPTH) -> Control:
-    slowed = _slowed(setting.parameterization, power, axis)
-    return replace(slowed, setting=replace(slowed.setting, architecture=setting.architecture))
+    """The same network with every rate times a power, so that the best base rate drifts."""
+    factor = Power(depth=power) if axis is Axis.DEPTH else Power(width=power)
+    name = f"{setting.parameterization.name} with rates times {axis.symbol}^{power}"
+    slowed = setting.parameterization.with_rates_times(factor, name)
+    return Control(name, replace(setting, parameterization=slowed))
 
 
 def _transfers(
