@@ -6,6 +6,7 @@ Imports ``theory`` only.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 
 from theory.architecture import Architecture
@@ -40,6 +41,24 @@ def stated(axis: Axis, value: str) -> ExponentEquals:
     return ExponentEquals(axis, Fraction(value), "stated by the source")
 
 
+def _judged_with_counting(
+    prediction: Prediction, expected: ExponentEquals | BestRateExponentEquals, control: Control
+) -> Prediction:
+    """The prediction with power counting as its rival, if that lies outside what is claimed."""
+    band = prediction.relation.band(float(prediction.margin))
+    if band.low <= expected.expected <= band.high:
+        return prediction
+    rate = isinstance(expected, BestRateExponentEquals)
+    what = "best learning rate" if rate else str(prediction.observable)
+    rival = Rival(
+        f"Power counting: the {what} goes as {Axis(expected.axis).symbol}^{expected.value}.",
+        expected,
+        sources.power_counting(f"{what} of {prediction.setting.parameterization.name}"),
+        control,
+    )
+    return replace(prediction, rival=rival)
+
+
 def exponent_claim(
     id: str,
     sentence: str,
@@ -58,16 +77,8 @@ def exponent_claim(
     unless another is given.
     """
     expected = counted(setting, observable, axis)
-    rival = None
-    if published is not None:
-        rival = Rival(
-            f"Power counting: the {observable} goes as {axis.symbol}^{expected.value}.",
-            expected,
-            sources.power_counting(f"{observable} of {setting.parameterization.name}"),
-            rival_control or controls[0],
-        )
     relation = stated(axis, published) if isinstance(published, str) else published
-    return Prediction(
+    prediction = Prediction(
         id=id,
         sentence=sentence,
         observable=observable,
@@ -78,8 +89,8 @@ def exponent_claim(
         margin_reason=EXPONENT_REASON,
         citation=citation,
         controls=controls,
-        rival=rival,
     )
+    return _judged_with_counting(prediction, expected, rival_control or controls[0])
 
 
 def curve_claim(
@@ -108,11 +119,6 @@ def curve_claim(
     )
 
 
-def _includes(relation: BestRateExponentEquals | BestRateDrifts, exponent: float) -> bool:
-    band = relation.band(float(EXPONENT_MARGIN))
-    return band.low <= exponent <= band.high
-
-
 def best_rate_claim(
     id: str,
     sentence: str,
@@ -125,29 +131,18 @@ def best_rate_claim(
     published: BestRateExponentEquals | BestRateDrifts | None = None,
     rival_control: Control | None = None,
 ) -> Prediction:
-    """A claim about the learning rate of the smallest loss, in the same way.
-
-    A drift that power counting says as well has no rival.
-    """
+    """A claim about the learning rate of the smallest loss, in the same way."""
     expected = counted_best_rate(setting, axis, rates)
-    rival = None
-    if published is not None and not _includes(published, expected.expected):
-        rival = Rival(
-            f"Power counting: the best learning rate goes as {axis.symbol}^{expected.value}.",
-            expected,
-            sources.power_counting(f"largest stable rate of {setting.parameterization.name}"),
-            rival_control or control,
-        )
-    return Prediction(
+    prediction = Prediction(
         id=id,
         sentence=sentence,
         observable=Observable.TRAINED_LOSS,
-        relation=expected if published is None else published,
+        relation=published or expected,
         setting=setting,
         regime=regime,
         margin=EXPONENT_MARGIN,
         margin_reason=EXPONENT_REASON,
         citation=citation,
         controls=(control,),
-        rival=rival,
     )
+    return _judged_with_counting(prediction, expected, rival_control or control)
