@@ -12,21 +12,16 @@ from theory.architecture import Role, residual
 from theory.catalogue import sources
 from theory.catalogue.statements import (
     AT_INITIALIZATION,
-    EXPONENT_MARGIN,
-    EXPONENT_REASON,
     FIRST_STEP,
-    VALUE_MARGIN,
     Curve,
+    curve_claim,
     exponent_claim,
-    stated,
 )
 from theory.experiment import Experiment, Observable, Protocol, Setting
 from theory.parameterization import Parameterization, RoleScaling
-from theory.power_counting import counted
-from theory.prediction import Control, Grid, Prediction, Regime, Rival, product
+from theory.prediction import Control, Grid, Prediction, Regime, product
 from theory.presets import completep, depth_mup, depth_mup_corrected, mup, standard
 from theory.propagation import backward_second_moment, forward_second_moment
-from theory.relations import CurveEquals, Relation
 from theory.scaling import Axis, Power
 
 ON_DIGITS = Protocol(Experiment.TRAINING, batch=16, steps=4)
@@ -103,52 +98,47 @@ def _initialization(
     setting = Setting(network, depth_mup(), AT_INITIALIZATION)
     name, signal = ("forward", "h_L") if forward else ("backward", "n df/dh_0")
     where = f"key findings: {'single' if layers == 1 else 'two'}-layer blocks are stable"
-
-    def prediction(
-        kind: str, sentence: str, relation: Relation, regime: Regime, control: Control
-    ) -> Prediction:
-        exact = isinstance(relation, CurveEquals)
-        return Prediction(
-            id=f"{claim}.{name}.{kind}",
-            sentence=f"Under depth-muP, {sentence} in blocks of {layers} layer(s).",
-            observable=observable,
-            relation=relation,
-            setting=setting,
-            regime=regime,
-            margin=VALUE_MARGIN if exact else EXPONENT_MARGIN,
-            margin_reason=_VALUE_REASON if exact else EXPONENT_REASON,
-            citation=sources.feature_learning_dynamics(where),
-            controls=(control,),
-        )
-
-    width_control = _misscaled_width() if forward else standard()
+    citation = sources.feature_learning_dynamics(where)
+    wide = _misscaled_width() if forward else standard()
+    controls = {
+        Axis.DEPTH: Control(
+            "no residual multiplier (alpha = 0)", replace(setting, parameterization=mup())
+        ),
+        Axis.WIDTH: Control(wide.name, replace(setting, parameterization=wide)),
+    }
     longer = replace(network, variance_factor=Fraction(5, 4))
-    return (
-        prediction(
-            "depth",
-            f"the second moment of {signal} does not change with depth",
-            counted(setting, observable, Axis.DEPTH),
-            ALONG_DEPTH,
-            Control("no residual multiplier (alpha = 0)", replace(setting, parameterization=mup())),
-        ),
-        prediction(
-            "width",
-            f"the second moment of {signal} does not change with width",
-            counted(setting, observable, Axis.WIDTH),
-            ALONG_WIDTH,
-            Control(width_control.name, replace(setting, parameterization=width_control)),
-        ),
-        prediction(
-            "value",
-            f"the second moment of {signal} is (1 + T/2L)^L at every depth",
-            CurveEquals(Axis.DEPTH, curve),
-            VALUES,
+    exponents = (
+        exponent_claim(
+            f"{claim}.{name}.{axis}",
+            f"Under depth-muP, the second moment of {signal} does not change with {axis} in blocks "
+            f"of {layers} layer(s).",
+            observable,
+            axis,
+            setting,
+            ALONG_DEPTH if axis is Axis.DEPTH else ALONG_WIDTH,
+            citation,
+            (control,),
+        )
+        for axis, control in controls.items()
+    )
+    value = curve_claim(
+        f"{claim}.{name}.value",
+        f"Under depth-muP, the second moment of {signal} is (1 + T/2L)^L at every depth in blocks "
+        f"of {layers} layer(s).",
+        observable,
+        curve,
+        setting,
+        VALUES,
+        _VALUE_REASON,
+        citation,
+        (
             Control(
                 "horizon T = 5/4 against the recursion at T = 1",
                 replace(setting, architecture=longer),
             ),
         ),
     )
+    return *exponents, value
 
 
 def _stream_in_training() -> tuple[Prediction, ...]:
@@ -166,18 +156,16 @@ def _stream_in_training() -> tuple[Prediction, ...]:
         ),
     }
     return tuple(
-        Prediction(
-            id=f"A5.stream.{axis}",
-            sentence="Under depth-muP, the change of the last stream state after a few SGD steps "
-            f"does not change with {axis}: feature learning survives.",
-            observable=Observable.TRAINED_STREAM_CHANGE,
-            relation=counted(setting, Observable.TRAINED_STREAM_CHANGE, axis),
-            setting=setting,
-            regime=TRAINED[axis],
-            margin=EXPONENT_MARGIN,
-            margin_reason=EXPONENT_REASON,
-            citation=sources.feature_learning_dynamics("abstract: end-to-end feature learning"),
-            controls=(controls[axis],),
+        exponent_claim(
+            f"A5.stream.{axis}",
+            "Under depth-muP, the change of the last stream state after a few SGD steps does not "
+            f"change with {axis}: feature learning survives.",
+            Observable.TRAINED_STREAM_CHANGE,
+            axis,
+            setting,
+            TRAINED[axis],
+            sources.feature_learning_dynamics("abstract: end-to-end feature learning"),
+            (controls[axis],),
         )
         for axis in (Axis.DEPTH, Axis.WIDTH)
     )
@@ -195,27 +183,22 @@ def _first_layer_collapse() -> tuple[Prediction, ...]:
         ),
     }
     regimes = {Axis.DEPTH: OWN_CHANGE_DEPTH, Axis.WIDTH: ALONG_WIDTH}
-    relations = {
-        axis: counted(setting, Observable.FIRST_LAYER_OWN_CHANGE, axis)
-        for axis in (Axis.DEPTH, Axis.WIDTH)
-    }
+    powers = {Axis.DEPTH: "L^-1/2", Axis.WIDTH: "n^0"}
     return tuple(
-        Prediction(
-            id=f"A6.own.{axis}",
-            sentence="Under depth-muP, the own change of the first layer of two-layer blocks goes "
-            f"as {axis.symbol}^{relations[axis].value}.",
-            observable=Observable.FIRST_LAYER_OWN_CHANGE,
-            relation=relations[axis],
-            setting=setting,
-            regime=regimes[axis],
-            margin=EXPONENT_MARGIN,
-            margin_reason=EXPONENT_REASON,
-            citation=sources.feature_learning_dynamics(
+        exponent_claim(
+            f"A6.own.{axis}",
+            "Under depth-muP, the own change of the first layer of two-layer blocks goes as "
+            f"{power}.",
+            Observable.FIRST_LAYER_OWN_CHANGE,
+            axis,
+            setting,
+            regimes[axis],
+            sources.feature_learning_dynamics(
                 "abstract: feature-learning collapse in the first internal layer"
             ),
-            controls=(controls[axis],),
+            (controls[axis],),
         )
-        for axis in (Axis.DEPTH, Axis.WIDTH)
+        for axis, power in powers.items()
     )
 
 
@@ -278,30 +261,20 @@ def _corrected_rate(power: Fraction) -> Prediction:
     """
     plain = Setting(residual(2), depth_mup(), FIRST_STEP)
     setting = replace(plain, parameterization=depth_mup_corrected(power))
-    expected = counted(setting, Observable.FIRST_LAYER_OWN_CHANGE, Axis.DEPTH)
-    agrees = expected.value == 0
-    control = Control("no correction", plain)
-    rival = Rival(
-        f"Power counting: the own change goes as L^{expected.value}.",
-        expected,
-        sources.power_counting("own change of layer i: -(alpha + 2 a_i + c_i), alpha = 1/2"),
-        control,
-    )
-    return Prediction(
-        id=f"A7.own.depth.power-{power}",
-        sentence=f"A learning rate times L^{power} on the first layer of two-layer blocks "
-        "restores its learning: its own change in the first step does not depend on depth.",
-        observable=Observable.FIRST_LAYER_OWN_CHANGE,
-        relation=expected if agrees else stated(Axis.DEPTH, "0"),
-        setting=setting,
-        regime=OWN_CHANGE_DEPTH,
-        margin=EXPONENT_MARGIN,
-        margin_reason=EXPONENT_REASON,
-        citation=sources.feature_learning_dynamics(
+    agrees = power == Fraction(1, 2)
+    return exponent_claim(
+        f"A7.own.depth.power-{power}",
+        f"A learning rate times L^{power} on the first layer of two-layer blocks restores its "
+        "learning: its own change in the first step does not depend on depth.",
+        Observable.FIRST_LAYER_OWN_CHANGE,
+        Axis.DEPTH,
+        setting,
+        OWN_CHANGE_DEPTH,
+        sources.feature_learning_dynamics(
             f"abstract: depth-aware learning-rate correction, read as L^{power}"
         ),
-        controls=(control,),
-        rival=None if agrees else rival,
+        (Control("no correction", plain),),
+        published=None if agrees else "0",
     )
 
 
@@ -316,30 +289,23 @@ def _corrected_stability(observable: Observable, name: str, what: str, horizon: 
     """
     network = replace(residual(2), variance_factor=Fraction(horizon))
     setting = Setting(network, depth_mup_corrected(), FIRST_STEP)
-    expected = counted(setting, observable, Axis.DEPTH)
     overdone = replace(setting, parameterization=depth_mup_corrected(1))
     plain = replace(setting, parameterization=depth_mup())
-    return Prediction(
-        id=f"A8.{name}.depth.horizon-{horizon}",
-        sentence=f"With the L^1/2 correction, the first-step change of {what} does not change "
-        f"with depth (T = {horizon}): the corrected network remains stable.",
-        observable=observable,
-        relation=stated(Axis.DEPTH, "0"),
-        setting=setting,
-        regime=CORRECTED_DEPTH,
-        margin=EXPONENT_MARGIN,
-        margin_reason=EXPONENT_REASON,
-        citation=sources.feature_learning_dynamics(
+    return exponent_claim(
+        f"A8.{name}.depth.horizon-{horizon}",
+        f"With the L^1/2 correction, the first-step change of {what} does not change with depth "
+        f"(T = {horizon}): the corrected network remains stable.",
+        observable,
+        Axis.DEPTH,
+        setting,
+        CORRECTED_DEPTH,
+        sources.feature_learning_dynamics(
             "abstract: the correction restores depth-wise transfer; read as stability of the "
             "first step, with power 1/2"
         ),
-        controls=(Control("the correction at power 1", overdone),),
-        rival=Rival(
-            f"Power counting: the change of {what} grows as L^{expected.value}.",
-            expected,
-            sources.power_counting("stream change by layer i: 1 - (2 alpha + 2 a_i + c_i)"),
-            Control("no correction", plain),
-        ),
+        (Control("the correction at power 1", overdone),),
+        published="0",
+        rival_control=Control("no correction", plain),
     )
 
 
