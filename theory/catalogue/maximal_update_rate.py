@@ -10,20 +10,15 @@ from fractions import Fraction
 
 from theory.architecture import Role, chain, residual
 from theory.catalogue import sources
-from theory.experiment import Experiment, Observable, Protocol, Setting
+from theory.catalogue.statements import FIRST_STEP, exponent_claim
+from theory.experiment import Observable, Setting
 from theory.parameterization import RoleScaling
-from theory.power_counting import counted
-from theory.prediction import Control, Grid, Prediction, Regime, Rival, product, ray
+from theory.prediction import Control, Grid, Prediction, Regime, product, ray
 from theory.presets import am_mup, depth_mup, mup
-from theory.relations import ExponentEquals
 from theory.scaling import Axis, Power
-
-MARGIN = Fraction(1, 10)
-FIRST_STEP = Protocol(Experiment.ONE_STEP, batch=4)
 
 _CHAIN = Setting(chain(), am_mup(), FIRST_STEP)
 _BLOCKS = Setting(replace(residual(1), variance_factor=Fraction(2)), am_mup(), FIRST_STEP)
-_MARGIN_REASON = "a fifth of the step between neighbouring half-integer exponents"
 _PER_LAYER = (Power(depth=-1),)
 
 # Chains fluctuate, and are biased, in L/n: along n = 16 L both stay constant, and every remaining
@@ -59,53 +54,41 @@ def _chains() -> tuple[Prediction, ...]:
         ),
         Axis.WIDTH: (Control(wide.name, replace(_CHAIN, parameterization=wide)),),
     }
-    relations = {
-        axis: counted(_CHAIN, Observable.MAXIMAL_UPDATE_RATE, axis)
-        for axis in (Axis.DEPTH, Axis.WIDTH)
-    }
+    powers = {Axis.DEPTH: "L^-3/2", Axis.WIDTH: "n^0"}
     regimes = {Axis.DEPTH: _CHAIN_DEPTH, Axis.WIDTH: _CHAIN_WIDTH}
     return tuple(
-        Prediction(
-            id=f"C1.rate.{axis}",
-            sentence="In a ReLU chain with mean-field output, the maximal-update learning rate "
-            f"goes as {axis.symbol}^{relations[axis].value}.",
-            observable=Observable.MAXIMAL_UPDATE_RATE,
-            relation=relations[axis],
-            setting=_CHAIN,
-            regime=regimes[axis],
-            margin=MARGIN,
-            margin_reason=_MARGIN_REASON,
-            citation=citation,
-            controls=controls[axis],
+        exponent_claim(
+            f"C1.rate.{axis}",
+            "In a ReLU chain with mean-field output, the maximal-update learning rate goes as "
+            f"{power}.",
+            Observable.MAXIMAL_UPDATE_RATE,
+            axis,
+            _CHAIN,
+            regimes[axis],
+            citation,
+            controls[axis],
         )
-        for axis in (Axis.DEPTH, Axis.WIDTH)
+        for axis, power in powers.items()
     )
 
 
 def _residual_blocks() -> Prediction:
     """B4, read for one-layer pre-activation blocks and L = K blocks."""
-    expected = counted(_BLOCKS, Observable.MAXIMAL_UPDATE_RATE, Axis.DEPTH)
     he = replace(_BLOCKS, parameterization=mup().in_variance_convention())
-    return Prediction(
-        id="B4.rate.depth.one-layer-blocks",
-        sentence="In residual networks of one-layer pre-activation blocks with residual-aware "
+    return exponent_claim(
+        "B4.rate.depth.one-layer-blocks",
+        "In residual networks of one-layer pre-activation blocks with residual-aware "
         "initialization, the maximal-update learning rate goes as L^-3/2.",
-        observable=Observable.MAXIMAL_UPDATE_RATE,
-        relation=ExponentEquals(Axis.DEPTH, Fraction(-3, 2), "stated by the source"),
-        setting=_BLOCKS,
-        regime=_BLOCKS_DEPTH,
-        margin=MARGIN,
-        margin_reason=_MARGIN_REASON,
-        citation=sources.arithmetic_mean_mup(
+        Observable.MAXIMAL_UPDATE_RATE,
+        Axis.DEPTH,
+        _BLOCKS,
+        _BLOCKS_DEPTH,
+        sources.arithmetic_mean_mup(
             "abstract: standard residual networks; read with L the number of blocks"
         ),
-        controls=(Control("He initialization without the factor 1/K", he),),
-        rival=Rival(
-            f"Power counting: with one layer per block the rate goes as L^{expected.value}.",
-            expected,
-            sources.power_counting("K coherent contributions of order eta: S = eta^2 K^2"),
-            Control("depth-muP", replace(_BLOCKS, parameterization=depth_mup())),
-        ),
+        (Control("He initialization without the factor 1/K", he),),
+        published="-3/2",
+        rival_control=Control("depth-muP", replace(_BLOCKS, parameterization=depth_mup())),
     )
 
 
