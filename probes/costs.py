@@ -85,8 +85,8 @@ def _products(protocol: Protocol) -> Sequence[tuple[int, bool]]:
     if protocol.experiment is Experiment.DECOUPLING:
         return [(batch, True)] * 6  # twice
     if protocol.experiment is Experiment.FITTING:
-        back = [(batch, True)] * (2 if protocol.independent_backward else 1)
-        return [*[(batch, True), *back, (batch, False)] * protocol.steps, (batch, True)]
+        moves = [(batch, False)] * (2 if protocol.independent_backward else 1)
+        return [*[(batch, True), (batch, True), *moves] * protocol.steps, (batch, True)]
     step = [(batch, True), (batch, True), (batch, False)]  # forward, backward, the step itself
     return [(HELD_OUT, True), *step * protocol.steps, (HELD_OUT, True)]
 

@@ -370,19 +370,22 @@ def _finite_size(setting: Setting, observable: Observable) -> Power:
     return Power(depth=-1)
 
 
-_OF_BLOCKS = {
-    Observable.BRANCH_SECOND_MOMENT,
-    Observable.BLOCK_OWN_CHANGE,
-    Observable.BLOCK_CHANGE,
-    Observable.FIRST_LAYER_OWN_CHANGE,
-    Observable.FIRST_LAYER_CHANGE,
-    Observable.BACKWARD_COUPLING,
+_OF_FIRST_LAYERS = {Observable.FIRST_LAYER_OWN_CHANGE, Observable.FIRST_LAYER_CHANGE}
+_OF_ONE_LAYER = {
     Observable.BLOCK_COUPLING,
     Observable.BLOCK_COUPLING_AMPLITUDE,
     Observable.STREAM_COUPLING,
     Observable.OUTPUT_COUPLING,
     Observable.OUTPUT_REUSE_DISTANCE,
     Observable.STREAM_REUSE_DISTANCE,
+}
+_OF_BLOCKS = {
+    *_OF_FIRST_LAYERS,
+    *_OF_ONE_LAYER,
+    Observable.BRANCH_SECOND_MOMENT,
+    Observable.BLOCK_OWN_CHANGE,
+    Observable.BLOCK_CHANGE,
+    Observable.BACKWARD_COUPLING,
 }
 
 
@@ -435,17 +438,6 @@ def _block_exponent(setting: Setting, count: PowerCount, observable: Observable)
         Observable.OUTPUT_REUSE_DISTANCE: count.branch**2 * Power(depth=1),
         Observable.STREAM_REUSE_DISTANCE: count.branch**2 * Power(depth=1),
     }[observable]
-
-
-_OF_ONE_LAYER = {
-    Observable.BLOCK_COUPLING,
-    Observable.BLOCK_COUPLING_AMPLITUDE,
-    Observable.STREAM_COUPLING,
-    Observable.OUTPUT_COUPLING,
-    Observable.OUTPUT_REUSE_DISTANCE,
-    Observable.STREAM_REUSE_DISTANCE,
-}
-_OF_FIRST_LAYERS = {Observable.FIRST_LAYER_OWN_CHANGE, Observable.FIRST_LAYER_CHANGE}
 
 
 def counted(setting: Setting, observable: Observable, axis: Axis) -> ExponentEquals:
