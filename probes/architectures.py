@@ -71,14 +71,21 @@ class Network:
 
     def shapes(self) -> dict[WeightKey, tuple[int, int]]:
         """(rows, columns) of every weight, in the order in which they are drawn."""
-        width, depth = self.cell.width, self.cell.depth
+        stream, depth = self.stream_width, self.cell.depth
+        roles = self.architecture.block_roles
+        sizes = [stream, *[self.cell.width] * (len(roles) - 1), stream]
         first = 2 if self.architecture.family is Family.CHAIN else 1
-        shapes = {WeightKey(Role.INPUT): (width, self.inputs)}
+        shapes = {WeightKey(Role.INPUT): (stream, self.inputs)}
         for block in range(first, depth + 1):
-            for layer, role in enumerate(self.architecture.block_roles, start=1):
-                shapes[WeightKey(role, block, layer)] = (width, width)
-        shapes[WeightKey(Role.OUTPUT)] = (self.outputs, width)
+            for layer, role in enumerate(roles, start=1):
+                shapes[WeightKey(role, block, layer)] = (sizes[layer], sizes[layer - 1])
+        shapes[WeightKey(Role.OUTPUT)] = (self.outputs, stream)
         return shapes
+
+    @property
+    def stream_width(self) -> int:
+        """Coordinates of a stream state (of a layer, in a chain)."""
+        return self.architecture.stream_size(self.cell)
 
     @property
     def size(self) -> int:
@@ -95,6 +102,7 @@ class Network:
 
     def _multiplier(self, role: Role) -> float:
         factor = self.parameterization.multiplier(role, self.cell)
+        factor *= self.architecture.stream_constant(role)
         if role is Role.INPUT:
             return factor / math.sqrt(self.inputs)
         last = role is Role.BRANCH_LAST and not self.architecture.ends_with_activation

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from probes.architectures import Network
 from probes.data import HELD_OUT
@@ -84,7 +84,7 @@ def _products(protocol: Protocol) -> Sequence[tuple[int, bool]]:
         return [(batch, True)] * 5  # and once more forward and backward, in the blocks
     if protocol.experiment is Experiment.DECOUPLING:
         return [(batch, True)] * 6  # twice
-    if protocol.experiment is Experiment.FITTING:
+    if protocol.experiment in (Experiment.FITTING, Experiment.CONVERGENCE):
         moves = [(batch, False)] * (2 if protocol.independent_backward else 1)
         return [*[(batch, True), (batch, True), *moves] * protocol.steps, (batch, True)]
     step = [(batch, True), (batch, True), (batch, False)]  # forward, backward, the step itself
@@ -127,6 +127,9 @@ def operations(engine: Engine, network: Network, protocol: Protocol) -> Operatio
     if engine is Engine.DENSE:
         inputs = sum(inputs for inputs, _ in products)
         size = network.size
+        if protocol.reference is not None:
+            large = replace(network, cell=protocol.reference)
+            size, weights = size + large.size, weights + len(large.shapes())
         work = {"draw": sets * size, "read": size * len(products), "multiply": size * inputs}
         copies = 4 if network.parameterization.optimizer is Optimizer.ADAM else 1
         copies += bool(protocol.momentum)
@@ -152,18 +155,28 @@ def engine_of(setting: Setting, cell: Cell, device: str, forced: Engine | None =
     Training is left to the dense engine, where every rate starts from the same weights.
     Raises ``DomainError`` when the forced engine cannot run the setting.
     """
-    low_rank = setting.parameterization.optimizer is Optimizer.SGD
+    obstacle = _needs_matrices(setting)
     if forced is not None:
-        if forced is Engine.MATRIX_FREE and not low_rank:
-            raise DomainError(
-                f"{setting}: {setting.parameterization.optimizer} has no matrix-free weights, for "
-                "its steps are not combinations of gradients; use --engine dense or auto"
-            )
+        if forced is Engine.MATRIX_FREE and obstacle is not None:
+            raise DomainError(f"{setting}: {obstacle}; use --engine dense or auto")
         return forced
     network, costs = network_of(setting, cell), COSTS[device]
-    if not low_rank or setting.protocol.experiment is Experiment.TRAINING:
+    if obstacle is not None or setting.protocol.experiment is Experiment.TRAINING:
         return Engine.DENSE
     return min(Engine, key=lambda e: estimate(e, network, setting.protocol, costs).work)
+
+
+def _needs_matrices(setting: Setting) -> str | None:
+    """Why a setting cannot be run without matrices."""
+    optimizer = setting.parameterization.optimizer
+    if optimizer is not Optimizer.SGD:
+        return (
+            f"{optimizer} has no matrix-free weights, for its steps are not combinations of "
+            "gradients"
+        )
+    if setting.protocol.reference is not None:
+        return "networks that share weights have no matrix-free weights, which answer once"
+    return None
 
 
 def group_size(setting: Setting, cell: Cell, device: str, engine: Engine) -> int:

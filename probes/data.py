@@ -20,7 +20,7 @@ FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
 SYNTHETIC_DIMENSION = 32
-HELD_OUT = 32
+HELD_OUT = 256
 
 
 def _on_sphere(rows: FloatArray) -> FloatArray:

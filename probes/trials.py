@@ -18,6 +18,7 @@ from probes import data
 from probes.architectures import Network, WeightKey
 from probes.decoupled import decoupled
 from probes.engines import Engine, dense_weights, matrix_free_weights
+from probes.experiments.convergence import convergence
 from probes.experiments.coupling import coupling, decoupling
 from probes.experiments.fitting import fitting
 from probes.experiments.one_step import one_step
@@ -98,13 +99,18 @@ def run_sweep(
         return [_matrix_free(setting, r, cell, seed, replicates, device, dtype) for r in rates]
     protocol, network = setting.protocol, network_of(setting, cell)
     matrices = network.initial_weights(seed, replicates, device, dtype)
-    weights = dense_weights(network, protocol, matrices, rates)
-    copies: Weights = {}
+    others: Weights = {}
     if needs_copies(protocol):
-        matrices = network.initial_weights(seed, replicates, device, dtype, copy_generator)
-        copies = _of_blocks(dense_weights(network, protocol, matrices, rates))
+        copied = network.initial_weights(seed, replicates, device, dtype, copy_generator)
+        others = _of_blocks(dense_weights(network, protocol, copied, rates))
+    elif protocol.reference is not None:
+        large = replace(network, cell=protocol.reference)
+        drawn = large.initial_weights(seed, replicates, device, dtype)
+        ends = {key: matrix.clone() for key, matrix in matrices.items() if not key.block}
+        others = dense_weights(large, protocol, drawn | ends, rates)
+    weights = dense_weights(network, protocol, matrices, rates)
     members = list(replicates) * len(rates)
-    measured = _measure(network, weights, copies, protocol, seed, members, device, dtype)
+    measured = _measure(network, weights, others, protocol, seed, members, device, dtype)
     return [
         {name: values[start : start + len(replicates)] for name, values in measured.items()}
         for start in range(0, len(members), len(replicates))
@@ -145,14 +151,17 @@ def _matrix_free(
 def _measure(
     network: Network,
     weights: Weights,
-    copies: Weights,
+    others: Weights,
     protocol: Protocol,
     seed: int,
     members: Sequence[int],
     device: torch.device,
     dtype: torch.dtype,
 ) -> Measurements:
-    """Run the experiment on weights, and copies of some, whose members are these replicates."""
+    """Run the experiment on weights whose members are these replicates.
+
+    ``others`` are independent copies of some of them, or those of a reference network.
+    """
 
     def floats(array: FloatArray) -> Tensor:
         return torch.from_numpy(array).to(device=device, dtype=dtype)
@@ -177,9 +186,12 @@ def _measure(
         elif protocol.experiment is Experiment.COUPLING:
             measured = coupling(network, weights, inputs, signs)
         elif protocol.experiment is Experiment.DECOUPLING:
-            measured = decoupling(network, weights, copies, inputs, signs)
+            measured = decoupling(network, weights, others, inputs, signs)
         elif protocol.experiment is Experiment.FITTING:
-            measured = fitting(network, decoupled(weights, copies), inputs, signs, protocol.steps)
+            measured = fitting(network, decoupled(weights, others), inputs, signs, protocol.steps)
+        elif protocol.reference is not None:
+            large = replace(network, cell=protocol.reference)
+            measured = convergence(network, weights, large, others, inputs, signs, protocol.steps)
         else:
             measured = one_step(network, weights, inputs, signs)
     return {name: values.detach().cpu().numpy() for name, values in measured.items()}

@@ -11,7 +11,7 @@ from enum import StrEnum
 from fractions import Fraction
 
 from theory.errors import DomainError
-from theory.scaling import Rational, rational, whole
+from theory.scaling import Cell, Rational, rational, whole
 
 
 class Role(StrEnum):
@@ -89,8 +89,12 @@ class Architecture:
     The constants d^-1/2 and sqrt(c) stand in the multiplier under every parameterization; moving
     them into the weight would rescale a learning rate by a constant and change nothing else.
 
-    Raises ``DomainError`` for a block without a layer, a chain with blocks of some form, c <= 0, or
-    a c that is a float.
+    With a ``stream_width`` D the stream keeps that width, and the width n of a cell is that of the
+    layers inside blocks (the M of arXiv 2509.10167). Multipliers then also have the constants
+    D^-1/2 (first layer of a block), D^1/2 (last layer) and D^-1 (output).
+
+    Raises ``DomainError`` for a block without a layer, a chain with blocks of some form, c <= 0, a
+    c that is a float, or a stream width of blocks without an inner layer.
     """
 
     family: Family
@@ -98,6 +102,7 @@ class Architecture:
     layers_per_block: int = 1
     variance_factor: Fraction = Fraction(1)
     form: BlockForm = BlockForm.PRE_ACTIVATION
+    stream_width: int | None = None
 
     def __post_init__(self) -> None:
         whole("layers per block", self.layers_per_block)
@@ -110,6 +115,18 @@ class Architecture:
             raise DomainError(f"a chain has no blocks: {self.form} says nothing; leave form out")
         if self.variance_factor <= 0:
             raise DomainError(f"variance factor {self.variance_factor}: expected a positive number")
+        if self.stream_width is not None:
+            self._check_stream_width(self.stream_width)
+
+    def _check_stream_width(self, width: int) -> None:
+        whole("stream width", width)
+        if width < 1:
+            raise DomainError(f"stream width {width}: expected at least 1")
+        if self.layers_per_block < 2 or self.ends_with_activation:
+            raise DomainError(
+                f"stream width {width}: expected pre-activation blocks of two or more layers, "
+                "whose inner layers have the width of the cell; leave it out for others"
+            )
 
     @property
     def ends_with_activation(self) -> bool:
@@ -135,11 +152,25 @@ class Architecture:
         inner = (Role.BRANCH_INNER,) * (self.layers_per_block - 2)
         return (Role.BRANCH_FIRST, *inner, Role.BRANCH_LAST)[-self.layers_per_block :]
 
+    def stream_size(self, cell: Cell) -> int:
+        """The width of the stream: n, unless it is fixed."""
+        return self.stream_width or cell.width
+
+    def stream_constant(self, role: Role) -> float:
+        """What a multiplier has besides its power where the width D of the stream is fixed.
+
+        Signals of order one enter the blocks (D^-1/2), branches are sqrt(D) / M times a sum over M
+        inner units (arXiv 2509.10167, complete feature learning), and the output is a mean.
+        """
+        exponents = {Role.BRANCH_FIRST: -0.5, Role.BRANCH_LAST: 0.5, Role.OUTPUT: -1.0}
+        return float((self.stream_width or 1) ** exponents.get(role, 0.0))
+
     def __str__(self) -> str:
         name = "chain" if self.family is Family.CHAIN else f"residual, m = {self.layers_per_block}"
         letter = "c" if self.family is Family.CHAIN else "T"
         form = f", {self.form}" if self.ends_with_activation else ""
-        return f"{name}{form}, {self.activation}, {letter} = {self.variance_factor}"
+        fixed = f", D = {self.stream_width}" if self.stream_width else ""
+        return f"{name}{form}, {self.activation}, {letter} = {self.variance_factor}{fixed}"
 
 
 def residual(

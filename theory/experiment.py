@@ -12,6 +12,7 @@ from fractions import Fraction
 from theory.architecture import Architecture, Family
 from theory.errors import DomainError
 from theory.parameterization import Optimizer, Parameterization
+from theory.scaling import Cell
 
 
 class Experiment(StrEnum):
@@ -22,6 +23,7 @@ class Experiment(StrEnum):
     COUPLING = "coupling"
     DECOUPLING = "decoupling"
     FITTING = "fitting"
+    CONVERGENCE = "convergence"
     TRAINING = "training"
 
 
@@ -54,6 +56,7 @@ class Observable(StrEnum):
     STREAM_REUSE_RATIO = "stream_reuse_ratio"
     STREAM_REUSE_DISTANCE = "stream_reuse_distance"
     FITTED_OUTPUT = "fitted_output"
+    REFERENCE_DISTANCE = "reference_distance"
     TRAINED_STREAM_CHANGE = "trained_stream_change"
     TRAINED_LOSS = "trained_loss"
 
@@ -193,6 +196,11 @@ _DEFINITIONS = {
         Experiment.FITTING,
         "mean over inputs of y f after k steps on one batch",
     ),
+    Observable.REFERENCE_DISTANCE: (
+        Experiment.CONVERGENCE,
+        "root mean square over coordinates and inputs of h_L after k steps on one batch, minus "
+        "that of a much larger network with the same input and output weights",
+    ),
     Observable.TRAINED_STREAM_CHANGE: (
         Experiment.TRAINING,
         "root mean square over coordinates and held-out inputs of h_L after k steps minus h_L "
@@ -209,11 +217,13 @@ _DEFINITIONS = {
 class Protocol:
     """Everything about an experiment that is not the network.
 
-    ``batch`` inputs per step; only for training and fitting, ``steps`` at base learning rate
-    ``rate``, with SGD's ``momentum`` and a ``weight_decay`` that is added to the gradient, the same
-    for every role (one-step derivatives are taken at rate 1). ``independent_backward``: the
-    backward pass of fitting uses an independent copy of the blocks' weights, and both learn.
-    Raises ``DomainError`` for a momentum outside [0, 1) or a negative weight decay.
+    ``batch`` inputs per step; only for training, fitting and convergence, ``steps`` at base
+    learning rate ``rate``, with SGD's ``momentum`` and a ``weight_decay`` that is added to the
+    gradient, the same for every role (one-step derivatives are taken at rate 1).
+    ``independent_backward``: the backward pass of fitting uses an independent copy of the blocks'
+    weights, and both learn. ``reference``: the cell of the network that stands for the limit in
+    experiments on convergence, and in no others. Raises ``DomainError`` for a momentum outside
+    [0, 1), a negative weight decay, or a reference where none belongs.
     """
 
     experiment: Experiment
@@ -223,8 +233,14 @@ class Protocol:
     momentum: Fraction = Fraction(0)
     weight_decay: Fraction = Fraction(0)
     independent_backward: bool = False
+    reference: Cell | None = None
 
     def __post_init__(self) -> None:
+        if (self.reference is None) == (self.experiment is Experiment.CONVERGENCE):
+            raise DomainError(
+                f"{self.experiment} with reference {self.reference}: experiments on convergence "
+                "need the cell of a reference network, and others have none"
+            )
         if not 0 <= self.momentum < 1:
             raise DomainError(f"momentum {self.momentum}: expected a number from 0 to below 1")
         if self.weight_decay < 0:
@@ -247,6 +263,11 @@ class Protocol:
                 f"{self.steps} steps on the same {self.batch} {data}, labels +-1, squared loss, "
                 f"base rate {self.rate}{extras}"
             )
+        if self.experiment is Experiment.CONVERGENCE:
+            return (
+                f"{self.steps} steps on the same {self.batch} {data}, labels +-1, squared loss, "
+                f"base rate {self.rate}, against a network at {self.reference}"
+            )
         aspect = {
             Experiment.COUPLING: ", split by what earlier queries determine",
             Experiment.DECOUPLING: ", with reused and with independent backward weights",
@@ -258,8 +279,9 @@ class Protocol:
 class Setting:
     """A network family under a parameterization, and the protocol by which it is tried.
 
-    Raises ``DomainError`` for momentum under Adam, which has its own, and for an experiment on
-    coupling in other networks than pre-activation blocks of one or two layers.
+    Raises ``DomainError`` for momentum under Adam, which has its own, for an experiment on coupling
+    in other networks than pre-activation blocks of one or two layers, and for one on convergence
+    where the stream's width is not fixed.
     """
 
     architecture: Architecture
@@ -280,6 +302,12 @@ class Setting:
             raise DomainError(
                 f"{self.architecture}: coupling is measured in pre-activation blocks of one or two "
                 "layers; give those"
+            )
+        converging = self.protocol.experiment is Experiment.CONVERGENCE
+        if converging and self.architecture.stream_width is None:
+            raise DomainError(
+                f"{self.architecture}: networks of two sizes share their ends only where the "
+                "stream's width is fixed; give a stream_width"
             )
 
     def __str__(self) -> str:

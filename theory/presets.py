@@ -124,6 +124,32 @@ def depth_mup_corrected(
     return replace(variant, source="arXiv 2512.21075, abstract")
 
 
+def mean_ode(excess: Rational = 0) -> Parameterization:
+    """Two-layer blocks of M inner units on a stream of fixed width D, trained by SGD.
+
+    Branches are sqrt(D) / (L M) times a sum over M inner units, M the width of a cell; rates of
+    L M move each unit's weights by order one whatever L and M are (arXiv 2509.10167: the scale of
+    complete feature learning). With an ``excess`` e, branches are (L M)^e times as large, and units
+    learn by (L M)^-e: the a of that source is (L M)^e, and 1/2 its lazy limit. Input and output
+    weights have constant rates. The powers of D are in ``Architecture.stream_constant``. Raises
+    ``DomainError`` for an excess outside [0, 1/2].
+    """
+    exponent = rational(excess)
+    if not 0 <= exponent <= Fraction(1, 2):
+        raise DomainError(f"excess {exponent}: expected 0 to 1/2, from complete learning to lazy")
+    size = 1 - exponent
+    rate = Power(width=1 - 2 * exponent, depth=1 - 2 * exponent)
+    inside = RoleScaling(_HALF, rate=rate)
+    ends = (RoleScaling(), RoleScaling())
+    source = "arXiv 2509.10167, residual scale a / (L M)"
+    base = _uniform(f"mean_ode({exponent})", ends, inside, source, Optimizer.SGD)
+    roles = {
+        Role.BRANCH_FIRST: RoleScaling(rate=rate),
+        Role.BRANCH_LAST: RoleScaling(Power(width=-size), rate=rate),
+    }
+    return base.changed(base.name, roles, residual=Power(depth=-size))
+
+
 def residual_he(optimizer: Optimizer = Optimizer.SGD) -> Parameterization:
     """Standard widths with Var W = c / (K fan_in) in the branch weights, K = L, and constant rates.
 

@@ -79,9 +79,11 @@ class Propagation:
 def gains(
     architecture: Architecture, parameterization: Parameterization, cell: Cell
 ) -> tuple[float, ...]:
-    """Variance gain n (multiplier * std)^2 of each matrix of a block (one, in a chain)."""
+    """Variance gain fan_in (multiplier * std)^2 of each matrix of a block (one, in a chain)."""
+    fan_in = [architecture.stream_size(cell), *[cell.width] * (architecture.layers_per_block - 1)]
     factors = [
-        cell.width * parameterization.scale(role, cell) ** 2 for role in architecture.block_roles
+        columns * (architecture.stream_constant(role) * parameterization.scale(role, cell)) ** 2
+        for columns, role in zip(fan_in, architecture.block_roles, strict=True)
     ]
     if not architecture.ends_with_activation:
         factors[-1] *= branch_constant(architecture, parameterization, cell)
@@ -135,7 +137,8 @@ def propagate(
     moments = MOMENTS[architecture.activation]
     factors = gains(architecture, parameterization, cell)
     start = parameterization.scale(Role.INPUT, cell) ** 2 * gram
-    end = (cell.width * parameterization.scale(Role.OUTPUT, cell)) ** 2
+    readout = architecture.stream_constant(Role.OUTPUT) * parameterization.scale(Role.OUTPUT, cell)
+    end = (architecture.stream_size(cell) * readout) ** 2
     if architecture.family is Family.CHAIN:
         return _chain(moments, factors, start, end, cell.depth)
     branch = _Branch(
@@ -238,6 +241,14 @@ def forward_second_moment(
     positive enlarges the noise that is added to it. In blocks of two layers the law is exact.
     """
     return float(propagate(architecture, parameterization, cell).stream[-1, 0, 0])
+
+
+def branch_second_moment(
+    architecture: Architecture, parameterization: Parameterization, cell: Cell
+) -> float:
+    """Mean over blocks of the second moment of a coordinate of h_l - h_{l-1}, for |x|^2 = d."""
+    stream = propagate(architecture, parameterization, cell).stream[:, 0, 0]
+    return float((stream[-1] - stream[0]) / cell.depth)
 
 
 def backward_second_moment(

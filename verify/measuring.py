@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 from probes.costs import group_size, seconds
@@ -14,6 +15,7 @@ from theory.experiment import Setting
 from theory.scaling import Cell
 from verify.campaign import Campaign, Question, Trials, judge_campaign, questions
 from verify.store import Store
+from verify.workers import Workers
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +94,17 @@ def _groups(
             yield Group(part, cell, some, engine, cost)
 
 
-def run(campaign: Campaign, group: Group) -> list[Measurements]:
+def run(seed: int, device: str, group: Group) -> list[Measurements]:
     """Measure a group: one result for each of its settings."""
     rates = [setting.protocol.rate for setting in group.settings]
-    device, first = resolve_device(campaign.device), group.settings[0]
     return run_sweep(
-        first, rates, group.cell, campaign.seed, group.replicates, device, engine=group.engine
+        group.settings[0],
+        rates,
+        group.cell,
+        seed,
+        group.replicates,
+        resolve_device(device),
+        engine=group.engine,
     )
 
 
@@ -111,29 +118,42 @@ def measure(
     campaign: Campaign,
     store: Store,
     progress: Callable[[int, float, float], None] = lambda _look, _done, _total: None,
+    workers: int = 1,
 ) -> None:
     """Measure what the store does not hold yet, look by look, until everything is decided.
 
-    ``progress`` receives the look (from 0), and of its cost what is done and what is needed.
+    ``progress`` receives the look (from 0), and of its cost what is done and what is needed;
+    ``workers`` is the number of processes, of which the measurements do not depend.
     """
+    with Workers(workers) as pool:
+        _measure(campaign, store, progress, pool)
+
+
+def _measure(
+    campaign: Campaign,
+    store: Store,
+    progress: Callable[[int, float, float], None],
+    workers: Workers,
+) -> None:
     for prediction in campaign.predictions:
         store.enter(campaign.design(prediction), None)
     for look in range(campaign.looks):
         asked = _open_questions(campaign, store, look)
         if not asked:
             return
-        groups = plan(campaign, store, look, asked)
-        while True:
-            total, done = sum(group.cost for group in groups), 0.0
-            for group in groups:
-                wanted = missing(campaign, store, group)
-                if wanted.replicates:
-                    keep(campaign, store, wanted, run(campaign, wanted))
+        while True:  # a sweep may become wider
+            groups = plan(campaign, store, look, asked)
+            wanted = [missing(campaign, store, group) for group in groups]
+            total = sum(group.cost for group in groups)
+            done = sum(g.cost for g, w in zip(groups, wanted, strict=True) if not w.replicates)
+            wanted = [group for group in wanted if group.replicates]
+            if not wanted:
+                break
+            one = partial(run, campaign.seed, campaign.device)
+            for group, found in workers.results(one, wanted, [group.cost for group in wanted]):
+                keep(campaign, store, group, found)
                 done += group.cost
                 progress(look, done, total)
-            groups = plan(campaign, store, look, asked)  # a sweep may have become wider
-            if not any(missing(campaign, store, group).replicates for group in groups):
-                break
 
 
 def missing(campaign: Campaign, store: Store, group: Group) -> Group:

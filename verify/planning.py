@@ -123,7 +123,7 @@ def _run(campaign: Campaign, progress: Callable[[float, float], None]) -> _Pilot
         total = done + sum(group.cost for group in groups)
         for group in groups:
             started = perf_counter()
-            keep(campaign, store, group, run(campaign, group))
+            keep(campaign, store, group, run(campaign.seed, campaign.device, group))
             each = (perf_counter() - started) / group.members
             for setting in group.settings:
                 times.setdefault((setting, group.cell), []).append(each)

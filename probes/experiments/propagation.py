@@ -28,13 +28,13 @@ def propagation(
     exact = forward_second_moment(network.architecture, network.parameterization, network.cell)
     measured = {
         Observable.FORWARD_SECOND_MOMENT: forward,
-        Observable.BACKWARD_SECOND_MOMENT: second_moment(network.cell.width * gradient),
+        Observable.BACKWARD_SECOND_MOMENT: second_moment(network.stream_width * gradient),
         Observable.KURTOSIS: _kurtosis(stream[-1].double()),
         Observable.RECURSION_ERROR: (each / exact - 1).square().mean(1),
     }
     if network.architecture.family is Family.RESIDUAL:
         measured |= _of_the_stream(stream)
-        if not network.architecture.adds_coherently:
+        if not network.architecture.adds_coherently and not network.architecture.stream_width:
             limit = depth_limit(network.architecture).forward
             measured[Observable.LIMIT_DISTANCE] = (forward / limit - 1).abs()
     return measured

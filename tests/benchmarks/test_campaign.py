@@ -32,12 +32,12 @@ def test_time_outside_torch(benchmark: BenchmarkFixture, monkeypatch: pytest.Mon
     """
     inside = profiling = 0.0
 
-    def profiled(campaign: Campaign, group: Group) -> list[Measurements]:
+    def profiled(seed: int, device: str, group: Group) -> list[Measurements]:
         nonlocal inside, profiling
         started = perf_counter()
         with profile() as recorded:
             entered = perf_counter()
-            found = run(campaign, group)
+            found = run(seed, device, group)
             left = perf_counter()
         inside += sum(
             event.self_cpu_time_total / 1e6

@@ -1,5 +1,6 @@
 """Measured second moments against the exact recursion: the positive twin of the controls."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -25,6 +26,7 @@ from theory import (
     ntk,
     residual,
 )
+from theory.presets import mean_ode
 from theory.propagation import (
     backward_second_moment,
     chain_log_variance,
@@ -50,6 +52,8 @@ CHAIN = Architecture(Family.CHAIN, variance_factor=Fraction(2))
         (residual(1, form=BlockForm.POST_ACTIVATION), depth_mup()),
         (residual(2, Activation.GELU, BlockForm.POST_ACTIVATION_CENTRED), depth_mup()),
         (CHAIN, am_mup()),
+        (replace(residual(2), stream_width=96), mean_ode()),
+        (replace(residual(3), stream_width=96), mean_ode()),
     ],
     ids=str,
 )

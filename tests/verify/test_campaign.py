@@ -164,9 +164,9 @@ def test_a_stopped_campaign_goes_on_where_it_was(
 
     measured: list[Cell] = []
 
-    def counting(campaign, group):  # type: ignore[no-untyped-def]
+    def counting(seed, device, group):  # type: ignore[no-untyped-def]
         measured.append(group.cell)
-        return run(campaign, group)
+        return run(seed, device, group)
 
     monkeypatch.setattr(measuring, "run", counting)
     measure(campaign, store)

@@ -106,9 +106,9 @@ def test_an_outlook_comes_from_a_pilot_with_a_seed_of_its_own(
 ) -> None:
     seeds = set()
 
-    def seen(campaign, group):  # type: ignore[no-untyped-def]
-        seeds.add(campaign.seed)
-        return run(campaign, group)
+    def seen(seed, device, group):  # type: ignore[no-untyped-def]
+        seeds.add(seed)
+        return run(seed, device, group)
 
     monkeypatch.setattr("verify.planning.run", seen)
     (outlook,) = outlooks((prediction,), Profile.QUICK, "cpu")

@@ -18,6 +18,7 @@ from theory.catalogue import (
     depth_parameterizations,
     feature_learning_dynamics,
     gradient_independence,
+    hidden_width,
     infinite_depth,
     learning_rate_transfer,
     maximal_update_rate,
@@ -32,6 +33,7 @@ PREDICTIONS: tuple[Prediction, ...] = (
     *infinite_depth.PREDICTIONS,
     *maximal_update_rate.PREDICTIONS,
     *depth_parameterizations.PREDICTIONS,
+    *hidden_width.PREDICTIONS,
     *beyond.PREDICTIONS,
 )
 

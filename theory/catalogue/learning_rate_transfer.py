@@ -195,7 +195,7 @@ def _width() -> tuple[Prediction, ...]:
             STANDARD_RATES,
             ALONG_WIDTH,
             citation,
-            Control("muP", replace(setting, protocol=usual)),
+            _control(replace(setting, protocol=usual), "-1/2", Axis.WIDTH),
             BestRateDrifts(Axis.WIDTH, Direction.FALLS, "stated by the source", STANDARD_RATES),
         ),
     )

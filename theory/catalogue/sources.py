@@ -47,6 +47,12 @@ def completep(where: str) -> Citation:
     return Citation("arXiv 2505.01618", title, where)
 
 
+def hidden_width(where: str) -> Citation:
+    """The paper of claim C8."""
+    title = "The Hidden Width of Deep ResNets: Tight Error Bounds and Phase Diagrams"
+    return Citation("arXiv 2509.10167", title, where)
+
+
 def power_counting(where: str) -> Citation:
     """The elementary rules by which exponents of width and depth add up."""
     return Citation("scaleproof", "Power counting", where)

@@ -31,6 +31,7 @@ from verify.cli.output import folder, write_report
 from verify.measuring import check_engine, measure
 from verify.reporting import build_report
 from verify.store import Store
+from verify.workers import available
 
 AS_RECORDED, NOT_AS_RECORDED, UNDECIDED, FAILED = 0, 1, 3, 4
 _MEANING = {
@@ -57,6 +58,12 @@ _MEANING = {
 @click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
 @engine_option
 @click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    default=None,
+    help="Processes that measure.  [default: one for each core; one on a GPU]",
+)
+@click.option(
     "--out",
     type=click.Path(path_type=Path),
     default=Path("scaleproof-report"),
@@ -70,6 +77,7 @@ def verify_predictions(
     seed: int,
     device: str,
     engine: str,
+    workers: int | None,
     out: Path,
     as_json: bool,
 ) -> int:
@@ -83,12 +91,13 @@ def verify_predictions(
     predictions = select(patterns, Profile(profile))
     campaign = Campaign(predictions, Profile(profile), seed, device, resolve_engine(engine))
     check_engine(campaign)
+    processes = workers or (available() if device == "cpu" else 1)
     started = datetime.now(UTC)
     store = Store(folder(out) / "measurements.sqlite")
     complete = True
     try:
         with _progress() as advance:
-            measure(campaign, store, advance)
+            measure(campaign, store, advance, processes)
     except KeyboardInterrupt:
         complete = False
     answers = judge_campaign(campaign, store)

@@ -1,0 +1,31 @@
+"""How far a network is from the limit that a much larger one stands for. Imports ``probes``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from probes.architectures import Network, WeightKey
+from probes.experiments.fitting import fitted
+from probes.experiments.one_step import second_moment
+from probes.weights import Weight
+from theory.experiment import Observable
+
+
+def convergence(
+    network: Network,
+    weights: Mapping[WeightKey, Weight],
+    reference: Network,
+    reference_weights: Mapping[WeightKey, Weight],
+    inputs: Tensor,
+    labels: Tensor,
+    steps: int,
+) -> dict[Observable, Tensor]:
+    """The distance of the last stream states after k steps on one batch (R, B, d): (R,).
+
+    Both start with the same input and output weights, and are fitted to the same data.
+    """
+    found = fitted(network, weights, inputs, labels, steps).stream[-1]
+    limit = fitted(reference, reference_weights, inputs, labels, steps).stream[-1]
+    return {Observable.REFERENCE_DISTANCE: second_moment(found - limit).sqrt()}

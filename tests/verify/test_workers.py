@@ -1,0 +1,84 @@
+"""Measuring in several processes: the same numbers, and nothing left behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from theory import Profile
+from theory.catalogue import find
+from verify.campaign import Campaign, judge_campaign
+from verify.measuring import measure
+from verify.store import Store
+from verify.workers import Workers
+
+
+def test_processes_measure_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Workers, "WORTH_STARTING", 0.0)
+    campaign = Campaign((find("A1.forward.depth"),), Profile.QUICK, seed=4)
+    found = []
+    for workers in (1, 2):
+        store = Store(tmp_path / f"{workers}.sqlite")
+        measure(campaign, store, workers=workers)
+        (answer,) = judge_campaign(campaign, store)
+        found.append(answer.measured.values)
+    np.testing.assert_allclose(
+        found[0], found[1], rtol=1e-5
+    )  # float32: threads may round differently
+
+
+def test_little_work_starts_no_process() -> None:
+    with Workers(2) as workers:
+        found = list(workers.results(lambda task: (task, os.getpid()), [2, 1], [0.1, 0.2]))
+    assert found == [(2, (2, os.getpid())), (1, (1, os.getpid()))]
+
+
+# A pool whose workers say who they are, and then do not end by themselves.
+_SLEEPERS = """
+import os, time
+from pathlib import Path
+from verify.workers import Workers
+
+def sleep(place):
+    Path(place, str(os.getpid())).touch()
+    time.sleep(600)
+
+if __name__ == "__main__":
+    with Workers(2) as workers:
+        list(workers.results(sleep, [{place!r}] * 2, [60.0] * 2))
+"""
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT], ids=["killed", "interrupted"])
+def test_workers_end_with_their_parent(tmp_path: Path, how: signal.Signals) -> None:
+    script = tmp_path / "sleepers.py"
+    (tmp_path / "pids").mkdir()
+    script.write_text(_SLEEPERS.format(place=str(tmp_path / "pids")))
+    parent = subprocess.Popen([sys.executable, script], stderr=subprocess.DEVNULL)
+    _until(lambda: len(list((tmp_path / "pids").iterdir())) == 2)
+    parent.send_signal(how)
+    parent.wait(timeout=30)
+    pids = [int(path.name) for path in (tmp_path / "pids").iterdir()]
+    _until(lambda: not any(_lives(pid) for pid in pids))
+
+
+def _until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)
+
+
+def _lives(pid: int) -> bool:
+    """Runs, and is no zombie that waits for being reaped."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state != "Z"
