@@ -18,7 +18,8 @@ from torch import Tensor
 
 from probes.randomness import standard_normals, weight_generator
 from probes.weights import Weight
-from theory.architecture import Activation, Architecture, BlockForm, Family, Role
+from theory.architecture import HEADS, Activation, Architecture, BlockForm, Family, Role
+from theory.errors import DomainError
 from theory.parameterization import Parameterization
 from theory.scaling import Cell
 
@@ -50,8 +51,9 @@ class Trace(NamedTuple):
     """One forward pass. Shapes: R replicates, B inputs, width n.
 
     ``stream`` holds L + 1 states h_0 .. h_L (residual) or the L pre-activations z_1 .. z_L
-    (chain), each (R, B, n); ``inner`` the pre-activations u_{l,1} of the first layers of blocks of
-    two or more; ``output`` is (R, B, outputs).
+    (chain), each (R, B, n); ``inner`` the pre-activations u_{l,1} of the first layers of branches
+    of two or more (values and W_1 N(h) of a transformer); ``output`` is (R, B, outputs). States of
+    a transformer are (R, B tokens, n), the tokens of an input side by side.
     """
 
     stream: list[Tensor]
@@ -61,13 +63,24 @@ class Trace(NamedTuple):
 
 @dataclass(frozen=True)
 class Network:
-    """An architecture under a parameterization at one cell, with its input and output sizes."""
+    """An architecture under a parameterization at one cell, with its input and output sizes.
+
+    ``inputs`` is the dimension of an input, or of each of its tokens. Raises ``DomainError`` for a
+    transformer whose heads have no whole width.
+    """
 
     architecture: Architecture
     parameterization: Parameterization
     cell: Cell
     inputs: int
     outputs: int
+
+    def __post_init__(self) -> None:
+        if self.architecture.family is Family.TRANSFORMER and self.cell.width % HEADS:
+            raise DomainError(
+                f"width {self.cell.width} of a transformer: expected a multiple of {HEADS}, for as "
+                "many heads"
+            )
 
     def shapes(self) -> dict[WeightKey, tuple[int, int]]:
         """(rows, columns) of every weight, in the order in which they are drawn."""
@@ -98,7 +111,7 @@ class Network:
 
     @cached_property
     def _multipliers(self) -> dict[Role, float]:
-        return {role: self._multiplier(role) for role in Role}
+        return {role: self._multiplier(role) for role, _ in self.parameterization.roles}
 
     def _multiplier(self, role: Role) -> float:
         factor = self.parameterization.multiplier(role, self.cell)
@@ -151,9 +164,11 @@ class Network:
         return weights
 
     def forward(self, weights: Weights, inputs: Tensor) -> Trace:
-        """The forward pass on inputs of shape (R, B, d)."""
+        """The forward pass on inputs of shape (R, B, d), or (R, B, tokens, d) for a transformer."""
         if self.architecture.family is Family.CHAIN:
             return self._chain(weights, inputs)
+        if self.architecture.family is Family.TRANSFORMER:
+            return self._transformer(weights, inputs)
         return self._residual(weights, inputs)
 
     def _apply(
@@ -183,8 +198,8 @@ class Network:
         first: list[Tensor] = []
         for block in range(1, self.cell.depth + 1):
             *inside, last = [WeightKey(role, block, i) for i, role in enumerate(roles, start=1)]
-            entering = stream[-1]
-            if self.architecture.is_one_layer_pre_activation:
+            entering = self._entering(stream[-1])
+            if not (inside or self.architecture.ends_with_activation):
                 entering = self.phi(entering)
             for key in inside:
                 produced = self._apply(weights, key, entering)
@@ -192,7 +207,12 @@ class Network:
                 if key.layer == 1:
                     first.append(produced)
             stream.append(self._add_branch(weights, last, entering, stream[-1]))
-        return Trace(stream, first, self._apply(weights, WeightKey(Role.OUTPUT), stream[-1]))
+        output = self._apply(weights, WeightKey(Role.OUTPUT), self._entering(stream[-1]))
+        return Trace(stream, first, output)
+
+    def _entering(self, stream: Tensor) -> Tensor:
+        """What blocks and readout see of the stream."""
+        return over_its_size(stream) if self.architecture.normalized else stream
 
     def _add_branch(
         self, weights: Weights, last: WeightKey, entering: Tensor, stream: Tensor
@@ -203,3 +223,40 @@ class Network:
         if self.architecture.form is BlockForm.POST_ACTIVATION_CENTRED:
             branch = branch - branch.mean(-1, keepdim=True)
         return torch.add(stream, branch, alpha=self.branch_multiplier)
+
+    def _transformer(self, weights: Weights, inputs: Tensor) -> Trace:
+        tokens = inputs.shape[2]
+        stream = [self._apply(weights, WeightKey(Role.INPUT), inputs.flatten(1, 2))]
+        first: list[Tensor] = []
+        for block in range(1, self.cell.depth + 1):
+            keys = [
+                WeightKey(role, block, layer)
+                for layer, role in enumerate(self.architecture.block_roles, start=1)
+            ]
+            entering = over_its_size(stream[-1])
+            query, key, value = (self._apply(weights, name, entering) for name in keys[:3])
+            mixed = attention(query, key, value, tokens)
+            middle = self._apply(weights, keys[3], mixed, stream[-1])
+            inner = self._apply(weights, keys[4], over_its_size(middle))
+            stream.append(self._apply(weights, keys[5], self.phi(inner), middle))
+            first += [value, inner]
+        mean = over_its_size(stream[-1]).view(*inputs.shape[:3], -1).mean(2)
+        return Trace(stream, first, self._apply(weights, WeightKey(Role.OUTPUT), mean))
+
+
+def over_its_size(stream: Tensor) -> Tensor:
+    """RMSNorm without gains: rows over their root mean square."""
+    return stream * stream.square().mean(-1, keepdim=True).rsqrt()
+
+
+def attention(query: Tensor, key: Tensor, value: Tensor, tokens: int) -> Tensor:
+    """softmax(q.k / d_head) v in every head and both directions: all (R, B tokens, n)."""
+    members, rows, width = query.shape
+    shape = (members, rows // tokens, tokens, HEADS, width // HEADS)
+
+    def by_head(each: Tensor) -> Tensor:  # (R, B, heads, tokens, d_head)
+        return each.view(shape).transpose(2, 3)
+
+    logits = by_head(query) @ by_head(key).mT * (HEADS / width)
+    mixed = logits.softmax(-1) @ by_head(value)
+    return mixed.transpose(2, 3).reshape(query.shape)

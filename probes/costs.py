@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, replace
 from probes.architectures import Network
 from probes.data import HELD_OUT
 from probes.engines import Engine
-from probes.trials import needs_copies, network_of
+from probes.trials import needs_copies, network_of, tokens_of
 from theory.errors import DomainError
 from theory.experiment import Experiment, Protocol, Setting
 from theory.parameterization import Optimizer
@@ -122,7 +122,9 @@ class Operations:
 
 def operations(engine: Engine, network: Network, protocol: Protocol) -> Operations:
     """What a trial does on an engine."""
-    products, weights = _products(protocol), len(network.shapes())
+    rows = tokens_of(network.architecture, protocol)
+    products = [(rows * inputs, asks) for inputs, asks in _products(protocol)]
+    weights = len(network.shapes())
     sets = 2 if needs_copies(protocol) else 1
     if engine is Engine.DENSE:
         inputs = sum(inputs for inputs, _ in products)

@@ -20,6 +20,7 @@ FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
 SYNTHETIC_DIMENSION = 32
+SYNTHETIC_TOKENS = 4
 HELD_OUT = 256
 
 
@@ -32,15 +33,24 @@ def _on_sphere(rows: FloatArray) -> FloatArray:
 
 
 @lru_cache(maxsize=2**14)  # the replicates of one campaign meet every setting and cell
-def _drawn(seed: int, replicate: int, batch: int) -> tuple[FloatArray, IntArray]:
+def _drawn(seed: int, replicate: int, *shape: int) -> tuple[FloatArray, IntArray]:
     generator = data_generator(seed, replicate)
-    inputs = generator.standard_normal((batch, SYNTHETIC_DIMENSION))
-    return inputs, generator.integers(0, 2, size=batch)
+    inputs = generator.standard_normal((*shape, SYNTHETIC_DIMENSION))
+    return inputs, generator.integers(0, 2, size=shape[0])
 
 
 def synthetic(seed: int, replicates: Sequence[int], batch: int) -> tuple[FloatArray, FloatArray]:
     """Gaussian inputs of shape (R, batch, d), and labels +-1 of shape (R, batch)."""
-    drawn = [_drawn(seed, replicate, batch) for replicate in replicates]
+    return _labelled(seed, replicates, batch)
+
+
+def sequences(seed: int, replicates: Sequence[int], batch: int) -> tuple[FloatArray, FloatArray]:
+    """Sequences of Gaussian tokens: (R, batch, tokens, d), and labels +-1 of shape (R, batch)."""
+    return _labelled(seed, replicates, batch, SYNTHETIC_TOKENS)
+
+
+def _labelled(seed: int, replicates: Sequence[int], *shape: int) -> tuple[FloatArray, FloatArray]:
+    drawn = [_drawn(seed, replicate, *shape) for replicate in replicates]
     labels = np.stack([2.0 * signs - 1.0 for _, signs in drawn])
     return _on_sphere(np.stack([inputs for inputs, _ in drawn])), labels.astype(np.float64)
 
@@ -64,6 +74,8 @@ def _digits() -> tuple[FloatArray, IntArray]:
 
 DIGIT_DIMENSION = 64
 DIGIT_CLASSES = 10
+DIGIT_ROWS = 8
+DIGIT_ROW_DIMENSION = 16
 
 
 def digits(seed: int, replicate: int, batch: int, steps: int) -> DigitBatches:
@@ -81,3 +93,14 @@ def digits(seed: int, replicate: int, batch: int, steps: int) -> DigitBatches:
     held_out, rest = order[:HELD_OUT], order[HELD_OUT : HELD_OUT + steps * batch]
     chosen = rest.reshape(steps, batch)
     return DigitBatches(images[chosen], classes[chosen], images[held_out], classes[held_out])
+
+
+def digit_rows(images: FloatArray) -> FloatArray:
+    """Images as sequences of their rows, each with its place: (..., 64) to (..., 8, 16).
+
+    A row is its 8 pixels, of squared length 8 on average, and a one-hot place of that squared
+    length: 16 together.
+    """
+    pixels = images.reshape(*images.shape[:-1], DIGIT_ROWS, -1)
+    places = np.sqrt(pixels.shape[-1]) * np.eye(DIGIT_ROWS)
+    return np.concatenate([pixels, np.broadcast_to(places, pixels.shape)], axis=-1)

@@ -26,6 +26,7 @@ from probes.experiments.propagation import propagation
 from probes.experiments.training import Lessons, training
 from probes.randomness import copy_generator
 from probes.weights import Weight
+from theory.architecture import Architecture, Family
 from theory.errors import DomainError
 from theory.experiment import Experiment, Observable, Protocol, Setting
 from theory.scaling import Cell
@@ -49,13 +50,25 @@ def resolve_device(name: str) -> torch.device:
 def network_of(setting: Setting, cell: Cell) -> Network:
     """The finite network of a setting at one cell."""
     real = setting.protocol.experiment is Experiment.TRAINING
+    dimension = data.SYNTHETIC_DIMENSION
+    if real:
+        sequence = setting.architecture.family is Family.TRANSFORMER
+        dimension = data.DIGIT_ROW_DIMENSION if sequence else data.DIGIT_DIMENSION
     return Network(
         setting.architecture,
         setting.parameterization,
         cell,
-        inputs=data.DIGIT_DIMENSION if real else data.SYNTHETIC_DIMENSION,
+        inputs=dimension,
         outputs=data.DIGIT_CLASSES if real else 1,
     )
+
+
+def tokens_of(architecture: Architecture, protocol: Protocol) -> int:
+    """How many rows of the stream an input has."""
+    if architecture.family is not Family.TRANSFORMER:
+        return 1
+    real = protocol.experiment is Experiment.TRAINING
+    return data.DIGIT_ROWS if real else data.SYNTHETIC_TOKENS
 
 
 def run_group(
@@ -106,7 +119,11 @@ def run_sweep(
     elif protocol.reference is not None:
         large = replace(network, cell=protocol.reference)
         drawn = large.initial_weights(seed, replicates, device, dtype)
-        ends = {key: matrix.clone() for key, matrix in matrices.items() if not key.block}
+        ends = {
+            key: matrix * (large.std(key.role) / network.std(key.role))
+            for key, matrix in matrices.items()
+            if not key.block
+        }
         others = dense_weights(large, protocol, drawn | ends, rates)
     weights = dense_weights(network, protocol, matrices, rates)
     members = list(replicates) * len(rates)
@@ -169,18 +186,21 @@ def _measure(
     def labels(arrays: list[npt.NDArray[np.int64]]) -> Tensor:
         return torch.from_numpy(np.stack(arrays)).to(device)
 
+    sequence = network.architecture.family is Family.TRANSFORMER
     if protocol.experiment is Experiment.TRAINING:
+        seen = data.digit_rows if sequence else np.asarray
         each = {r: data.digits(seed, r, protocol.batch, protocol.steps) for r in set(members)}
         batches = [each[r] for r in members]
         lessons = Lessons(
-            floats(np.stack([b.inputs for b in batches])),
+            floats(seen(np.stack([b.inputs for b in batches]))),
             labels([b.classes for b in batches]),
-            floats(np.stack([b.held_out for b in batches])),
+            floats(seen(np.stack([b.held_out for b in batches]))),
             labels([b.held_out_classes for b in batches]),
         )
         measured = training(network, weights, lessons)
     else:
-        inputs, signs = map(floats, data.synthetic(seed, members, protocol.batch))
+        drawn = data.sequences if sequence else data.synthetic
+        inputs, signs = map(floats, drawn(seed, members, protocol.batch))
         if protocol.experiment is Experiment.PROPAGATION:
             measured = propagation(network, weights, inputs)
         elif protocol.experiment is Experiment.COUPLING:

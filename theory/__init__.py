@@ -11,6 +11,7 @@ from theory.architecture import (
     Role,
     chain,
     residual,
+    transformer,
 )
 from theory.errors import DomainError
 from theory.experiment import Experiment, Observable, Protocol, Setting
@@ -97,4 +98,5 @@ __all__ = [
     "residual",
     "residual_he",
     "standard",
+    "transformer",
 ]

@@ -22,6 +22,8 @@ class Role(StrEnum):
     BRANCH_FIRST = "branch.first"
     BRANCH_INNER = "branch.inner"
     BRANCH_LAST = "branch.last"
+    QUERY = "query"
+    KEY = "key"
     OUTPUT = "output"
 
 
@@ -39,10 +41,11 @@ class Activation(StrEnum):
 
 
 class Family(StrEnum):
-    """Whether layers are composed (chain) or added to a stream (residual)."""
+    """Whether layers are composed or added to a stream, and whether inputs are sequences."""
 
     CHAIN = "chain"
     RESIDUAL = "residual"
+    TRANSFORMER = "transformer"
 
 
 class BlockForm(StrEnum):
@@ -66,6 +69,8 @@ HOMOGENEOUS: Mapping[Activation, tuple[Fraction, Fraction]] = {
     Activation.ABS: (Fraction(-1), Fraction(1)),
 }
 
+HEADS = 4  # of attention: a constant, so that a head is as wide as the network is
+
 _ODD = {Activation.IDENTITY, Activation.TANH, Activation.ERF}
 
 
@@ -85,6 +90,14 @@ class Architecture:
       coordinates
     * chain, L layers:  z_1 = d^-1/2 s_in U x;  z_l = sqrt(c) s_hidden W_l phi(z_{l-1});
       f = s_out V phi(z_L)
+    * normalized (pre-norm), residual of pre-activation form:  the same with N(h) = h / rms(h) for
+      what enters a block's first weight (phi(N(h)) for m = 1) and the readout, rms the root mean
+      square over coordinates: RMSNorm without gains
+    * transformer, on sequences of tokens x_t:  h_0 = d^-1/2 s_in U x;  a block is h + sqrt(c) s
+      s_last W_o A(N(h)), then h + sqrt(c) s s_last W_2 phi(s_first W_1 N(h)), in every token;
+      f = s_out V (mean over tokens of N(h_L)).  With q, k, v = s_query W_q z, s_key W_k z,
+      s_first W_v z, each of ``HEADS`` heads of A(z)_t is sum_s softmax_s(q_t.k_s / d_head) v_s, in
+      both directions (1/d_head as arXiv 2203.03466 says; all matrices are n x n)
 
     The constants d^-1/2 and sqrt(c) stand in the multiplier under every parameterization; moving
     them into the weight would rescale a learning rate by a constant and change nothing else.
@@ -94,7 +107,8 @@ class Architecture:
     D^-1/2 (first layer of a block), D^1/2 (last layer) and D^-1 (output).
 
     Raises ``DomainError`` for a block without a layer, a chain with blocks of some form, c <= 0, a
-    c that is a float, or a stream width of blocks without an inner layer.
+    c that is a float, normalization elsewhere than in pre-activation blocks, a transformer that is
+    not as ``transformer`` makes it, or a stream width elsewhere than in blocks with inner layers.
     """
 
     family: Family
@@ -102,6 +116,7 @@ class Architecture:
     layers_per_block: int = 1
     variance_factor: Fraction = Fraction(1)
     form: BlockForm = BlockForm.PRE_ACTIVATION
+    normalized: bool = False
     stream_width: int | None = None
 
     def __post_init__(self) -> None:
@@ -115,6 +130,13 @@ class Architecture:
             raise DomainError(f"a chain has no blocks: {self.form} says nothing; leave form out")
         if self.variance_factor <= 0:
             raise DomainError(f"variance factor {self.variance_factor}: expected a positive number")
+        if self.normalized and (self.family is Family.CHAIN or self.ends_with_activation):
+            raise DomainError(f"{self}: only pre-activation blocks are normalized; leave it out")
+        branches = (self.normalized, self.layers_per_block)
+        if self.family is Family.TRANSFORMER and branches != (True, 2):
+            raise DomainError(
+                "a transformer's branches are normalized and of two layers: use transformer()"
+            )
         if self.stream_width is not None:
             self._check_stream_width(self.stream_width)
 
@@ -122,7 +144,8 @@ class Architecture:
         whole("stream width", width)
         if width < 1:
             raise DomainError(f"stream width {width}: expected at least 1")
-        if self.layers_per_block < 2 or self.ends_with_activation:
+        plain = self.family is Family.RESIDUAL and not self.normalized
+        if not plain or self.layers_per_block < 2 or self.ends_with_activation:
             raise DomainError(
                 f"stream width {width}: expected pre-activation blocks of two or more layers, "
                 "whose inner layers have the width of the cell; leave it out for others"
@@ -137,7 +160,7 @@ class Architecture:
     def is_one_layer_pre_activation(self) -> bool:
         """Blocks h + W phi(h), in which activations sit on the stream itself."""
         one_layer = self.family is Family.RESIDUAL and self.layers_per_block == 1
-        return one_layer and not self.ends_with_activation
+        return one_layer and not (self.ends_with_activation or self.normalized)
 
     @property
     def adds_coherently(self) -> bool:
@@ -147,6 +170,13 @@ class Architecture:
     @property
     def block_roles(self) -> tuple[Role, ...]:
         """Roles of the weights of one block (one layer, in a chain), in the order of the pass."""
+        if self.family is Family.TRANSFORMER:
+            return (Role.QUERY, Role.KEY, *self.branch_roles, *self.branch_roles)
+        return self.branch_roles
+
+    @property
+    def branch_roles(self) -> tuple[Role, ...]:
+        """Roles of the weights through which a branch passes: values and output, in attention."""
         if self.family is Family.CHAIN:
             return (Role.HIDDEN,)
         inner = (Role.BRANCH_INNER,) * (self.layers_per_block - 2)
@@ -166,7 +196,10 @@ class Architecture:
         return float((self.stream_width or 1) ** exponents.get(role, 0.0))
 
     def __str__(self) -> str:
+        if self.family is Family.TRANSFORMER:
+            return f"transformer, {self.activation}, T = {self.variance_factor}"
         name = "chain" if self.family is Family.CHAIN else f"residual, m = {self.layers_per_block}"
+        name += ", normalized" if self.normalized else ""
         letter = "c" if self.family is Family.CHAIN else "T"
         form = f", {self.form}" if self.ends_with_activation else ""
         fixed = f", D = {self.stream_width}" if self.stream_width else ""
@@ -177,9 +210,17 @@ def residual(
     layers_per_block: int,
     activation: Activation = Activation.RELU,
     form: BlockForm = BlockForm.PRE_ACTIVATION,
+    normalized: bool = False,
 ) -> Architecture:
     """A residual network with m layers per block and horizon T = 1."""
-    return Architecture(Family.RESIDUAL, activation, layers_per_block, form=form)
+    return Architecture(
+        Family.RESIDUAL, activation, layers_per_block, form=form, normalized=normalized
+    )
+
+
+def transformer(activation: Activation = Activation.RELU) -> Architecture:
+    """Pre-norm blocks of attention and a two-layer branch, with horizon T = 1."""
+    return Architecture(Family.TRANSFORMER, activation, 2, normalized=True)
 
 
 def chain(variance_factor: Rational = 2, activation: Activation = Activation.RELU) -> Architecture:

@@ -280,8 +280,8 @@ class Setting:
     """A network family under a parameterization, and the protocol by which it is tried.
 
     Raises ``DomainError`` for momentum under Adam, which has its own, for an experiment on coupling
-    in other networks than pre-activation blocks of one or two layers, and for one on convergence
-    where the stream's width is not fixed.
+    in other networks than pre-activation blocks of one or two layers, not normalized, and for one
+    on convergence where the stream's width is not fixed.
     """
 
     architecture: Architecture
@@ -296,12 +296,13 @@ class Setting:
             )
         blocks = self.architecture.family is Family.RESIDUAL
         blocks = blocks and not self.architecture.ends_with_activation
+        blocks = blocks and not self.architecture.normalized
         if self.protocol.experiment is Experiment.COUPLING and not (
             blocks and self.architecture.layers_per_block <= 2
         ):
             raise DomainError(
                 f"{self.architecture}: coupling is measured in pre-activation blocks of one or two "
-                "layers; give those"
+                "layers, not normalized; give those"
             )
         converging = self.protocol.experiment is Experiment.CONVERGENCE
         if converging and self.architecture.stream_width is None:

@@ -78,6 +78,14 @@ def _require_labels(labels: FloatArray, inputs: int) -> None:
         raise DomainError(f"labels of shape {labels.shape} for {inputs} inputs: expected one each")
 
 
+def _require_plain(architecture: Architecture) -> None:
+    if architecture.normalized or architecture.stream_width is not None:
+        raise DomainError(
+            f"{architecture}: the exact first step is that of streams that are not normalized and "
+            "grow in width; theory.propagation knows these"
+        )
+
+
 def _require_sgd(parameterization: Parameterization) -> None:
     if parameterization.optimizer is not Optimizer.SGD:
         raise DomainError(
@@ -124,8 +132,9 @@ def tangent_kernel(
 
     For one-layer blocks of depth-muP the hidden part is T/L sum_l p_l Phi_{l-1}. With ``decoupled``
     the backward pass uses an independent copy of the weights: T/L p_L sum_l Phi_{l-1}. Raises
-    ``DomainError`` for a parameterization of Adam.
+    ``DomainError`` for a parameterization of Adam and a stream that is normalized or fixed.
     """
+    _require_plain(architecture)
     _require_sgd(parameterization)
     gram = np.ones((1, 1)) if inputs is None else np.asarray(inputs, dtype=np.float64)
     result = propagate(architecture, parameterization, cell, gram)
@@ -160,8 +169,10 @@ def own_changes(
 
     (rate)^2 / B^2 sum over b, b' of y_b y_b' Phi_{ab} Phi_{ab'} p_{bb'}: the moving stream is left
     out, and so is the residual multiplier (not sqrt(T)) behind the last layer of a block. Raises
-    ``DomainError`` for a parameterization of Adam, or another number of labels than inputs.
+    ``DomainError`` for a parameterization of Adam, a stream that is normalized or fixed, or another
+    number of labels than inputs.
     """
+    _require_plain(architecture)
     _require_sgd(parameterization)
     _require_labels(labels, len(inputs))
     result = propagate(architecture, parameterization, cell, inputs)
@@ -187,8 +198,10 @@ def stream_changes(
     The change is a sum of kappa_j J J^T g_l over the weights j below, J the Jacobian from what the
     weight produces to layer l; with ``decoupled``, J^T is that of an independent copy of the
     weights. In a critical ReLU chain S_l is (2 l^3 + l)/3 times S_1 (the L^3 of arXiv 2305.07810),
-    and 2 l - 1 times S_1 when decoupled. Raises ``DomainError`` for Adam.
+    and 2 l - 1 times S_1 when decoupled. Raises ``DomainError`` for Adam and a
+    stream that is normalized or fixed.
     """
+    _require_plain(architecture)
     _require_sgd(parameterization)
     result = propagate(architecture, parameterization, cell)
     rates = np.array(update_rates(architecture, parameterization, cell))
@@ -428,6 +441,7 @@ class _DepthIntegrals:
 
 @cache
 def _integrals(architecture: Architecture) -> _DepthIntegrals:
+    _require_plain(architecture)
     depth_limit(architecture)  # refuses what has no limit
 
     def right_hand_side(_: float, state: FloatArray) -> list[float]:
@@ -449,7 +463,8 @@ def reuse_ratio_limit(architecture: Architecture) -> float:
 
     int p (sum of what all layers add) dt / (p(1) int (what the last layer adds) dt) along the
     ordinary differential equation of depth; for one-layer blocks int p Phi / (p(1) int Phi), and
-    for ReLU (T/2) e^{T/2} / (e^{T/2} - 1). Raises ``DomainError`` where ``depth_limit`` does.
+    for ReLU (T/2) e^{T/2} / (e^{T/2} - 1). Raises ``DomainError`` where ``depth_limit`` does, and
+    for a stream that is normalized or fixed.
     """
     found = _integrals(architecture)
     return found.reused / found.decoupled
@@ -460,7 +475,8 @@ def output_change_limit(architecture: Architecture, decoupled: bool = False) -> 
 
     p(0) of the input, int p (what all layers add) dt of the blocks, and q(1) of the output;
     decoupled p(1), int (what the last layer adds) dt, and q(1). For blocks of one ReLU layer
-    e^{T/2} (2 + T/2), and 2 e^{T/2} decoupled. Raises ``DomainError`` where ``depth_limit`` does.
+    e^{T/2} (2 + T/2), and 2 e^{T/2} decoupled. Raises ``DomainError`` where ``depth_limit`` does,
+    and for a stream that is normalized or fixed.
     """
     found = _integrals(architecture)
     inside = 1 + found.decoupled if decoupled else found.backward + found.reused

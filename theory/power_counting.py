@@ -20,7 +20,16 @@ The branches of a residual network add up as a random walk, L^1/2 of them, and w
 an activation their means over coordinates add up coherently: L E phi(u), which goes as u, or as u^2
 where u is small and phi smooth. Powers hold for activations that are linear or homogeneous where
 the signal is small, as all named ones are, and in chains at criticality: c E phi(Z)^2 = 1 for a
-homogeneous phi. Adam's epsilon is taken as negligible, as it is in practice; ``diagnose`` says
+homogeneous phi.
+
+What enters a normalized branch is of order one, and what comes back, from the readout too, is
+divided by the size of the stream; on the way to the input the gradient grows as the stream does,
+and the two cancel. Attention starts uniform, for its logits are small, and adds averages of values:
+W_v and W_o are a branch like others. A query meets the gradient through n products of values with
+what comes back, independent at first: its own change is smaller by n^1/2, and moves the stream in
+directions that blocks do not share (L^1/2 of them add up), the output along the gradient.
+
+Adam's epsilon is taken as negligible, as it is in practice; ``diagnose`` says
 where it would overtake the gradient, and ``with_matched_epsilon`` mends it.
 """
 
@@ -83,15 +92,17 @@ class Problem:
 class PowerCount:
     """Exponents at initialization and of the first step, as powers of width and depth.
 
-    ``branch``: a branch's output relative to the stream; ``accumulated``: the sum of all branches
-    (growth is exponential where its exponent of L is positive, in a residual network);
-    ``stream_gradient``: n df/dh; by layer, ``gradient``: an entry of the weight's gradient, which
-    alone depends on where a scale lives, ``over_epsilon``: the same over Adam's epsilon,
-    ``own_change``, ``stream_change`` and ``output_change``. ``critical`` is false for a chain whose
-    layers do not keep the size of every signal.
+    ``branch``: a branch's output relative to the stream, or to what enters it where that is
+    normalized; ``size``: what branches and readout divide the stream by; ``accumulated``: the sum
+    of all branches (growth is exponential where its exponent of L is positive, in a residual
+    network that is not normalized); ``stream_gradient``: n df/dh_0; by layer, ``gradient``: an entry
+    of the weight's gradient, which alone depends on where a scale lives, ``over_epsilon``: the same
+    over Adam's epsilon, ``own_change``, ``stream_change`` and ``output_change``. ``critical`` is
+    false for a chain whose layers do not keep the size of every signal.
     """
 
     branch: Power
+    size: Power
     accumulated: Power
     stream_gradient: Power
     gradient: dict[Layer, Power] = field(compare=False)
@@ -144,8 +155,14 @@ def _fastest(powers: Collection[Power]) -> Power:
 
 
 def count_powers(architecture: Architecture, parameterization: Parameterization) -> PowerCount:
-    """Count powers for a network with inputs |x|^2 = d, d fixed, and losses of order one."""
-    places = [Layer(role, i) for i, role in enumerate(architecture.block_roles, start=1)]
+    """Count powers for a network with inputs |x|^2 = d, d fixed, and losses of order one.
+
+    Both branches of a transformer's block count as one: they differ in constants. Raises
+    ``DomainError`` for a stream of fixed width.
+    """
+    if architecture.stream_width is not None:
+        raise DomainError(f"{architecture}: powers are counted where the stream grows in width")
+    places = [Layer(role, i) for i, role in enumerate(architecture.branch_roles, start=1)]
     chain = architecture.family is Family.CHAIN
     residual = ONE if chain else parameterization.residual
     readout = parameterization[Role.OUTPUT].scale
@@ -156,8 +173,13 @@ def count_powers(architecture: Architecture, parameterization: Parameterization)
         branch = branch * factor
     spread = Power(depth="1/2") if chain else ONE  # over directions, on the way up
     blocks = Power(depth=1)
+    accumulated = branch if chain else _accumulated(architecture, branch, residual)
+    size, climbed = ONE, ONE
+    if architecture.normalized:
+        size = _fastest((stream, accumulated))
+        climbed, stream, readout = size / stream, ONE, readout / size
 
-    own, moved, entry = {}, {}, {}
+    own, moved, entry, output = {}, {}, {}, {}
     for i, layer in enumerate(places):
         entering, behind = stream, residual
         for factor in forward[:i]:
@@ -169,17 +191,27 @@ def count_powers(architecture: Architecture, parameterization: Parameterization)
         entry[layer] = parameterization[layer.role].multiplier * gradient * entering
         moved[layer] = own[layer] * behind * blocks * spread
     first, last = Layer(Role.INPUT), Layer(Role.OUTPUT)
-    own[first] = _own_change(parameterization, Role.INPUT, ONE, readout, ONE)
-    moved[first] = own[first] * spread
-    entry[first] = parameterization[Role.INPUT].multiplier * readout
+    own[first] = _own_change(parameterization, Role.INPUT, ONE, readout * climbed, ONE)
+    moved[first] = own[first] * spread * climbed
+    entry[first] = parameterization[Role.INPUT].multiplier * readout * climbed
     entry[last] = parameterization[Role.OUTPUT].multiplier * stream
     own[last] = _own_change(parameterization, Role.OUTPUT, stream, ONE, _WIDTH)
     output = {layer: power * readout * _WIDTH / spread for layer, power in moved.items()}
     output[last] = own[last]
+    if architecture.family is Family.TRANSFORMER:
+        for role, other in ((Role.QUERY, Role.KEY), (Role.KEY, Role.QUERY)):
+            layer, met = Layer(role, 1), parameterization[other].scale * _ROOT_WIDTH
+            # A logit answers by met, the stream by branch; n products are a sum of n^1/2 of them.
+            gradient = readout * branch * met / _ROOT_WIDTH
+            own[layer] = _own_change(parameterization, role, ONE, gradient, _WIDTH)
+            entry[layer] = parameterization[role].multiplier * gradient
+            moved[layer] = own[layer] * met * branch * Power(depth="1/2")
+            output[layer] = own[layer] * met * branch * readout * _ROOT_WIDTH * blocks
     return PowerCount(
         branch=branch,
-        accumulated=branch if chain else _accumulated(architecture, branch, residual),
-        stream_gradient=readout * _WIDTH,
+        size=size,
+        accumulated=accumulated,
+        stream_gradient=readout * climbed * _WIDTH,
         gradient=entry,
         own_change=own,
         stream_change=moved,
@@ -323,6 +355,8 @@ def predicted_exponent(setting: Setting, observable: Observable, axis: Axis) -> 
         )
     if observable in _OF_BLOCKS:
         return _block_exponent(setting, count, observable).along(axis)
+    if observable in _FINITE_SIZE and setting.architecture.family is Family.TRANSFORMER:
+        raise DomainError(f"{setting.architecture} has no exact recursion: {observable} needs one")
     if observable in _FINITE_SIZE:
         return _finite_size(setting, observable).along(axis)
     if observable in _VALUES:
@@ -360,6 +394,10 @@ def _finite_size(setting: Setting, observable: Observable) -> Power:
     averages over n coordinates; in a chain, L layers add to its logarithm.
     """
     chain = setting.architecture.family is Family.CHAIN
+    if setting.architecture.normalized and observable is Observable.LIMIT_DISTANCE:
+        raise DomainError(
+            f"{setting.architecture} is at its limit at every depth: {observable} is noise of width"
+        )
     if observable is Observable.RECURSION_ERROR:
         return Power(width=-1, depth=1 if chain else 0)
     if chain or setting.parameterization.residual != Power(depth="-1/2"):
@@ -417,7 +455,8 @@ def _block_exponent(setting: Setting, count: PowerCount, observable: Observable)
         if first not in count.own_change:
             raise DomainError(f"{architecture} has no first layer inside its blocks")
         own = count.own_change[first]
-        carried = count.total_stream_change * parameterization[first.role].scale * _ROOT_WIDTH
+        carried = count.total_stream_change / count.size
+        carried = carried * parameterization[first.role].scale * _ROOT_WIDTH
         return own if observable is Observable.FIRST_LAYER_OWN_CHANGE else _fastest((own, carried))
     if observable in _OF_ONE_LAYER and not architecture.is_one_layer_pre_activation:
         raise DomainError(
@@ -429,7 +468,7 @@ def _block_exponent(setting: Setting, count: PowerCount, observable: Observable)
     return {
         Observable.BRANCH_SECOND_MOMENT: count.branch**2,
         Observable.BLOCK_OWN_CHANGE: own,
-        Observable.BLOCK_CHANGE: _fastest((own, count.total_stream_change)),
+        Observable.BLOCK_CHANGE: _fastest((own, count.total_stream_change / count.size)),
         Observable.BACKWARD_COUPLING: Power(width=-1),
         Observable.BLOCK_COUPLING: coupled**2,
         Observable.BLOCK_COUPLING_AMPLITUDE: coupled,

@@ -16,7 +16,8 @@ from theory.errors import DomainError
 from theory.parameterization import Optimizer, Parameterization, RoleScaling
 from theory.scaling import ONE, Power, Rational, rational
 
-_BRANCH_ROLES = (Role.BRANCH_FIRST, Role.BRANCH_INNER, Role.BRANCH_LAST)
+_FIRST_ROLES = (Role.BRANCH_FIRST, Role.QUERY, Role.KEY)
+_BRANCH_ROLES = (*_FIRST_ROLES, Role.BRANCH_INNER, Role.BRANCH_LAST)
 _HALF = Power(width="-1/2")
 _BY_WIDTH = Power(width=1)
 
@@ -120,7 +121,7 @@ def depth_mup_corrected(
     first = base[Role.BRANCH_FIRST]
     corrected = replace(first, rate=first.rate * Power(depth=power))
     name = f"depth_mup_corrected({rational(power)})"
-    variant = base.changed(name, {Role.BRANCH_FIRST: corrected})
+    variant = base.changed(name, dict.fromkeys(_FIRST_ROLES, corrected))
     return replace(variant, source="arXiv 2512.21075, abstract")
 
 

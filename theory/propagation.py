@@ -1,8 +1,8 @@
 """Exact infinite-width signals and gradients at initialization, layer by layer, at finite depth.
 
-For any activation of ``theory.gaussian``, chains and residual networks with any number of layers
-per block, any residual exponent, both scale conventions (only multiplier * std enters), and any
-number of inputs. Then the infinite-depth limit at alpha = 1/2, how far a finite depth is from it,
+For any activation of ``theory.gaussian``, chains and residual networks (not transformers) with any
+number of layers per block, normalized or not, any residual exponent, both scale conventions (only
+multiplier * std enters), and any number of inputs. Then the infinite-depth limit at alpha = 1/2, how far a finite depth is from it,
 and the finite-width corrections that are known. Imports numpy, scipy and ``theory``.
 """
 
@@ -60,12 +60,13 @@ class Propagation:
 
     ``stream``: of a coordinate of h_0 .. h_L (chain: z_1 .. z_L). ``gradients``: of a coordinate
     of n df/dh_l (n df/dz_l), same layers. ``features``: (blocks, layers per block, B, B), the
-    second moments of what enters each weight matrix of a block: h or phi(u). ``slopes``:
+    second moments of what enters each weight matrix of a block: h, N(h) or phi(u). ``slopes``:
     (blocks, layers per block, B, B), E phi' phi' of what that matrix is applied to (one where it is
     applied to the stream itself). ``closing``: (blocks, B, B), what a gradient is multiplied by
     between the stream and what the last weight of a block produces: 1, or c s^2 E phi' phi' behind
     a final activation. ``gains``: n (multiplier * std)^2 of the weights of a block, the last one
-    times c s^2 (constant and residual multiplier) where no activation follows it.
+    times c s^2 (constant and residual multiplier) where no activation follows it. That a gradient
+    is divided by the size of a normalized stream is in none of these factors.
     """
 
     stream: FloatArray
@@ -80,6 +81,7 @@ def gains(
     architecture: Architecture, parameterization: Parameterization, cell: Cell
 ) -> tuple[float, ...]:
     """Variance gain fan_in (multiplier * std)^2 of each matrix of a block (one, in a chain)."""
+    _require_no_attention(architecture)
     fan_in = [architecture.stream_size(cell), *[cell.width] * (architecture.layers_per_block - 1)]
     factors = [
         columns * (architecture.stream_constant(role) * parameterization.scale(role, cell)) ** 2
@@ -90,6 +92,13 @@ def gains(
     return tuple(factors)
 
 
+def _require_no_attention(architecture: Architecture) -> None:
+    if architecture.family is Family.TRANSFORMER:
+        raise DomainError(
+            f"{architecture}: exact theory has no attention; give chains or residual networks"
+        )
+
+
 def update_rates(
     architecture: Architecture, parameterization: Parameterization, cell: Cell
 ) -> tuple[float, ...]:
@@ -97,6 +106,7 @@ def update_rates(
 
     SGD moves multiplier * W by this, times the gradient of what the matrix produces.
     """
+    _require_no_attention(architecture)
     factors = [
         parameterization.multiplier(role, cell) ** 2 * parameterization.rate(role, cell)
         for role in architecture.block_roles
@@ -111,7 +121,7 @@ def branch_constant(
 ) -> float:
     """c s^2: the square of what multiplies a branch (a layer of a chain) besides its weights."""
     constant = float(architecture.variance_factor)
-    if architecture.family is Family.RESIDUAL:
+    if architecture.family is not Family.CHAIN:
         constant *= parameterization.residual_multiplier(cell) ** 2
     return constant
 
@@ -126,8 +136,12 @@ def propagate(
 
     Forward q_l = q_{l-1} + gain E phi phi, backward p_{l-1} = p_l (1 + gain E phi' phi'), entry by
     entry on covariances (the recursions behind arXiv 2310.02244 and 2305.07810). Branches that end
-    with an uncentred activation also add a mean over coordinates, sqrt(c) s E phi per block. Raises
-    ``DomainError`` when the matrix is not square and symmetric.
+    with an uncentred activation also add a mean over coordinates, sqrt(c) s E phi per block. Where
+    the stream is normalized, branches see q_ab / sqrt(q_aa q_bb), and what comes back from them (or
+    from the readout) is divided by sqrt(q_aa q_bb): the part along h that N takes out of a gradient
+    is one of n directions. Then q grows by the same in every block, and for homogeneous activations
+    p_{l-1} = p_l q_l / q_{l-1}, so that p_0 depends on neither depth nor alpha. Raises
+    ``DomainError`` when the matrix is not square and symmetric, and for a transformer.
     """
     gram = np.ones((1, 1)) if inputs is None else np.asarray(inputs, dtype=np.float64)
     if gram.ndim != 2 or gram.shape[0] != gram.shape[1]:
@@ -141,9 +155,8 @@ def propagate(
     end = (architecture.stream_size(cell) * readout) ** 2
     if architecture.family is Family.CHAIN:
         return _chain(moments, factors, start, end, cell.depth)
-    branch = _Branch(
-        moments, factors, architecture.form, branch_constant(architecture, parameterization, cell)
-    )
+    constant = branch_constant(architecture, parameterization, cell)
+    branch = _Branch(moments, factors, architecture.form, constant, architecture.normalized)
     return _residual(branch, start, end, cell.depth)
 
 
@@ -170,8 +183,12 @@ def _chain(
 
 
 class _Pass(NamedTuple):
-    """One block on its way up: arrays over (layers, B, B), (B, B) and (B,)."""
+    """One block on its way up: arrays over (layers, B, B), (B, B) and (B,).
 
+    ``opening`` is what a gradient is multiplied by between what enters the branch and the stream.
+    """
+
+    opening: FloatArray
     features: list[FloatArray]
     slopes: list[FloatArray]
     closing: FloatArray
@@ -187,8 +204,18 @@ class _Branch:
     factors: tuple[float, ...]
     form: BlockForm
     constant: float
+    normalized: bool
 
-    def __call__(self, entering: FloatArray) -> _Pass:
+    def size(self, stream: FloatArray) -> FloatArray:
+        """What covariances of the stream are divided by, over pairs of inputs: (B, B)."""
+        if not self.normalized:
+            return np.ones_like(stream)
+        root = np.sqrt(np.diag(stream))
+        return np.outer(root, root)
+
+    def __call__(self, stream: FloatArray) -> _Pass:
+        opening = 1 / self.size(stream)
+        entering = stream * opening
         features, slopes, slope = [], [], np.ones_like(entering)
         pre = self.form is BlockForm.PRE_ACTIVATION
         for index, factor in enumerate(self.factors):
@@ -200,13 +227,13 @@ class _Branch:
             entering = factor * entering
         if pre:
             none = np.zeros(len(entering))
-            return _Pass(features, slopes, np.ones_like(entering), none, entering)
+            return _Pass(opening, features, slopes, np.ones_like(entering), none, entering)
         closing = self.constant * derivative_kernel_matrix(self.moments, entering)
         mean = math.sqrt(self.constant) * self.moments.mean(np.diag(entering))
         covariance = self.constant * kernel_matrix(self.moments, entering) - np.outer(mean, mean)
         if self.form is BlockForm.POST_ACTIVATION_CENTRED:
             mean = np.zeros_like(mean)
-        return _Pass(features, slopes, closing, mean, covariance)
+        return _Pass(opening, features, slopes, closing, mean, covariance)
 
 
 def _residual(branch: _Branch, start: FloatArray, end: float, depth: int) -> Propagation:
@@ -217,9 +244,10 @@ def _residual(branch: _Branch, start: FloatArray, end: float, depth: int) -> Pro
         passes.append(branch(stream[-1]))
         covariance, mean = covariance + passes[-1].covariance, mean + passes[-1].mean
         stream.append(covariance + np.outer(mean, mean))
-    gradients = [np.full_like(start, end)]
+    gradients = [end / branch.size(stream[-1])]
     for block in reversed(passes):
         gain = math.prod(branch.factors) * block.closing * np.prod(block.slopes, axis=0)
+        gain = gain * block.opening
         gradients.append(gradients[-1] * (1 + gain))
     return Propagation(
         np.array(stream),
@@ -236,7 +264,8 @@ def forward_second_moment(
 ) -> float:
     """q_L, the second moment of a coordinate of the last stream state, for inputs |x|^2 = d.
 
-    For ReLU, T and alpha = 1/2 this is (1 + T/2L)^L, which tends to e^{T/2}. In residual blocks of
+    For ReLU, T and alpha = 1/2 this is (1 + T/2L)^L, which tends to e^{T/2}, and 1 + T/2 at every L
+    where the stream is normalized. In residual blocks of
     one layer at finite width the mean is larger by the factor 1 + O(T^2 / 8n): a coordinate that is
     positive enlarges the noise that is added to it. In blocks of two layers the law is exact.
     """
@@ -287,7 +316,13 @@ class UnitBlock(NamedTuple):
 def unit_block(architecture: Architecture, q: float) -> UnitBlock:
     """A block of depth-muP, stable in width, in the limit of depth (alpha = 1/2)."""
     horizon, layers = float(architecture.variance_factor), architecture.layers_per_block
-    branch = _Branch(MOMENTS[architecture.activation], (1.0,) * layers, architecture.form, horizon)
+    branch = _Branch(
+        MOMENTS[architecture.activation],
+        (1.0,) * layers,
+        architecture.form,
+        horizon,
+        architecture.normalized,
+    )
     block = branch(np.full((1, 1), q))
     weight = 1.0 if architecture.ends_with_activation else horizon
     slopes = [float(slope[0, 0]) for slope in block.slopes]
@@ -296,7 +331,14 @@ def unit_block(architecture: Architecture, q: float) -> UnitBlock:
     ]
     features = [float(feature[0, 0]) for feature in block.features]
     changes = tuple(f * after for f, after in zip(features, behind[1:], strict=True))
-    return UnitBlock(weight * float(block.covariance[0, 0]), behind[0], changes)
+    slope = behind[0] * float(block.opening[0, 0])
+    return UnitBlock(weight * float(block.covariance[0, 0]), slope, changes)
+
+
+def has_depth_limit(architecture: Architecture) -> bool:
+    """Whether ``depth_limit`` knows the limit of depth-muP."""
+    grows = architecture.stream_width is None and not architecture.adds_coherently
+    return architecture.family is Family.RESIDUAL and grows
 
 
 @cache
@@ -306,12 +348,15 @@ def depth_limit(architecture: Architecture, start: float = 1.0) -> DepthLimit:
     With F(q) the second moment of a branch and D(q) the product of T and the E phi'^2 of the block:
     dq/dt = F, d log p/dt = -D on [0, 1]. The finite network is the Euler scheme of step 1/L, whose
     error is e/L with e' = F' e - F F'/2: e(1) = -F(q_1) log(F(q_1)/F(q_0)) / 2. Raises
-    ``DomainError`` for a chain and for branches that add coherently, which have no such limit, and
-    for inputs of size zero.
+    ``DomainError`` for a chain and for branches that add coherently, which have no such limit, for
+    a transformer, a stream of fixed width, and for inputs of size zero.
     """
+    _require_no_attention(architecture)
+    if architecture.stream_width is not None:
+        raise DomainError(f"{architecture}: the limit is that of streams that grow in width")
     if architecture.family is Family.CHAIN:
         raise DomainError("a chain has no infinite-depth limit of this kind; give a residual one")
-    if architecture.adds_coherently:
+    if not has_depth_limit(architecture):
         raise DomainError(
             f"{architecture}: means of the branches add up as L^1/2 at alpha = 1/2; centre them"
         )

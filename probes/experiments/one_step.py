@@ -65,7 +65,7 @@ def one_step(
     }
     if not network.architecture.ends_with_activation:
         measured[Observable.DRIFT_SHARE] = _drift_share(network, weights, change)
-    if network.architecture.family is Family.RESIDUAL:
+    if network.architecture.family is not Family.CHAIN:
         size = _over_blocks(pairwise_differences(trace.stream))
         moved = _over_blocks(pairwise_differences(change.stream))
         measured[Observable.BLOCK_CHANGE] = moved / size

@@ -12,31 +12,35 @@ from probes.experiments.one_step import pairwise_differences, second_moment
 from probes.weights import Weight
 from theory.architecture import Family
 from theory.experiment import Observable
-from theory.propagation import depth_limit, forward_second_moment
+from theory.propagation import depth_limit, forward_second_moment, has_depth_limit
 
 
 def propagation(
     network: Network, weights: Mapping[WeightKey, Weight], inputs: Tensor
 ) -> dict[Observable, Tensor]:
-    """Every observable at initialization that the architecture has, for inputs (R, B, d)."""
+    """Every observable at initialization that the architecture has, for inputs (R, B, d).
+
+    Or (R, B, tokens, d): transformers have no exact recursion, and no distance from it.
+    """
     trace = network.forward(weights, inputs)
     # Each output depends on its own input only, so the gradient of the sum holds them all.
     (gradient,) = torch.autograd.grad(trace.output.sum(), trace.stream[0])
     stream = [state.detach() for state in trace.stream]
     each = stream[-1].double().square().mean(2)
     forward = each.mean(1)
-    exact = forward_second_moment(network.architecture, network.parameterization, network.cell)
     measured = {
         Observable.FORWARD_SECOND_MOMENT: forward,
         Observable.BACKWARD_SECOND_MOMENT: second_moment(network.stream_width * gradient),
         Observable.KURTOSIS: _kurtosis(stream[-1].double()),
-        Observable.RECURSION_ERROR: (each / exact - 1).square().mean(1),
     }
-    if network.architecture.family is Family.RESIDUAL:
+    if network.architecture.family is not Family.CHAIN:
         measured |= _of_the_stream(stream)
-        if not network.architecture.adds_coherently and not network.architecture.stream_width:
-            limit = depth_limit(network.architecture).forward
-            measured[Observable.LIMIT_DISTANCE] = (forward / limit - 1).abs()
+    if network.architecture.family is not Family.TRANSFORMER:
+        exact = forward_second_moment(network.architecture, network.parameterization, network.cell)
+        measured[Observable.RECURSION_ERROR] = (each / exact - 1).square().mean(1)
+    if has_depth_limit(network.architecture):
+        limit = depth_limit(network.architecture).forward
+        measured[Observable.LIMIT_DISTANCE] = (forward / limit - 1).abs()
     return measured
 
 

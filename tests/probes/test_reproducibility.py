@@ -19,12 +19,16 @@ from theory import (
     mup,
     residual,
 )
+from theory.presets import mean_ode
 
 CPU = torch.device("cpu")
 CELL = Cell(16, 4)
 
 
 def setting(experiment: Experiment) -> Setting:
+    if experiment is Experiment.CONVERGENCE:
+        fixed = replace(residual(2), stream_width=4)
+        return Setting(fixed, mean_ode(), Protocol(experiment, 4, steps=2, reference=Cell(32, 8)))
     return Setting(residual(2), depth_mup(), Protocol(experiment, batch=4, steps=2))
 
 
@@ -89,7 +93,8 @@ def test_parameterizations_share_their_draws() -> None:
 
 
 def test_divergence_is_returned_and_stays_with_its_replicate() -> None:
-    from fractions import Fraction
+    from dataclasses import replace
+from fractions import Fraction
 
     protocol = Protocol(Experiment.TRAINING, batch=4, steps=6, rate=Fraction(10**9))
     exploding = Setting(residual(2), mup(), protocol)

@@ -131,5 +131,5 @@ def test_digits_are_real_normalised_and_never_shared_between_batches_and_held_ou
 
 
 def test_more_images_than_there_are_is_one_clear_line() -> None:
-    with pytest.raises(DomainError, match=r"200 steps of batch 16: expected at most 1765 images"):
+    with pytest.raises(DomainError, match=r"200 steps of batch 16: expected at most 1541 images"):
         data.digits(0, 0, batch=16, steps=200)

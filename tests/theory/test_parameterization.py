@@ -120,10 +120,12 @@ def test_depth_mup_adds_only_the_residual_multiplier() -> None:
 
 
 @given(st.fractions(-2, 2, max_denominator=8))
-def test_correction_changes_the_first_layer_only(power: Fraction) -> None:
+def test_correction_changes_the_first_layers_only(power: Fraction) -> None:
     plain, corrected = depth_mup(), depth_mup_corrected(power)
-    assert corrected[Role.BRANCH_FIRST].rate == plain[Role.BRANCH_FIRST].rate * Power(depth=power)
-    for role in set(Role) - {Role.BRANCH_FIRST}:
+    first = {Role.BRANCH_FIRST, Role.QUERY, Role.KEY}
+    for role in first:
+        assert corrected[role].rate == plain[role].rate * Power(depth=power)
+    for role in set(Role) - first:
         assert corrected[role] == plain[role]
 
 
