@@ -1,5 +1,8 @@
 """Numbers depend on (seed, replicate, cell) only: not on order, grouping or neighbours."""
 
+from dataclasses import replace
+from fractions import Fraction
+
 import numpy as np
 import pytest
 import torch
@@ -93,9 +96,6 @@ def test_parameterizations_share_their_draws() -> None:
 
 
 def test_divergence_is_returned_and_stays_with_its_replicate() -> None:
-    from dataclasses import replace
-from fractions import Fraction
-
     protocol = Protocol(Experiment.TRAINING, batch=4, steps=6, rate=Fraction(10**9))
     exploding = Setting(residual(2), mup(), protocol)
     for values in run_group(exploding, CELL, 0, range(3), CPU).values():
