@@ -35,22 +35,26 @@ ALONG_DEPTH = Regime(
     None,
     Grid(product((48,), DEPTHS), 48, 8),
     (),
-    Grid(product((128,), (*DEPTHS, 64)), 64, 16),
+    Grid(product((64,), (*DEPTHS[1:], 64)), 48, 8),
 )
 ALONG_DEPTH_QUICK = replace(ALONG_DEPTH, quick=Grid(product((32,), DEPTHS), 32, 8))
 # Adam's steps cost several times as much.
-ADAM_DEPTH = replace(ALONG_DEPTH, standard=Grid(product((32,), DEPTHS), 64, 8))
+ADAM_DEPTH = replace(
+    ALONG_DEPTH,
+    standard=Grid(product((32,), DEPTHS), 64, 8),
+    full=Grid(product((48,), (*DEPTHS[1:], 64)), 64, 8),
+)
 ALONG_WIDTH = Regime(
     None,
     Grid(product(_WIDTHS, (4,)), 96, 48),
     (),
-    Grid(product((64, 128, 256, 512), (8,)), 64, 32),
+    Grid(product((48, 96, 192, 384), (4,)), 96, 48),
 )
 DEEPEST = Regime(
     None,
     Grid(product((32,), (16, 32)), 64, 32),
     (),
-    Grid(product((128,), (32, 64)), 64, 16),
+    Grid(product((48,), (32, 64)), 64, 32),
 )
 
 
