@@ -35,11 +35,12 @@ from theory.relations import (
     ValueEquals,
 )
 from theory.scaling import Axis, Cell
+from verify.evidence import FAMILY_ALPHA, Claim, Measured, weigh
 from verify.statistics.minimum import best_log_rates
 from verify.statistics.multiplicity import holm_levels
 from verify.statistics.regression import PowerLaw
 from verify.store import Design, Store, design_of, trial_key
-from verify.verdict import FAMILY_ALPHA, Claim, Judgement, Look, Measured, conclude, weigh
+from verify.verdict import Judgement, Look, conclude
 
 FloatArray = npt.NDArray[np.float64]
 

@@ -27,9 +27,10 @@ from reports.document import (
 )
 from theory.prediction import Verdict
 from theory.relations import BestRate, Exponent, Paired, Relation
+from verify.evidence import Claim, Evidence, Measured, clustered
 from verify.statistics.equivalence import Interval, Intervals, mean_interval, mean_intervals
 from verify.statistics.fit_checks import CHECK_LEVEL
-from verify.verdict import Claim, Evidence, Judgement, Look, Measured, clustered
+from verify.verdict import Judgement, Look
 
 FloatArray = npt.NDArray[np.float64]
 

@@ -6,6 +6,7 @@ from scipy import stats
 
 from theory import Axis, ExponentEquals, Verdict, rational
 from verify.calibration import document, planned_scenarios, scenarios
+from verify.evidence import Claim, Measured, weigh
 from verify.statistics.synthetic import (
     ACCEPTED,
     INCONCLUSIVE,
@@ -21,7 +22,7 @@ from verify.statistics.synthetic import (
     synthetic_logs,
     verdicts,
 )
-from verify.verdict import Claim, Measured, conclude, weigh
+from verify.verdict import conclude
 
 CAMPAIGNS = 2000
 NAMES = {

@@ -36,8 +36,9 @@ from theory import (
 from theory.prediction import product
 from theory.propagation import forward_second_moment
 from theory.relations import Band, Exponent, Relation
+from verify.evidence import Claim, Measured, weigh
 from verify.statistics.regression import PowerLaw
-from verify.verdict import Claim, Judgement, Measured, conclude, weigh
+from verify.verdict import Judgement, conclude
 
 CELLS = product((64,), (4, 8, 16, 32, 64))
 LOG_DEPTHS = np.log([cell.depth for cell in CELLS])

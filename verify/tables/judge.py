@@ -31,9 +31,10 @@ from theory.relations import (
     ValueEquals,
 )
 from theory.scaling import Axis, Cell, Rational, rational
+from verify.evidence import FAMILY_ALPHA, Claim, Evidence, Measured, weigh
 from verify.statistics.regression import PowerLaw
 from verify.tables.frame import Columns, Grid, arranged, correction, listed
-from verify.verdict import FAMILY_ALPHA, Claim, Evidence, Judgement, Measured, conclude, weigh
+from verify.verdict import Judgement, conclude
 
 FloatArray = npt.NDArray[np.float64]
 
