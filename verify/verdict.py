@@ -6,6 +6,7 @@ family leaves to it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,12 +14,15 @@ import numpy.typing as npt
 from scipy import stats
 
 from theory.prediction import Verdict
-from theory.relations import SettingsOrdered, TunedOrdered
+from theory.relations import Band, SettingsOrdered, TunedOrdered
 from verify.evidence import Claim, Evidence
 from verify.statistics.design import replicates_to_decide
 from verify.statistics.equivalence import Interval, Intervals, mean_intervals
 from verify.statistics.fit_checks import (
+    CHECK_LEVEL,
+    Elsewhere,
     FitChecks,
+    fit_levels,
     hangs_on_law,
     misfit,
     moved,
@@ -55,8 +59,21 @@ class Look:
     judgement: Judgement
 
 
-def conclude(evidence: Evidence, level: float) -> Judgement:
-    """The verdict at a level: where the interval lies, and whether the fit may be trusted."""
+def fit_levels_of(family: Sequence[Evidence], share: float) -> FloatArray:
+    """The level at which each member's misfit takes a decision away, among those that have a fit.
+
+    ``share``: the look's share of the family-wise error rate. What has no fit has no use for one.
+    """
+    p_values = np.array([1.0 if e.checks is None else e.checks.misfit[0] for e in family])
+    return fit_levels(p_values, share, np.array([e.checks is not None for e in family]))
+
+
+def conclude(evidence: Evidence, level: float, fit_level: float = CHECK_LEVEL) -> Judgement:
+    """The verdict at a level: where the interval lies, and whether the fit may be trusted.
+
+    ``fit_level``: the level at which a misfit of the declared law takes a decision away; that of a
+    family of one unless given.
+    """
     claim, samples = evidence.claim, evidence.samples
     if evidence.problem is not None:
         # Divergence that breaks a bound waits for its level, as any other evidence does.
@@ -70,11 +87,11 @@ def conclude(evidence: Evidence, level: float) -> Judgement:
     if overall is Verdict.INCONCLUSIVE:
         return _undecided(judgement, samples, intervals, where)
     relation = "is disjoint from" if overall is Verdict.REJECTED else "lies inside"
-    problem = _problem(evidence, intervals, overall, telling)
+    problem = _problem(evidence, intervals, overall, telling, fit_level)
     if problem is not None:
         return replace(judgement, verdict=Verdict.INVALID, reason=problem + evidence.note)
-    reason = f"the interval {relation} the margin{where}{_reservations(evidence)}{evidence.note}"
-    return replace(judgement, reason=reason)
+    said = _reservations(evidence, fit_level) + evidence.note
+    return replace(judgement, reason=f"the interval {relation} the margin{where}{said}")
 
 
 def _overall(intervals: Intervals, claim: Claim) -> tuple[Verdict, int]:
@@ -111,7 +128,7 @@ def _undecided(
 
 
 def _problem(
-    evidence: Evidence, intervals: Intervals, verdict: Verdict, telling: int
+    evidence: Evidence, intervals: Intervals, verdict: Verdict, telling: int, fit_level: float
 ) -> str | None:
     """Why a decision is none: the first rule of ``fit_checks`` that it breaks, in words."""
     claim, checks = evidence.claim, evidence.checks
@@ -120,25 +137,20 @@ def _problem(
         return _skewed(evidence, cells)
     band, accepted = claim.relation.band(claim.margin), verdict is Verdict.ACCEPTED
     estimate = intervals.estimate
-    spoiled = (
-        spoils_acceptance(checks, estimate, claim.margin, band)
-        if accepted
-        else spoils_rejection(checks, estimate, claim.margin, band)
-    )
-    if not spoiled[0]:
+    spoils = spoils_acceptance if accepted else spoils_rejection
+    if not spoils(checks, estimate, claim.margin, band, fit_level)[0]:
         return None
-    for name, movement in _movements(checks):
-        if accepted and np.any(moved(movement, claim.margin)):
-            return f"no power law in this range: {name} by {movement.estimate[0]:+.3f}"
+    for name, place in _places(checks):
+        if accepted and moved(place, claim.margin, band)[0]:
+            return f"no power law in this range: {name} {_movement(place)}"
     if not accepted and rests_on_smallest(checks, estimate, band)[0]:
         assert checks.without_smallest is not None
         return (
-            "no power law in this range: leaving out the smallest size moves the exponent by "
-            f"{checks.without_smallest.estimate[0]:+.3f}, and it is no longer outside the margin"
+            f"no power law in this range: {_WITHOUT_SMALLEST} "
+            f"{_movement(checks.without_smallest)}, and it is no longer outside the margin"
         )
-    if hangs_on_law(checks, estimate, claim.margin, band, accepted)[0]:
-        others = ", ".join(f"{name} by {m.estimate[0]:+.3f}" for name, m in _movements(checks))
-        return f"the declared law does not fit{_misfit_text(checks)}, and it matters: {others}"
+    if hangs_on_law(checks, estimate, claim.margin, band, fit_level, accepted)[0]:
+        return f"the declared law does not fit ({_misfit(checks)}), and it matters{_moves(checks)}"
     return (
         f"heavy tails: the trimmed mean {checks.trimmed[0]:+.3f} lies on the other side of the "
         "margin"
@@ -162,34 +174,61 @@ def _skewed(evidence: Evidence, cells: list[int]) -> str | None:
     )
 
 
-def _movements(checks: FitChecks) -> list[tuple[str, Intervals]]:
+_WITHOUT_SMALLEST = "leaving out the smallest size moves the exponent"
+
+
+def _places(checks: FitChecks) -> list[tuple[str, Elsewhere]]:
     named = {
-        "leaving out the smallest size moves the exponent": checks.without_smallest,
+        _WITHOUT_SMALLEST: checks.without_smallest,
         "from mid-range to its end the exponent moves": checks.curvature,
     }
-    return [(name, movement) for name, movement in named.items() if movement is not None]
+    return [(name, place) for name, place in named.items() if place is not None]
 
 
-def _misfit_text(checks: FitChecks) -> str:
-    if checks.lack_of_fit is None:
-        return " (curvature)"
-    return f" (lack of fit: p = {checks.lack_of_fit[0]:.2g})"
+def _movement(place: Elsewhere) -> str:
+    return f"by {place.movement.estimate[0]:+.3f}"
 
 
-def _reservations(evidence: Evidence) -> str:
-    """What a decision does not hang on, and a reader should know: said, not hidden."""
+def _moves(checks: FitChecks) -> str:
+    said = ", ".join(f"{name} {_movement(place)}" for name, place in _places(checks))
+    return f": {said}"
+
+
+def _misfit(checks: FitChecks) -> str:
+    what = "curvature" if checks.lack_of_fit is None else "lack of fit"
+    return f"{what}: p = {checks.misfit[0]:.2g}"
+
+
+def _reservations(evidence: Evidence, fit_level: float) -> str:
+    """What a decision does not hang on, and a reader should know: said, not hidden.
+
+    A misfit is said from the level of a single test on, whatever its level in the family.
+    """
     checks = evidence.checks
     if checks is None:
         return ""
-    margin = evidence.claim.margin
-    said = f"; the declared law does not fit{_misfit_text(checks)}" if misfit(checks)[0] else ""
+    said = ""
+    if misfit(checks, fit_level)[0]:
+        said = f"; the declared law does not fit ({_misfit(checks)})"
+    elif misfit(checks, CHECK_LEVEL)[0]:
+        said = (
+            f"; taken alone the declared law does not fit ({_misfit(checks)}), which among all "
+            f"regressions of the look counts from {fit_level:.2g} on{_moves(checks)}"
+        )
     if checks.lack_of_fit is None:
         said += "; the fit cannot be tested with so few cells or replicates"
-    for name, movement in _movements(checks):
-        if abs(movement.estimate[0]) > margin:
-            resolved = "no single exponent" if np.any(moved(movement, margin)) else "not resolved"
+    return said + _bends(evidence, checks)
+
+
+def _bends(evidence: Evidence, checks: FitChecks) -> str:
+    """By how much the exponent moves, where that is more than the margin."""
+    claim, said = evidence.claim, ""
+    for name, place in _places(checks):
+        movement = place.movement
+        if abs(movement.estimate[0]) > claim.margin:
+            resolved = movement.disjoint_from(Band(-claim.margin, claim.margin))[0]
             said += (
-                f"; {resolved}: {name} by {movement.estimate[0]:+.3f} "
-                f"[{movement.low[0]:+.3f}, {movement.high[0]:+.3f}]"
+                f"; {'no single exponent' if resolved else 'not resolved'}: {name} "
+                f"{_movement(place)} [{movement.low[0]:+.3f}, {movement.high[0]:+.3f}]"
             )
     return said
