@@ -12,12 +12,13 @@ if TYPE_CHECKING:
     from theory.catalogue import find, recorded, select
     from theory.prediction import Prediction, Profile, Verdict
     from verify.campaign import Answer, Campaign, judge_campaign, keep_verdicts
+    from verify.evidence import Claim, Evidence, Measured, weigh
     from verify.measuring import measure, plan
     from verify.planning import Outlook, outlooks
     from verify.reporting import build_report
     from verify.store import Store
     from verify.tables.judge import judge
-    from verify.verdict import Claim, Evidence, Judgement, Measured, conclude, weigh
+    from verify.verdict import Judgement, conclude
 
 _HOMES = {
     "reports.document": ("Report",),
@@ -29,12 +30,13 @@ _HOMES = {
         "judge_campaign",
         "keep_verdicts",
     ),
+    "verify.evidence": ("Claim", "Evidence", "Measured", "weigh"),
     "verify.measuring": ("measure", "plan"),
     "verify.planning": ("Outlook", "outlooks"),
     "verify.reporting": ("build_report",),
     "verify.store": ("Store",),
     "verify.tables.judge": ("judge",),
-    "verify.verdict": ("Claim", "Evidence", "Judgement", "Measured", "conclude", "weigh"),
+    "verify.verdict": ("Judgement", "conclude"),
 }
 
 __all__ = [

@@ -35,11 +35,12 @@ from theory.relations import (
     ValueEquals,
 )
 from theory.scaling import Axis, Cell
+from verify.evidence import FAMILY_ALPHA, Claim, Evidence, Measured, weigh
 from verify.statistics.minimum import best_log_rates
 from verify.statistics.multiplicity import holm_levels
 from verify.statistics.regression import PowerLaw
 from verify.store import Design, Store, design_of, trial_key
-from verify.verdict import FAMILY_ALPHA, Claim, Judgement, Look, Measured, conclude, weigh
+from verify.verdict import Judgement, Look, conclude, fit_levels_of
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -230,9 +231,10 @@ class Answer:
 def judge_campaign(campaign: Campaign, store: Store, looks: int | None = None) -> list[Answer]:
     """Answer every question from the first ``looks`` looks (default: all that are announced).
 
-    Controls are not members of the family, and are judged at level 0.05 shared by the looks: a
-    control that is not rejected takes a decision away (INVALID, or INCONCLUSIVE where the control
-    is undecided), but never causes a wrong one. A look whose replicates are not all stored is the
+    Controls are not members of the family of verdicts, and are judged at level 0.05 shared by the
+    looks: a control that is not rejected takes a decision away (INVALID, or INCONCLUSIVE where the
+    control is undecided), but never causes a wrong one. They are members of the family of fits,
+    whose errors take decisions away. A look whose replicates are not all stored is the
     last.
     """
     answers = _look(campaign, store, questions(campaign), 0)
@@ -245,7 +247,11 @@ def judge_campaign(campaign: Campaign, store: Store, looks: int | None = None) -
 
 
 def _look(campaign: Campaign, store: Store, family: Sequence[Question], look: int) -> list[Answer]:
-    """One look at all questions that are open."""
+    """One look at all questions that are open.
+
+    A control that a misfit keeps from being rejected takes a decision away as surely as a misfit of
+    the question itself: fits of both are one family.
+    """
     if not family:
         return []
     share = FAMILY_ALPHA / campaign.looks
@@ -256,20 +262,29 @@ def _look(campaign: Campaign, store: Store, family: Sequence[Question], look: in
         for question, claim in zip(family, claims, strict=True)
     ]
     evidence = [weigh(claim, item) for claim, item in zip(claims, found, strict=True)]
+    of_controls = [
+        [_of_control(campaign, store, question, each, look) for each in question.controls]
+        for question in family
+    ]
     levels = holm_levels(np.array([item.p_value for item in evidence]), share)
-
-    def control(question: Question, setting: Setting) -> Judgement:
-        claim = question.control_claim(campaign.grid(question.prediction), look)
-        trials = Trials(campaign, store, question, setting, claim.replicates)
-        return conclude(weigh(claim, trials.measured()), share)
-
+    fits = fit_levels_of([*evidence, *(each for some in of_controls for each in some)], share)
+    of_fit, of_control_fits = fits[: len(family)], iter(fits[len(family) :].tolist())
     answers = []
-    for question, item, measured, level in zip(family, evidence, found, levels, strict=True):
-        controls = tuple(control(question, each.setting) for each in question.controls)
-        judgement = vouched(conclude(item, float(level)), question.controls, controls)
-        history = Look(len(measured.values), float(level), judgement)
-        answers.append(Answer(question, item.claim, measured, judgement, controls, (history,)))
+    for i, question in enumerate(family):
+        controls = tuple(conclude(e, share, next(of_control_fits)) for e in of_controls[i])
+        own = conclude(evidence[i], float(levels[i]), float(of_fit[i]))
+        judgement = vouched(own, question.controls, controls)
+        history = Look(len(found[i].values), float(levels[i]), judgement)
+        answers.append(Answer(question, claims[i], found[i], judgement, controls, (history,)))
     return answers
+
+
+def _of_control(
+    campaign: Campaign, store: Store, question: Question, control: Control, look: int
+) -> Evidence:
+    claim = question.control_claim(campaign.grid(question.prediction), look)
+    trials = Trials(campaign, store, question, control.setting, claim.replicates)
+    return weigh(claim, trials.measured())
 
 
 def keep_verdicts(campaign: Campaign, store: Store, answers: Sequence[Answer]) -> None:

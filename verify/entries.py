@@ -27,9 +27,10 @@ from reports.document import (
 )
 from theory.prediction import Verdict
 from theory.relations import BestRate, Exponent, Paired, Relation
-from verify.statistics.equivalence import Interval, Intervals, mean_interval, mean_intervals
-from verify.statistics.fit_checks import CHECK_LEVEL
-from verify.verdict import Claim, Evidence, Judgement, Look, Measured, clustered
+from verify.evidence import Claim, Evidence, Measured, clustered
+from verify.statistics.equivalence import Interval, mean_interval, mean_intervals
+from verify.statistics.fit_checks import CHECK_LEVEL, Elsewhere
+from verify.verdict import Judgement, Look
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -92,8 +93,8 @@ def _interval(interval: Interval) -> IntervalEntry:
     )
 
 
-def _first(intervals: Intervals | None) -> IntervalEntry | None:
-    return None if intervals is None else _interval(intervals.at(0))
+def _movement(place: Elsewhere | None) -> IntervalEntry | None:
+    return None if place is None else _interval(place.movement.at(0))
 
 
 def checks_entry(evidence: Evidence | None) -> ChecksEntry | None:
@@ -108,8 +109,8 @@ def checks_entry(evidence: Evidence | None) -> ChecksEntry | None:
     sizes, local = law.local_exponents(logs)
     locals_ = mean_intervals(local, CHECK_LEVEL)
     return ChecksEntry(
-        without_smallest=_first(checks.without_smallest),
-        curvature=_first(checks.curvature),
+        without_smallest=_movement(checks.without_smallest),
+        curvature=_movement(checks.curvature),
         lack_of_fit=None if checks.lack_of_fit is None else float(checks.lack_of_fit[0]),
         trimmed=float(checks.trimmed[0]),
         clustered=_interval(pooled),

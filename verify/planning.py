@@ -20,6 +20,7 @@ from theory.experiment import Setting
 from theory.prediction import Grid, Prediction, Profile, Regime
 from theory.scaling import Cell
 from verify.campaign import Campaign, Question, Trials, questions
+from verify.evidence import FAMILY_ALPHA, Claim, Evidence, weigh
 from verify.measuring import keep, missing, plan, run
 from verify.statistics.design import (
     TARGET_POWER,
@@ -30,7 +31,6 @@ from verify.statistics.design import (
     typical_truth,
 )
 from verify.store import Store
-from verify.verdict import FAMILY_ALPHA, Claim, Evidence, weigh
 
 FloatArray = npt.NDArray[np.float64]
 

@@ -16,8 +16,9 @@ from theory.catalogue import Recorded, recorded
 from theory.prediction import Control, Prediction
 from verify.campaign import Answer, Campaign
 from verify.entries import cell_entries, checks_entry, environment, plotted, times, verdict_fields
+from verify.evidence import FAMILY_ALPHA
 from verify.store import Store
-from verify.verdict import FAMILY_ALPHA, Judgement
+from verify.verdict import Judgement
 
 
 def _control(answer: Answer, control: Control, judgement: Judgement) -> ControlEntry:

@@ -1,12 +1,12 @@
-"""From measured numbers to a verdict. Imports numpy, scipy, ``theory`` and ``verify.statistics``.
+"""From evidence to a verdict. Imports numpy, scipy, ``theory`` and ``verify``.
 
-Two passes, because the level of a verdict depends on the whole family: ``weigh`` turns the
-measurements of one relation into evidence with a p-value; ``conclude`` turns evidence and a level
-into a verdict. Neither runs a network.
+The second pass: ``conclude`` takes the evidence of ``verify.evidence`` and the levels that its
+family leaves to it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,24 +14,15 @@ import numpy.typing as npt
 from scipy import stats
 
 from theory.prediction import Verdict
-from theory.relations import (
-    BestRate,
-    Exponent,
-    ExponentAtMost,
-    ExponentsEqual,
-    ExponentsOrdered,
-    Relation,
-    SettingsOrdered,
-    Sweep,
-    TunedOrdered,
-    Value,
-)
+from theory.relations import Band, SettingsOrdered, TunedOrdered
+from verify.evidence import Claim, Evidence
 from verify.statistics.design import replicates_to_decide
-from verify.statistics.equivalence import Interval, Intervals, decision_p_values, mean_intervals
+from verify.statistics.equivalence import Interval, Intervals, mean_intervals
 from verify.statistics.fit_checks import (
     CHECK_LEVEL,
+    Elsewhere,
     FitChecks,
-    check_fit,
+    fit_levels,
     hangs_on_law,
     misfit,
     moved,
@@ -39,71 +30,12 @@ from verify.statistics.fit_checks import (
     spoils_acceptance,
     spoils_rejection,
 )
-from verify.statistics.minimum import best_log_rates
-from verify.statistics.regression import PowerLaw
 
 FloatArray = npt.NDArray[np.float64]
-BoolArray = npt.NDArray[np.bool_]
-IntArray = npt.NDArray[np.int64]
 
-FAMILY_ALPHA = 0.05
-# More incomplete replicates than this share, and what is missing may not be missing by chance.
-MOST_MISSING = 0.1
 # The t interval errs one-sidedly by about skewness / (6 sqrt(R)) (Hall 1992, section 2.6): half the
 # nominal rate at 0.05.
 MOST_SKEWNESS_ERROR = 0.0125
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Claim:
-    """A relation about measurements, with everything fixed before the run.
-
-    ``labels`` names the cells and ``sizes`` holds their sizes along the axis; ``law`` is the
-    regression of an exponent, ``predicted`` the predicted values of a relation about values.
-    """
-
-    relation: Relation
-    margin: float
-    replicates: int
-    labels: tuple[str, ...]
-    sizes: FloatArray
-    law: PowerLaw | None = None
-    predicted: FloatArray | None = None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Measured:
-    """Measurements of shape (replicates, cells), or (replicates, cells, rates) of a sweep.
-
-    Diverged trials are infinite or nan. ``other`` holds the second setting of a paired relation,
-    ``rates`` the base rates of a sweep (of both settings), ``missing`` (replicates, cells) what was
-    never measured.
-    """
-
-    values: FloatArray
-    other: FloatArray | None = None
-    rates: FloatArray | None = None
-    missing: BoolArray | None = None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Evidence:
-    """What the measurements of one claim say, before a level is known.
-
-    ``samples`` has shape (replicates, k): one exponent per replicate, or a ratio (a logarithm of
-    one, for ordered settings) at each of k cells; ``logs`` (replicates, cells) is what exponents
-    were fitted to. ``problem`` names what keeps the data from being judged, and ``without_data`` is
-    the verdict in that case. ``note`` is said whatever the verdict.
-    """
-
-    claim: Claim
-    samples: FloatArray
-    p_value: float
-    logs: FloatArray | None = None
-    checks: FitChecks | None = None
-    problem: str | None = None
-    without_data: Verdict = Verdict.INVALID
-    note: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -127,127 +59,21 @@ class Look:
     judgement: Judgement
 
 
-def weigh(claim: Claim, measured: Measured) -> Evidence:
-    """Evidence from measurements.
+def fit_levels_of(family: Sequence[Evidence], share: float) -> FloatArray:
+    """The level at which each member's misfit takes a decision away, among those that have a fit.
 
-    Diverged and missing trials are data: a replicate with a missing one is left out and counted,
-    too many of them are a failed precondition, and so is a diverged trial, but for a bound on an
-    exponent, which the divergence of most replicates breaks.
+    ``share``: the look's share of the family-wise error rate. What has no fit has no use for one.
     """
-    count = len(measured.values)
-    nothing = np.empty((count, 0))
-    if count < claim.replicates:
-        reason = f"interrupted after {count} of {claim.replicates} replicates"
-        return Evidence(claim, nothing, 1.0, problem=reason, without_data=Verdict.INCONCLUSIVE)
-    complete, note = measured, ""
-    if measured.missing is not None and measured.missing.any():
-        incomplete: BoolArray = np.any(measured.missing, axis=1)
-        note = f"{incomplete.sum()} of {count} replicates miss a trial"
-        if incomplete.mean() > MOST_MISSING or count - incomplete.sum() < 2:
-            reason = f"{note}, more than {MOST_MISSING:.0%}: they may not be missing by chance"
-            return Evidence(claim, nothing, 1.0, problem=reason)
-        complete, note = _kept(measured, np.logical_not(incomplete)), f"; {note} and are left out"
-    diverged = _diverged(claim.relation, complete)
-    if diverged is not None:
-        return _weigh_divergence(claim, complete, diverged)
-    if (complete.values == complete.values[0]).all():
-        reason = "no spread at all: the replicates are copies of one another"
-        return Evidence(claim, nothing, 1.0, problem=reason)
-    if isinstance(claim.relation, Exponent):
-        return _weigh_exponent(claim, claim.relation, complete, note)
-    return _weigh_values(claim, claim.relation, complete, note)
+    p_values = np.array([1.0 if e.checks is None else e.checks.misfit[0] for e in family])
+    return fit_levels(p_values, share, np.array([e.checks is not None for e in family]))
 
 
-def _kept(measured: Measured, keep: BoolArray) -> Measured:
-    other = None if measured.other is None else measured.other[keep]
-    return replace(measured, values=measured.values[keep], other=other, missing=None)
+def conclude(evidence: Evidence, level: float, fit_level: float = CHECK_LEVEL) -> Judgement:
+    """The verdict at a level: where the interval lies, and whether the fit may be trusted.
 
-
-def _diverged(relation: Relation, measured: Measured) -> BoolArray | None:
-    """(replicates, trials) of what is not a finite positive number; ``None`` when all are.
-
-    A sweep may diverge at some rates, but not at all of them.
+    ``fit_level``: the level at which a misfit of the declared law takes a decision away; that of a
+    family of one unless given.
     """
-    parts = [measured.values] + ([] if measured.other is None else [measured.other])
-    values = np.concatenate(parts, axis=1)
-    bad: BoolArray = np.logical_not(np.isfinite(values))
-    if isinstance(relation, Sweep):
-        bad = np.all(bad, axis=-1)
-    else:
-        bad |= values <= 0
-    return bad if bad.any() else None
-
-
-def _weigh_divergence(claim: Claim, measured: Measured, diverged: BoolArray) -> Evidence:
-    """A bound is broken when more than half of all replicates diverge, by a binomial test."""
-    nothing = np.empty((len(measured.values), 0))
-    reason = f"{int(diverged.sum())} of {diverged.size} trials diverged"
-    if not isinstance(claim.relation, ExponentAtMost):
-        return Evidence(claim, nothing, 1.0, problem=reason)
-    replicates: BoolArray = np.any(diverged, axis=1)
-    test = stats.binomtest(int(replicates.sum()), len(replicates), 0.5, alternative="greater")
-    p_value = min(1.0, 2 * float(test.pvalue))
-    reason += f", in {int(replicates.sum())} of {len(replicates)} replicates"
-    broken = Verdict.REJECTED if p_value <= FAMILY_ALPHA else Verdict.INVALID
-    return Evidence(claim, nothing, p_value, problem=reason, without_data=broken)
-
-
-def _weigh_exponent(claim: Claim, relation: Exponent, measured: Measured, note: str) -> Evidence:
-    assert claim.law is not None
-    logs = np.log(measured.values) if measured.rates is None else None
-    if isinstance(relation, BestRate):
-        assert measured.rates is not None
-        minima = best_log_rates(measured.values, measured.rates)
-        reason = _at_edges(minima.edge)
-        if reason is not None:
-            return Evidence(claim, np.empty((len(measured.values), 0)), 1.0, problem=reason)
-        logs = minima.log_rate
-    elif isinstance(relation, ExponentsEqual | ExponentsOrdered):
-        assert measured.other is not None
-        logs = np.log(measured.values) - np.log(measured.other)
-    assert logs is not None
-    exponents = claim.law.exponents(logs)[:, None]
-    p_value = float(decision_p_values(exponents, relation.band(claim.margin))[0])
-    checks = check_fit(claim.law, logs[:, None, :])
-    return Evidence(claim, exponents, p_value, logs, checks, note=note)
-
-
-def _at_edges(*edges: IntArray) -> str | None:
-    """What is wrong with sweeps whose minimum is at an end of the grid."""
-    trials = np.concatenate(edges, axis=1)
-    count = int((trials != 0).sum())
-    if not count:
-        return None
-    return f"the best learning rate of {count} of {trials.size} trials lies at the edge of the grid"
-
-
-def _weigh_values(claim: Claim, relation: Value, measured: Measured, note: str) -> Evidence:
-    """Every cell is tested at level / cells: accepting needs all of them, rejecting one."""
-    if isinstance(relation, SettingsOrdered):
-        assert measured.other is not None
-        samples = np.log(measured.values) - np.log(measured.other)
-    elif isinstance(relation, TunedOrdered):
-        assert measured.other is not None
-        assert measured.rates is not None
-        both = (measured.values, measured.other)
-        reason = _at_edges(*(best_log_rates(each, measured.rates).edge for each in both))
-        if reason is not None:
-            return Evidence(claim, np.empty((len(measured.values), 0)), 1.0, problem=reason)
-        tuned, other = (np.log(np.nanmin(each, axis=-1)) for each in both)
-        samples = tuned - other
-    else:
-        assert claim.predicted is not None
-        samples = measured.values / claim.predicted
-    band, cells = relation.band(claim.margin), samples.shape[1]
-    p_values = decision_p_values(samples, band)
-    mean = samples.mean(axis=0)
-    outside = (mean < band.low) | (mean > band.high)
-    deciding = float(p_values[outside].min() if outside.any() else p_values.max())
-    return Evidence(claim, samples, min(1.0, deciding * cells), note=note)
-
-
-def conclude(evidence: Evidence, level: float) -> Judgement:
-    """The verdict at a level: where the interval lies, and whether the fit may be trusted."""
     claim, samples = evidence.claim, evidence.samples
     if evidence.problem is not None:
         # Divergence that breaks a bound waits for its level, as any other evidence does.
@@ -261,11 +87,11 @@ def conclude(evidence: Evidence, level: float) -> Judgement:
     if overall is Verdict.INCONCLUSIVE:
         return _undecided(judgement, samples, intervals, where)
     relation = "is disjoint from" if overall is Verdict.REJECTED else "lies inside"
-    problem = _problem(evidence, intervals, overall, telling)
+    problem = _problem(evidence, intervals, overall, telling, fit_level)
     if problem is not None:
         return replace(judgement, verdict=Verdict.INVALID, reason=problem + evidence.note)
-    reason = f"the interval {relation} the margin{where}{_reservations(evidence)}{evidence.note}"
-    return replace(judgement, reason=reason)
+    said = _reservations(evidence, fit_level) + evidence.note
+    return replace(judgement, reason=f"the interval {relation} the margin{where}{said}")
 
 
 def _overall(intervals: Intervals, claim: Claim) -> tuple[Verdict, int]:
@@ -302,7 +128,7 @@ def _undecided(
 
 
 def _problem(
-    evidence: Evidence, intervals: Intervals, verdict: Verdict, telling: int
+    evidence: Evidence, intervals: Intervals, verdict: Verdict, telling: int, fit_level: float
 ) -> str | None:
     """Why a decision is none: the first rule of ``fit_checks`` that it breaks, in words."""
     claim, checks = evidence.claim, evidence.checks
@@ -311,25 +137,20 @@ def _problem(
         return _skewed(evidence, cells)
     band, accepted = claim.relation.band(claim.margin), verdict is Verdict.ACCEPTED
     estimate = intervals.estimate
-    spoiled = (
-        spoils_acceptance(checks, estimate, claim.margin, band)
-        if accepted
-        else spoils_rejection(checks, estimate, claim.margin, band)
-    )
-    if not spoiled[0]:
+    spoils = spoils_acceptance if accepted else spoils_rejection
+    if not spoils(checks, estimate, claim.margin, band, fit_level)[0]:
         return None
-    for name, movement in _movements(checks):
-        if accepted and np.any(moved(movement, claim.margin)):
-            return f"no power law in this range: {name} by {movement.estimate[0]:+.3f}"
+    for name, place in _places(checks):
+        if accepted and moved(place, claim.margin, band)[0]:
+            return f"no power law in this range: {name} {_movement(place)}"
     if not accepted and rests_on_smallest(checks, estimate, band)[0]:
         assert checks.without_smallest is not None
         return (
-            "no power law in this range: leaving out the smallest size moves the exponent by "
-            f"{checks.without_smallest.estimate[0]:+.3f}, and it is no longer outside the margin"
+            f"no power law in this range: {_WITHOUT_SMALLEST} "
+            f"{_movement(checks.without_smallest)}, and it is no longer outside the margin"
         )
-    if hangs_on_law(checks, estimate, claim.margin, band, accepted)[0]:
-        others = ", ".join(f"{name} by {m.estimate[0]:+.3f}" for name, m in _movements(checks))
-        return f"the declared law does not fit{_misfit_text(checks)}, and it matters: {others}"
+    if hangs_on_law(checks, estimate, claim.margin, band, fit_level, accepted)[0]:
+        return f"the declared law does not fit ({_misfit(checks)}), and it matters{_moves(checks)}"
     return (
         f"heavy tails: the trimmed mean {checks.trimmed[0]:+.3f} lies on the other side of the "
         "margin"
@@ -353,41 +174,61 @@ def _skewed(evidence: Evidence, cells: list[int]) -> str | None:
     )
 
 
-def _movements(checks: FitChecks) -> list[tuple[str, Intervals]]:
+_WITHOUT_SMALLEST = "leaving out the smallest size moves the exponent"
+
+
+def _places(checks: FitChecks) -> list[tuple[str, Elsewhere]]:
     named = {
-        "leaving out the smallest size moves the exponent": checks.without_smallest,
+        _WITHOUT_SMALLEST: checks.without_smallest,
         "from mid-range to its end the exponent moves": checks.curvature,
     }
-    return [(name, movement) for name, movement in named.items() if movement is not None]
+    return [(name, place) for name, place in named.items() if place is not None]
 
 
-def _misfit_text(checks: FitChecks) -> str:
-    if checks.lack_of_fit is None:
-        return " (curvature)"
-    return f" (lack of fit: p = {checks.lack_of_fit[0]:.2g})"
+def _movement(place: Elsewhere) -> str:
+    return f"by {place.movement.estimate[0]:+.3f}"
 
 
-def _reservations(evidence: Evidence) -> str:
-    """What a decision does not hang on, and a reader should know: said, not hidden."""
+def _moves(checks: FitChecks) -> str:
+    said = ", ".join(f"{name} {_movement(place)}" for name, place in _places(checks))
+    return f": {said}"
+
+
+def _misfit(checks: FitChecks) -> str:
+    what = "curvature" if checks.lack_of_fit is None else "lack of fit"
+    return f"{what}: p = {checks.misfit[0]:.2g}"
+
+
+def _reservations(evidence: Evidence, fit_level: float) -> str:
+    """What a decision does not hang on, and a reader should know: said, not hidden.
+
+    A misfit is said from the level of a single test on, whatever its level in the family.
+    """
     checks = evidence.checks
     if checks is None:
         return ""
-    margin = evidence.claim.margin
-    said = f"; the declared law does not fit{_misfit_text(checks)}" if misfit(checks)[0] else ""
+    said = ""
+    if misfit(checks, fit_level)[0]:
+        said = f"; the declared law does not fit ({_misfit(checks)})"
+    elif misfit(checks, CHECK_LEVEL)[0]:
+        said = (
+            f"; taken alone the declared law does not fit ({_misfit(checks)}), which among all "
+            f"regressions of the look counts from {fit_level:.2g} on{_moves(checks)}"
+        )
     if checks.lack_of_fit is None:
         said += "; the fit cannot be tested with so few cells or replicates"
-    for name, movement in _movements(checks):
-        if abs(movement.estimate[0]) > margin:
-            resolved = "no single exponent" if np.any(moved(movement, margin)) else "not resolved"
+    return said + _bends(evidence, checks)
+
+
+def _bends(evidence: Evidence, checks: FitChecks) -> str:
+    """By how much the exponent moves, where that is more than the margin."""
+    claim, said = evidence.claim, ""
+    for name, place in _places(checks):
+        movement = place.movement
+        if abs(movement.estimate[0]) > claim.margin:
+            resolved = movement.disjoint_from(Band(-claim.margin, claim.margin))[0]
             said += (
-                f"; {resolved}: {name} by {movement.estimate[0]:+.3f} "
-                f"[{movement.low[0]:+.3f}, {movement.high[0]:+.3f}]"
+                f"; {'no single exponent' if resolved else 'not resolved'}: {name} "
+                f"{_movement(place)} [{movement.low[0]:+.3f}, {movement.high[0]:+.3f}]"
             )
     return said
-
-
-def clustered(evidence: Evidence) -> Interval | None:
-    """The exponent again, by pooled least squares with errors clustered by replicate."""
-    if evidence.logs is None or evidence.claim.law is None:
-        return None
-    return evidence.claim.law.cluster_robust(evidence.logs, CHECK_LEVEL)

@@ -35,9 +35,11 @@ from theory.prediction import product
 from theory.scaling import ONE
 from verify import Report, build_report, keep_verdicts
 from verify.campaign import Campaign, Trials, judge_campaign, questions
+from verify.evidence import Evidence
 from verify.measuring import measure, plan
 from verify.planning import outlooks
 from verify.store import Store
+from verify.verdict import Judgement, conclude
 
 
 @pytest.fixture
@@ -190,6 +192,29 @@ def test_controls_share_the_rate_over_looks(prediction: Prediction, store: Store
     (answer,) = judge_campaign(of(prediction), store)
     assert answer.controls[0].interval is not None
     assert answer.controls[0].interval.level == pytest.approx(0.05 / 3)
+
+
+def test_fits_of_controls_and_questions_are_one_family_at_every_look(
+    narrow: Prediction, prediction: Prediction, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each with a control: four regressions at the first look, two of what is open after it."""
+    campaign = of(narrow, replace(prediction, id="T2.clear", margin=Fraction(1)))
+    measure(campaign, store)
+    families, at_levels = [], []
+
+    def shared(family: list[Evidence], share: float) -> np.ndarray:
+        families.append((len(family), share))
+        return np.arange(1.0, len(family) + 1) / 1000
+
+    def spied(evidence: Evidence, level: float, fit_level: float) -> Judgement:
+        at_levels.append(fit_level)
+        return conclude(evidence, level, fit_level)
+
+    monkeypatch.setattr("verify.campaign.fit_levels_of", shared)
+    monkeypatch.setattr("verify.campaign.conclude", spied)
+    judge_campaign(campaign, store, looks=2)
+    assert families == [(4, 0.05 / 3), (2, 0.05 / 3)]
+    assert sorted(at_levels) == [0.001, 0.001, 0.002, 0.002, 0.003, 0.004]
 
 
 def test_a_campaign_that_was_begun_is_on_record_before_it_ends(

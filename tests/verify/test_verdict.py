@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 from scipy.linalg import null_space
+from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.multivariate import test_mvmean as mvmean
 
 from theory import (
@@ -36,8 +37,9 @@ from theory import (
 from theory.prediction import product
 from theory.propagation import forward_second_moment
 from theory.relations import Band, Exponent, Relation
+from verify.evidence import Claim, Measured, weigh
 from verify.statistics.regression import PowerLaw
-from verify.verdict import Claim, Judgement, Measured, conclude, weigh
+from verify.verdict import Judgement, conclude, fit_levels_of
 
 CELLS = product((64,), (4, 8, 16, 32, 64))
 LOG_DEPTHS = np.log([cell.depth for cell in CELLS])
@@ -125,7 +127,7 @@ def test_curvature_alone_invalidates_an_acceptance() -> None:
     evidence = weigh(claimed(CLAIM.relation, cells=cells), Measured(values))
     assert evidence.checks is not None
     assert evidence.checks.without_smallest is not None
-    assert abs(evidence.checks.without_smallest.estimate[0]) < CLAIM.margin
+    assert abs(evidence.checks.without_smallest.movement.estimate[0]) < CLAIM.margin
     judgement = conclude(evidence, 0.05)
     assert judgement.verdict is Verdict.INVALID
     assert "from mid-range" in judgement.reason
@@ -455,6 +457,78 @@ def test_a_law_that_does_not_fit_and_moves_is_invalid_even_unresolved() -> None:
         "the declared law does not fit (lack of fit: p = 0.0034), and it matters"
         in judgement.reason
     )
+
+
+def test_a_misfit_takes_a_decision_away_at_the_level_of_its_family_and_is_said_before() -> None:
+    bent = 0.09 * (LOG_DEPTHS - LOG_DEPTHS.mean()) ** 2
+    values = np.concatenate([measurements(bent, spread=0.6, seed=seed) for seed in range(3)])
+    evidence = weigh(replace(CLAIM, replicates=96, margin=0.2), Measured(values))
+    alone, among_many = (conclude(evidence, 0.05, level) for level in (0.0035, 0.003))
+    assert alone.verdict is Verdict.INVALID
+    assert among_many.verdict is Verdict.ACCEPTED
+    assert (
+        "taken alone the declared law does not fit (lack of fit: p = 0.0034), which among all "
+        "regressions of the look counts from 0.003 on: leaving out the smallest size moves"
+    ) in among_many.reason
+
+
+def test_a_family_shares_the_level_of_its_misfits() -> None:
+    """Holm's levels of the four that have a fit; a relation about values has none to share."""
+    bump = 0.03 * np.array([0, 1, 0, -1, 0.0])
+    fits = [weigh(CLAIM, Measured(measurements(k * bump, seed=k))) for k in range(4)]
+    value = weigh(CURVE, Measured(exact_curve() * measurements(0 * LOG_DEPTHS)))
+    assert value.checks is None
+    levels = fit_levels_of([fits[0], value, *fits[1:]], 0.02)[[0, 2, 3, 4]]
+    p_values = np.array([e.checks.misfit[0] for e in fits if e.checks is not None])
+    rejected, _, _, _ = multipletests(p_values, 0.02, method="holm")
+    np.testing.assert_array_equal(p_values <= levels, rejected)
+    assert 0 < rejected.sum() < 4
+    assert levels.min() == pytest.approx(0.02 / 4)
+
+
+def test_curvature_stands_in_for_a_test_of_fit_at_the_same_level() -> None:
+    """Four replicates of five sizes: the p-value is that of a t-test of the curvature."""
+    values = measurements(0.1 * (LOG_DEPTHS - LOG_DEPTHS.mean()) ** 2)[:4]
+    evidence = weigh(replace(CLAIM, replicates=4, margin=0.5), Measured(values))
+    assert evidence.checks is not None
+    assert evidence.checks.lack_of_fit is None
+    movement = CLAIM.law.curvature(np.log(values)) if CLAIM.law else None
+    expected = stats.ttest_1samp(movement, 0.0).pvalue
+    assert evidence.checks.misfit[0] == pytest.approx(expected)
+    counts, does_not = (conclude(evidence, 0.3, k * expected).reason for k in (1.01, 0.99))
+    assert "taken alone" not in counts
+    assert "taken alone the declared law does not fit (curvature: p = " in does_not
+
+
+@pytest.mark.parametrize("holds", [True, False])
+def test_a_bend_takes_a_one_sided_acceptance_away_only_where_it_leaves_the_band(
+    holds: bool,
+) -> None:
+    """A falling curve that gets steeper stays under the bound; one that turns does not."""
+    bend = 0.3 * (LOG_DEPTHS - LOG_DEPTHS.mean()) ** 2
+    relation = ExponentAtMost(Axis.DEPTH, ZERO, "a test")
+    logs = -0.5 * LOG_DEPTHS + (-bend if holds else bend)
+    bound = judged(claimed(relation), measurements(logs))
+    assert bound.verdict is (Verdict.ACCEPTED if holds else Verdict.INVALID)
+    if holds:
+        assert "no single exponent: from mid-range to its end the exponent moves" in bound.reason
+    equal = ExponentEquals(Axis.DEPTH, rational("-1/2"), "a test")
+    assert judged(claimed(equal, margin=0.5), measurements(logs)).verdict is Verdict.INVALID
+
+
+def test_a_one_sided_acceptance_under_a_wrong_law_needs_the_estimate_elsewhere_in_the_band() -> (
+    None
+):
+    """Unresolved movements: by more than the margin, within the band and out of it."""
+    bend = 0.09 * (LOG_DEPTHS - LOG_DEPTHS.mean()) ** 2
+    relation = ExponentAtMost(Axis.DEPTH, ZERO, "a test")
+    claim = replace(claimed(relation), replicates=96, margin=0.2)
+    for slope, verdict in ((-0.4, Verdict.ACCEPTED), (-0.0, Verdict.INVALID)):
+        logs = bend + slope * LOG_DEPTHS
+        values = np.concatenate([measurements(logs, spread=0.6, seed=seed) for seed in range(3)])
+        judgement = judged(claim, values)
+        assert judgement.verdict is verdict, judgement.reason
+        assert "the declared law does not fit" in judgement.reason
 
 
 def test_a_few_wild_replicates_cannot_decide() -> None:

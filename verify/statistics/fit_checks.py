@@ -1,21 +1,29 @@
-"""May the fit of an exponent be trusted? Imports numpy, scipy and ``verify.statistics``.
+"""May the fit of an exponent be trusted? Imports numpy, scipy, statsmodels and ``verify``.
 
 What is checked, all announced: whether the declared law fits (lack of fit), whether the exponent is
 one exponent (curvature, smallest size left out), and whether its mean is that of most replicates
 (trimmed mean). The rules below turn checks into masks over columns; a campaign has one column, a
 calibration thousands, and both use these.
+
+One true law in twenty fails a test of fit at level 0.05, and a campaign makes hundreds of them:
+what takes a decision away is tested at the level that Holm's procedure gives it among all
+regressions of a look (``fit_levels``). In a look at true laws, the probability that any decision is
+taken away for a misfit that is none is then at most the look's share of the family-wise error rate.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from scipy import stats
+from statsmodels.stats.weightstats import DescrStatsW
 
 from theory.relations import Band
 from verify.statistics.equivalence import Intervals, mean_intervals
+from verify.statistics.multiplicity import holm_levels
 from verify.statistics.regression import PowerLaw
 
 FloatArray = npt.NDArray[np.float64]
@@ -26,102 +34,170 @@ TRIMMED_SHARE = 0.2
 
 
 @dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """The exponent at another place of the range: intervals of every column.
+
+    ``exponent``: there; ``movement``: that minus the exponent of the whole range.
+    """
+
+    exponent: Intervals
+    movement: Intervals
+
+
+@dataclass(frozen=True, slots=True)
 class FitChecks:
     """Checks of the fit of every column; ``None`` where too few cells or replicates allow none.
 
-    ``without_smallest``: how far the exponent moves when the smallest size is left out.
-    ``curvature``: how far the local exponent moves from mid-range to the end of the range.
-    ``lack_of_fit``: p-value of the declared law. ``trimmed``: mean exponent with a fifth of the
-    replicates left out at either end.
+    ``without_smallest``: the exponent when the smallest size is left out. ``curvature``: the local
+    exponent at the end of the range, which moves there from mid-range. ``lack_of_fit``: p-value of
+    the declared law. ``misfit``: the same, or with too few replicates for it the p-value of no
+    curvature; 1 where there is neither. ``trimmed``: mean exponent with a fifth of the replicates
+    left out at either end.
     """
 
-    without_smallest: Intervals | None
-    curvature: Intervals | None
+    without_smallest: Elsewhere | None
+    curvature: Elsewhere | None
     lack_of_fit: FloatArray | None
+    misfit: FloatArray
     trimmed: FloatArray
+
+    @property
+    def elsewhere(self) -> list[Elsewhere]:
+        """The other places at which there is an exponent."""
+        return [place for place in (self.without_smallest, self.curvature) if place is not None]
 
 
 def check_fit(law: PowerLaw, logs: FloatArray) -> FitChecks:
     """All checks of logs of shape (replicates, columns, cells)."""
+    exponents, curvature = law.exponents(logs), law.curvature(logs)
 
-    def movement(samples: FloatArray | None) -> Intervals | None:
-        return None if samples is None else mean_intervals(samples, CHECK_LEVEL)
+    def elsewhere(movement: FloatArray | None) -> Elsewhere | None:
+        if movement is None:
+            return None
+        there = exponents + movement
+        return Elsewhere(mean_intervals(there, CHECK_LEVEL), mean_intervals(movement, CHECK_LEVEL))
 
+    lack_of_fit = law.lack_of_fit(logs)
     return FitChecks(
-        movement(law.without_smallest(logs)),
-        movement(law.curvature(logs)),
-        law.lack_of_fit(logs),
-        stats.trim_mean(law.exponents(logs), TRIMMED_SHARE, axis=0),
+        elsewhere(law.without_smallest(logs)),
+        elsewhere(curvature),
+        lack_of_fit,
+        _misfit(lack_of_fit, curvature, logs.shape[1]),
+        stats.trim_mean(exponents, TRIMMED_SHARE, axis=0),
     )
 
 
-def misfit(checks: FitChecks) -> BoolArray:
-    """The declared law is not that of the measurements.
+def _misfit(
+    lack_of_fit: FloatArray | None, curvature: FloatArray | None, columns: int
+) -> FloatArray:
+    if lack_of_fit is not None:
+        return lack_of_fit
+    if curvature is None:
+        return np.ones(columns)
+    with np.errstate(divide="ignore", invalid="ignore"):  # no spread at all: p is 0, or nan
+        p_values: FloatArray = DescrStatsW(curvature).ttest_mean(0.0)[1]
+    return np.nan_to_num(p_values, nan=1.0)
 
-    By the lack-of-fit test, and with too few replicates for it by a curvature that is not zero.
+
+def fit_levels(p_values: FloatArray, share: float, members: BoolArray | None = None) -> FloatArray:
+    """The level of every misfit among the regressions of a look: p-values (..., family).
+
+    Holm's procedure at the look's share of the family-wise error rate: with any dependence between
+    the regressions, a true law is called not fitting in at most that share of all looks.
     """
-    if checks.lack_of_fit is not None:
-        rejected: BoolArray = checks.lack_of_fit < CHECK_LEVEL
-        return rejected
-    if checks.curvature is None:
-        return np.zeros(checks.trimmed.shape, dtype=bool)
-    return checks.curvature.disjoint_from(Band(0.0, 0.0))
+    return holm_levels(p_values, share, members)
 
 
-def moved(movement: Intervals | None, margin: float) -> BoolArray | bool:
-    """The exponent moves by more than the margin, beyond doubt: it is not one exponent."""
-    return False if movement is None else movement.disjoint_from(Band(-margin, margin))
+def misfit(checks: FitChecks, level: float | FloatArray) -> BoolArray:
+    """The declared law is not that of the measurements, at this level (one, or one a column)."""
+    found: BoolArray = checks.misfit <= level
+    return found
+
+
+def moved(place: Elsewhere, margin: float, band: Band) -> BoolArray:
+    """The exponent is another one there, beyond doubt.
+
+    Where the claim is an exponent: it moves by more than the margin. A claim with one side only
+    says of no exponent that it is the one: there it has to leave the band.
+    """
+    if _one_sided(band):
+        return place.exponent.disjoint_from(band)
+    return place.movement.disjoint_from(Band(-margin, margin))
+
+
+def _one_sided(band: Band) -> bool:
+    return math.isinf(band.low) or math.isinf(band.high)
+
+
+def _inside(values: FloatArray, band: Band) -> BoolArray:
+    inside: BoolArray = (band.low <= values) & (values <= band.high)
+    return inside
 
 
 def hangs_on_law(
-    checks: FitChecks, estimate: FloatArray, margin: float, band: Band, accepted: bool
+    checks: FitChecks,
+    estimate: FloatArray,
+    margin: float,
+    band: Band,
+    level: float | FloatArray,
+    accepted: bool,
 ) -> BoolArray:
     """A decision under a law that is known not to fit, and that depends on it.
 
     Without the smallest size, or at the end of the range, the exponent would be on the other side
-    of the band, or (for an acceptance) another one by more than the margin.
+    of the band, or (for the acceptance of a two-sided claim) another one by more than the margin.
     """
     changed = np.zeros(estimate.shape, dtype=bool)
-    for movement in (checks.without_smallest, checks.curvature):
-        if movement is None:
+    for place in checks.elsewhere:
+        there = place.exponent.estimate
+        if not accepted:
+            changed |= _inside(there, band)
+            changed |= np.sign(there - band.high) != np.sign(estimate - band.high)
             continue
-        other = estimate + movement.estimate
-        inside = (band.low <= other) & (other <= band.high)
-        if accepted:
-            changed |= ~inside | (np.abs(movement.estimate) > margin)
-        else:
-            changed |= inside | (np.sign(other - band.high) != np.sign(estimate - band.high))
-    return misfit(checks) & changed
+        changed |= ~_inside(there, band)
+        if not _one_sided(band):
+            changed |= np.abs(place.movement.estimate) > margin
+    return misfit(checks, level) & changed
 
 
 def rests_on_smallest(checks: FitChecks, estimate: FloatArray, band: Band) -> BoolArray:
     """Without the smallest size the exponent would not be outside the band on that side."""
     if checks.without_smallest is None:
         return np.zeros(estimate.shape, dtype=bool)
-    remaining = estimate + checks.without_smallest.estimate
+    remaining = checks.without_smallest.exponent.estimate
     still_outside = np.where(estimate > band.high, remaining > band.high, remaining < band.low)
     return ~still_outside
 
 
 def trimmed_disagrees(checks: FitChecks, band: Band, accepted: bool) -> BoolArray:
     """The trimmed mean lies on the other side of the band: a few replicates decide."""
-    inside: BoolArray = (band.low <= checks.trimmed) & (checks.trimmed <= band.high)
+    inside = _inside(checks.trimmed, band)
     return ~inside if accepted else inside
 
 
 def spoils_acceptance(
-    checks: FitChecks, estimate: FloatArray, margin: float, band: Band
+    checks: FitChecks,
+    estimate: FloatArray,
+    margin: float,
+    band: Band,
+    level: float | FloatArray,
 ) -> BoolArray:
-    """Columns in which an acceptance would be invalid."""
-    bent = moved(checks.without_smallest, margin) | moved(checks.curvature, margin)
-    tails = trimmed_disagrees(checks, band, accepted=True)
-    return bent | hangs_on_law(checks, estimate, margin, band, accepted=True) | tails
+    """Columns in which an acceptance would be invalid; ``level`` is that of a misfit."""
+    spoiled = trimmed_disagrees(checks, band, accepted=True)
+    spoiled |= hangs_on_law(checks, estimate, margin, band, level, accepted=True)
+    for place in checks.elsewhere:
+        spoiled |= moved(place, margin, band)
+    return spoiled
 
 
 def spoils_rejection(
-    checks: FitChecks, estimate: FloatArray, margin: float, band: Band
+    checks: FitChecks,
+    estimate: FloatArray,
+    margin: float,
+    band: Band,
+    level: float | FloatArray,
 ) -> BoolArray:
-    """Columns in which a rejection would be invalid."""
+    """Columns in which a rejection would be invalid; ``level`` is that of a misfit."""
     tails = trimmed_disagrees(checks, band, accepted=False)
-    hanging = hangs_on_law(checks, estimate, margin, band, accepted=False)
+    hanging = hangs_on_law(checks, estimate, margin, band, level, accepted=False)
     return rests_on_smallest(checks, estimate, band) | hanging | tails

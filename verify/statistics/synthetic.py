@@ -18,7 +18,13 @@ from statsmodels.stats.proportion import proportion_confint
 from theory.relations import Band
 from verify.statistics.design import required_replicates
 from verify.statistics.equivalence import decision_p_values, mean_intervals
-from verify.statistics.fit_checks import check_fit, spoils_acceptance, spoils_rejection
+from verify.statistics.fit_checks import (
+    FitChecks,
+    check_fit,
+    fit_levels,
+    spoils_acceptance,
+    spoils_rejection,
+)
 from verify.statistics.multiplicity import holm_levels
 from verify.statistics.regression import PowerLaw
 
@@ -169,29 +175,33 @@ def synthetic_logs(
 
 def verdicts(scenario: Scenario, logs: FloatArray) -> IntArray:
     """Look by look, as ``verify.campaign`` does: one verdict a column, families in a row."""
-    law = scenario.law
+    law, share = scenario.law, ALPHA / scenario.looks
     found = np.zeros(logs.shape[1], dtype=np.int8)
     for look in range(scenario.looks):
-        seen = logs[: scenario.replicates * 2**look]
-        p_values = np.ones(logs.shape[1])
         open_yet = found == INCONCLUSIVE
-        exponents = law.exponents(seen[:, open_yet])
-        p_values[open_yet] = decision_p_values(exponents, BAND)
-        families = (-1, scenario.family)
-        levels = holm_levels(
-            p_values.reshape(families), ALPHA / scenario.looks, open_yet.reshape(families)
-        )
-        judged = _judged(law, seen[:, open_yet], exponents, levels.ravel()[open_yet])
-        found[open_yet] = judged
+        seen = logs[: scenario.replicates * 2**look, open_yet]
+        exponents, checks = law.exponents(seen), check_fit(law, seen)
+        members = open_yet.reshape(-1, scenario.family)
+
+        def by_family(p_values: FloatArray, members: BoolArray = members) -> FloatArray:
+            everywhere = np.ones(members.shape)
+            everywhere[members] = p_values
+            return everywhere
+
+        p_values = by_family(decision_p_values(exponents, BAND))
+        levels = holm_levels(p_values, share, members)[members]
+        of_fit = fit_levels(by_family(checks.misfit), share, members)[members]
+        found[open_yet] = _judged(checks, exponents, levels, of_fit)
     return found
 
 
-def _judged(law: PowerLaw, logs: FloatArray, exponents: FloatArray, levels: FloatArray) -> IntArray:
+def _judged(
+    checks: FitChecks, exponents: FloatArray, levels: FloatArray, of_fit: FloatArray
+) -> IntArray:
     intervals = mean_intervals(exponents, levels)
     accepted, rejected = intervals.within(BAND), intervals.disjoint_from(BAND)
-    checks = check_fit(law, logs)
-    spoiled = (accepted & spoils_acceptance(checks, intervals.estimate, MARGIN, BAND)) | (
-        rejected & spoils_rejection(checks, intervals.estimate, MARGIN, BAND)
+    spoiled = (accepted & spoils_acceptance(checks, intervals.estimate, MARGIN, BAND, of_fit)) | (
+        rejected & spoils_rejection(checks, intervals.estimate, MARGIN, BAND, of_fit)
     )
     found = np.where(accepted, ACCEPTED, np.where(rejected, REJECTED, INCONCLUSIVE))
     return np.where(spoiled, INVALID, found).astype(np.int8)

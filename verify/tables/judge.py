@@ -31,9 +31,10 @@ from theory.relations import (
     ValueEquals,
 )
 from theory.scaling import Axis, Cell, Rational, rational
+from verify.evidence import FAMILY_ALPHA, Claim, Evidence, Measured, weigh
 from verify.statistics.regression import PowerLaw
 from verify.tables.frame import Columns, Grid, arranged, correction, listed
-from verify.verdict import FAMILY_ALPHA, Claim, Evidence, Judgement, Measured, conclude, weigh
+from verify.verdict import Judgement, conclude, fit_levels_of
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -134,8 +135,9 @@ def judge(
 
 
 def conclude_task(task: Task) -> Judgement:
-    """Weigh and conclude: a family of one, one look."""
-    return conclude(_weighed(task), FAMILY_ALPHA)
+    """Weigh and conclude: a family of one, one look; its fit is the only one that is tested."""
+    evidence = _weighed(task)
+    return conclude(evidence, FAMILY_ALPHA, float(fit_levels_of([evidence], FAMILY_ALPHA)[0]))
 
 
 def _weighed(task: Task) -> Evidence:

@@ -8,9 +8,10 @@ from pathlib import Path
 from reports.document import PredictionEntry, Report
 from theory.catalogue import recorded
 from verify.entries import cell_entries, checks_entry, environment, plotted, times, verdict_fields
+from verify.evidence import FAMILY_ALPHA
 from verify.tables.frame import Columns
 from verify.tables.judge import Task
-from verify.verdict import FAMILY_ALPHA, Judgement
+from verify.verdict import Judgement
 
 
 def table_report(
