@@ -1,4 +1,4 @@
-"""What a prediction says about an observable: eleven relations, each an interval of a statistic.
+"""What a prediction says about an observable: twelve relations, each an interval of a statistic.
 
 A relation has a statistic (an exponent, a ratio, a difference of exponents, the logarithm of a
 ratio), and with a margin it becomes a band of values of that statistic. Measurements accept it when
@@ -106,6 +106,32 @@ class ExponentAtMost(_AtMost):
 
     def __str__(self) -> str:
         return f"exponent of {_symbol(self.axis)} <= {self.value}"
+
+
+@dataclass(frozen=True, slots=True)
+class ExcessExponentEquals(_Equals):
+    """What the observable has over its limit falls as (size along ``axis``)^``value``.
+
+    The limit is not known: the largest size of the grid stands for it, and what it lacks itself is
+    accounted for, if the law is true. A doubling of the size then gains 2^``value`` times what the
+    doubling before it gained. Raises ``DomainError`` when ``value`` is not negative.
+    """
+
+    axis: Axis
+    value: Fraction
+    origin: str
+
+    def __post_init__(self) -> None:
+        if self.value >= 0:
+            raise DomainError(f"exponent {self.value}: an excess over a limit needs a negative one")
+
+    @property
+    def expected(self) -> float:
+        """The predicted exponent."""
+        return float(self.value)
+
+    def __str__(self) -> str:
+        return f"exponent of {_symbol(self.axis)} of the excess over the limit = {self.value}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,7 +338,14 @@ class TunedOrdered(_OfSweeps, _Smaller):
 
 
 BestRate = BestRateExponentEquals | BestRateDrifts
-Exponent = ExponentEquals | ExponentAtMost | ExponentsEqual | ExponentsOrdered | BestRate
+Exponent = (
+    ExponentEquals
+    | ExponentAtMost
+    | ExcessExponentEquals
+    | ExponentsEqual
+    | ExponentsOrdered
+    | BestRate
+)
 Value = ValueEquals | ValueAtMost | CurveEquals | SettingsOrdered | TunedOrdered
 Relation = Exponent | Value
 Sweep = BestRate | TunedOrdered

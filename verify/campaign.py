@@ -26,6 +26,7 @@ from theory.prediction import Control, Grid, Prediction, Profile, Verdict
 from theory.relations import (
     BestRate,
     CurveEquals,
+    ExcessExponentEquals,
     Exponent,
     Paired,
     Relation,
@@ -36,6 +37,7 @@ from theory.relations import (
 )
 from theory.scaling import Axis, Cell
 from verify.evidence import FAMILY_ALPHA, Claim, Evidence, Measured, weigh
+from verify.statistics.excess import Continuation
 from verify.statistics.minimum import best_log_rates
 from verify.statistics.multiplicity import holm_levels
 from verify.statistics.regression import PowerLaw
@@ -109,7 +111,15 @@ def claim_of(
     axis, setting = relation.axis, prediction.setting
     assert isinstance(axis, Axis)
     law, predicted = None, None
-    if isinstance(relation, Exponent):
+    sizes = np.array([float(cell.along(axis)) for cell in cells])
+    if isinstance(relation, ExcessExponentEquals):
+        # The last cell is the reference that the others are compared with.
+        cells = cells[:-1]
+        law = replace(
+            PowerLaw.of_cells(cells, axis, prediction.regime.corrections),
+            sizes=Continuation.of(sizes, relation.expected).sizes,
+        )
+    elif isinstance(relation, Exponent):
         law = PowerLaw.of_cells(cells, axis, prediction.regime.corrections)
     elif isinstance(relation, CurveEquals):
         values = [relation.curve(setting.architecture, setting.parameterization, c) for c in cells]
@@ -121,7 +131,7 @@ def claim_of(
         float(prediction.margin),
         replicates,
         tuple(str(cell) for cell in cells),
-        np.array([float(cell.along(axis)) for cell in cells]),
+        sizes,
         law,
         predicted,
     )

@@ -26,7 +26,7 @@ from reports.document import (
     Times,
 )
 from theory.prediction import Verdict
-from theory.relations import BestRate, Exponent, Paired, Relation
+from theory.relations import BestRate, ExcessExponentEquals, Exponent, Paired, Relation
 from verify.evidence import Claim, Evidence, Measured, clustered
 from verify.statistics.equivalence import Interval, mean_interval, mean_intervals
 from verify.statistics.fit_checks import CHECK_LEVEL, Elsewhere
@@ -144,6 +144,8 @@ def _extrapolation(claim: Claim, logs: FloatArray) -> ExtrapolationEntry | None:
 
 def plotted(relation: Relation, name: str) -> str:
     """What the cells of a relation hold."""
+    if isinstance(relation, ExcessExponentEquals):
+        return f"{name}, excess over the limit by that over the largest size"
     if isinstance(relation, BestRate):
         return f"best learning rate, by {name}"
     return f"{name}, ratio of two settings" if isinstance(relation, Paired) else name
@@ -179,10 +181,11 @@ def _cells(
     fitted: FloatArray | None = None,
     predicted: FloatArray | None = None,
 ) -> list[CellEntry]:
+    sizes = claim.sizes if claim.law is None else claim.law.sizes
     return [
         CellEntry(
             label=label,
-            size=float(claim.sizes[i]),
+            size=float(sizes[i]),
             measured=float(ends[0][i]),
             low=float(ends[1][i]),
             high=float(ends[2][i]),

@@ -16,6 +16,7 @@ from scipy import stats
 from theory.prediction import Verdict
 from theory.relations import (
     BestRate,
+    ExcessExponentEquals,
     Exponent,
     ExponentAtMost,
     ExponentsEqual,
@@ -27,6 +28,7 @@ from theory.relations import (
     Value,
 )
 from verify.statistics.equivalence import Interval, decision_p_values
+from verify.statistics.excess import MOST_RELATIVE_ERROR, Continuation, Excess
 from verify.statistics.fit_checks import CHECK_LEVEL, FitChecks, check_fit
 from verify.statistics.minimum import best_log_rates
 from verify.statistics.regression import PowerLaw
@@ -45,7 +47,9 @@ class Claim:
     """A relation about measurements, with everything fixed before the run.
 
     ``labels`` names the cells and ``sizes`` holds their sizes along the axis; ``law`` is the
-    regression of an exponent, ``predicted`` the predicted values of a relation about values.
+    regression of an exponent, ``predicted`` the predicted values of a relation about values. Of an
+    excess over the largest size, ``labels`` are of the cells that have one, and the law has sizes
+    of its own (``Continuation``).
     """
 
     relation: Relation
@@ -118,6 +122,8 @@ def weigh(claim: Claim, measured: Measured) -> Evidence:
     if (complete.values == complete.values[0]).all():
         reason = "no spread at all: the replicates are copies of one another"
         return Evidence(claim, nothing, 1.0, problem=reason)
+    if isinstance(claim.relation, ExcessExponentEquals):
+        return _weigh_excess(claim, complete, note)
     if isinstance(claim.relation, Exponent):
         return _weigh_exponent(claim, claim.relation, complete, note)
     return _weigh_values(claim, claim.relation, complete, note)
@@ -158,7 +164,6 @@ def _weigh_divergence(claim: Claim, measured: Measured, diverged: BoolArray) -> 
 
 
 def _weigh_exponent(claim: Claim, relation: Exponent, measured: Measured, note: str) -> Evidence:
-    assert claim.law is not None
     logs = np.log(measured.values) if measured.rates is None else None
     if isinstance(relation, BestRate):
         assert measured.rates is not None
@@ -171,8 +176,38 @@ def _weigh_exponent(claim: Claim, relation: Exponent, measured: Measured, note: 
         assert measured.other is not None
         logs = np.log(measured.values) - np.log(measured.other)
     assert logs is not None
+    return _of_logs(claim, logs, note)
+
+
+def _weigh_excess(claim: Claim, measured: Measured, note: str) -> Evidence:
+    """The excess of every cell over the last, the largest one.
+
+    An excess that is negative in any cell contradicts the law, whatever its exponent; one that is
+    not known to be positive says nothing yet.
+    """
+    found = Excess.over(measured.values[:, :-1], measured.values[:, -1])
+    nothing = np.empty((len(measured.values), 0))
+    p_value = min(1.0, float(found.negative.min()) * len(claim.labels))
+    if p_value <= FAMILY_ALPHA:
+        worst = claim.labels[int(found.negative.argmin())]
+        reason = f"at {worst} there is less than at the largest size (p = {p_value:.2g}): no excess"
+        return Evidence(claim, nothing, p_value, problem=reason, without_data=Verdict.REJECTED)
+    if not found.resolved:
+        worst = claim.labels[int(np.argmin(1.0 / found.relative_error))]
+        reason = (
+            f"the excess at {worst} is not known to {MOST_RELATIVE_ERROR:.0%}: too small, or too "
+            "few replicates"
+        )
+        return Evidence(claim, nothing, 1.0, problem=reason, without_data=Verdict.INCONCLUSIVE)
+    factors = Continuation.of(claim.sizes, claim.relation.expected).factors
+    return _of_logs(claim, found.logs() + factors, note)
+
+
+def _of_logs(claim: Claim, logs: FloatArray, note: str) -> Evidence:
+    """Exponents of logarithms (replicates, cells), their decision and the checks of the fit."""
+    assert claim.law is not None
     exponents = claim.law.exponents(logs)[:, None]
-    p_value = float(decision_p_values(exponents, relation.band(claim.margin))[0])
+    p_value = float(decision_p_values(exponents, claim.relation.band(claim.margin))[0])
     checks = check_fit(claim.law, logs[:, None, :])
     return Evidence(claim, exponents, p_value, logs, checks, note=note)
 

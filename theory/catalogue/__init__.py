@@ -22,6 +22,7 @@ from theory.catalogue import (
     infinite_depth,
     learning_rate_transfer,
     maximal_update_rate,
+    scaling_trends,
 )
 from theory.errors import DomainError, choices
 from theory.prediction import Prediction, Profile, Verdict
@@ -31,6 +32,7 @@ PREDICTIONS: tuple[Prediction, ...] = (
     *learning_rate_transfer.PREDICTIONS,
     *gradient_independence.PREDICTIONS,
     *infinite_depth.PREDICTIONS,
+    *scaling_trends.PREDICTIONS,
     *maximal_update_rate.PREDICTIONS,
     *depth_parameterizations.PREDICTIONS,
     *hidden_width.PREDICTIONS,

@@ -1,0 +1,163 @@
+"""The excess over a limit that is not known: logarithms, sizes, and what becomes of no excess."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from theory import (
+    Axis,
+    Cell,
+    DomainError,
+    ExcessExponentEquals,
+    Grid,
+    Prediction,
+    Profile,
+    Regime,
+    Verdict,
+    rational,
+)
+from theory.catalogue import find
+from theory.prediction import product
+from verify.campaign import claim_of
+from verify.entries import cell_entries
+from verify.evidence import Claim, Measured, weigh
+from verify.statistics.excess import Continuation, Excess
+from verify.tables.judge import judge
+from verify.verdict import Judgement, conclude
+
+CELLS = product((16, 24, 32, 48, 192), (4,))
+MARGIN = 0.1
+SIZES = np.array([float(cell.width) for cell in CELLS])
+PREDICTION = find("A16.excess.width")
+
+
+def claim(replicates: int) -> Claim:
+    found = claim_of(PREDICTION, PREDICTION.relation, CELLS, replicates)
+    return replace(found, margin=MARGIN)
+
+
+def losses(exponent: float, replicates: int, seed: int = 0, scale: float = 5.0) -> np.ndarray:
+    """Around 0.3 + (scale / 5) 5 n^exponent, with what a replicate's data add to every cell."""
+    generator = np.random.default_rng(seed)
+    shared = generator.normal(0, 0.05, (replicates, 1))
+    noise = generator.normal(0, 0.05, (replicates, len(CELLS)))
+    return 0.5 + scale * SIZES**exponent + shared + noise
+
+
+def judged(values: np.ndarray, level: float = 0.05) -> Judgement:
+    return conclude(weigh(claim(len(values)), Measured(values)), level)
+
+
+@pytest.mark.parametrize(
+    ("true", "within"), [(-1.0, 1e-12), (-0.9, 0.003), (-1.1, 0.003), (-0.75, 0.02), (-0.5, 0.1)]
+)
+def test_the_slope_is_the_exponent_for_a_reference_of_finite_size(
+    true: float, within: float
+) -> None:
+    """Exactly where the claim is true; over plain sizes it would be off by a tenth and more."""
+    logs = np.log(5 * (SIZES[:-1] ** true - SIZES[-1] ** true))
+    continued = Continuation.of(SIZES, -1.0)
+    slope = np.polyfit(np.log(continued.sizes), logs + continued.factors, 1)[0]
+    assert slope == pytest.approx(true, abs=within)
+    assert np.polyfit(np.log(SIZES[:-1]), logs, 1)[0] < true - 0.1
+
+
+def test_the_parts_of_a_logarithm_have_its_mean_and_its_spread() -> None:
+    """The standard error of log mean over 4000 experiments is the one that each of them states."""
+    generator = np.random.default_rng(1)
+    stated, found = [], []
+    for _ in range(4000):
+        values = 1 + 0.1 + generator.normal(0, 0.1, (100, 1))
+        logs = Excess.over(values, np.ones(100)).logs()
+        found.append(np.log(values.mean() - 1))
+        assert logs.mean() == pytest.approx(found[-1])
+        stated.append(logs.std(ddof=1) / 10)
+    assert np.mean(stated) == pytest.approx(np.std(found), rel=0.05)
+
+
+def test_a_power_is_accepted_and_another_one_rejected() -> None:
+    accepted, rejected = (judged(losses(power, 800)) for power in (-1.0, -0.75))
+    assert accepted.verdict is Verdict.ACCEPTED, accepted.reason
+    assert rejected.verdict is Verdict.REJECTED, rejected.reason
+    assert accepted.replicates == 800
+
+
+def test_verdicts_at_the_margin_are_wrong_as_rarely_as_they_say() -> None:
+    """An excess that falls as n^-0.9 toward its true limit, which no cell shows."""
+    wrong = 0
+    for seed in range(400):
+        found = judged(losses(-0.9, 400, seed))
+        wrong += found.verdict in (Verdict.ACCEPTED, Verdict.REJECTED)
+    assert 0 < wrong <= stats.binom.ppf(0.999, 400, 0.1)
+
+
+def test_a_loss_that_grows_with_size_rejects_and_waits_for_its_level() -> None:
+    growing = losses(-1.0, 100, scale=-0.5)
+    evidence = weigh(claim(100), Measured(growing))
+    judgement = conclude(evidence, 0.05)
+    assert judgement.verdict is Verdict.REJECTED
+    assert "there is less than at the largest size" in judgement.reason
+    assert conclude(evidence, evidence.p_value / 2).verdict is Verdict.INCONCLUSIVE
+
+
+def test_an_excess_that_is_not_resolved_is_inconclusive() -> None:
+    for scale in (0.0, 0.2):
+        judgement = judged(losses(-1.0, 50, seed=4, scale=scale))
+        assert judgement.verdict is Verdict.INCONCLUSIVE
+        assert "is not known to 20%" in judgement.reason
+
+
+def test_no_excess_at_all_is_rarely_rejected() -> None:
+    found = [judged(losses(-1.0, 50, seed, scale=0.0)).verdict for seed in range(500)]
+    rejected = found.count(Verdict.REJECTED)
+    assert 0 < rejected <= stats.binom.ppf(0.999, 500, 0.05)
+    assert found.count(Verdict.ACCEPTED) == 0
+
+
+def test_a_diverged_trial_is_invalid() -> None:
+    values = losses(-1.0, 800)
+    values[3, -1] = np.inf
+    assert judged(values).verdict is Verdict.INVALID
+
+
+def test_cells_are_those_that_have_an_excess() -> None:
+    measured = Measured(losses(-1.0, 800))
+    evidence = weigh(claim(800), measured)
+    entries = cell_entries(evidence, measured)
+    assert [entry.label for entry in entries] == [str(cell) for cell in CELLS[:-1]]
+    continued = Continuation.of(SIZES, -1.0)
+    assert [entry.size for entry in entries] == pytest.approx(continued.sizes)
+    for entry in entries:
+        assert entry.low < 5 / entry.size < entry.high
+
+
+def test_an_excess_does_not_grow() -> None:
+    with pytest.raises(DomainError, match="needs a negative one"):
+        ExcessExponentEquals(Axis.WIDTH, rational(0), "a test")
+
+
+def test_no_table_is_judged_by_an_excess() -> None:
+    import pandas as pd
+
+    frame = pd.DataFrame({"width": [1.0], "r": [0], "loss": [1.0]})
+    with pytest.raises(DomainError, match="is about an excess over a limit"):
+        judge(frame, x="width", y="loss", replicate="r", prediction=PREDICTION.id)
+
+
+def test_a_campaign_measures_and_judges_an_excess(tmp_path: Path) -> None:
+    from verify import Campaign, Store, judge_campaign, measure
+
+    cells = (Cell(8, 2), Cell(12, 2), Cell(16, 2), Cell(64, 2))
+    grid = Grid(cells, 24, 24, looks=1)
+    margin = rational("3/4")
+    tried: Prediction = replace(PREDICTION, regime=Regime(grid, grid), margin=margin)
+    campaign, store = Campaign((tried,), Profile.QUICK, 5), Store(tmp_path / "m.sqlite")
+    measure(campaign, store)
+    (answer,) = judge_campaign(campaign, store)
+    assert answer.measured.values.shape == (24, 4)
+    assert answer.claim.labels == tuple(map(str, cells[:-1]))
+    assert answer.judgement.interval is not None
+    assert -2 < answer.judgement.interval.estimate < -0.5

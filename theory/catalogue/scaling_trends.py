@@ -1,0 +1,99 @@
+"""Claim A16: scaling trends persist, and returns diminish. Source: arXiv 2512.21075.
+
+The held-out loss on digits exceeds its limit of width, or of depth, by a power of the size. The
+source names no exponent; theory does. Means over the initial weights have corrections in powers of
+1/n (arXiv 1909.11304), and depth-muP is an Euler scheme of step 1/L whose means are off by that
+order (Talay and Tubaro 1990). The loss itself is such a mean, so that both exponents are -1.
+
+The rate, 1/4, is a quarter of the one at which deep networks get worse and an eighth of the one at
+which they diverge. In a pilot the next term moved the exponent by a tenth at these sizes (in width
+to -0.9 at this rate and to -1.1 at twice the rate), and noise is several times the excess of the
+larger cells: what can be told apart is -1 from -1/2 and -3/2. Imports ``theory`` only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+from theory.architecture import residual
+from theory.catalogue import sources
+from theory.catalogue.learning_rate_transfer import TRAINED
+from theory.experiment import Observable, Setting
+from theory.prediction import Control, Grid, Prediction, Regime, product
+from theory.presets import completep, depth_mup
+from theory.relations import ExcessExponentEquals
+from theory.scaling import Axis, Power
+
+MARGIN = Fraction(1, 4)
+MARGIN_REASON = (
+    "half of the step between neighbouring half-integer exponents; the next term moves an exponent "
+    "by a tenth at the sizes whose excess can be resolved"
+)
+
+IN_WIDTH = Regime(
+    None,
+    Grid(product((24, 32, 48, 64, 192), (4,)), 1024, 64),
+    (),
+    Grid(product((32, 48, 64, 96, 384), (4,)), 2048, 64),
+)
+# What weights add to a loss of width 32 is several times its excess at depth 8.
+IN_DEPTH = Regime(
+    None,
+    Grid(product((32,), (3, 4, 6, 8, 32)), 6144, 64),
+    (),
+    Grid(product((32,), (4, 6, 8, 12, 64)), 16384, 64),
+)
+_ORDERS = {
+    Axis.WIDTH: "means over weights have corrections in 1/n (arXiv 1909.11304)",
+    Axis.DEPTH: "an Euler scheme of step 1/L has weak order one (Talay and Tubaro 1990)",
+}
+
+
+def _trained() -> Setting:
+    return Setting(residual(1), depth_mup(), replace(TRAINED, rate=Fraction(1, 4)))
+
+
+def _without_limit(axis: Axis, rate: str) -> Control:
+    """Rates that grow with the size: larger networks learn faster, and no limit is approached."""
+    setting = _trained()
+    growth = Power(width="1/2") if axis is Axis.WIDTH else Power(depth="1/2")
+    name = f"rates times {axis.symbol}^1/2, from {rate} on"
+    faster = setting.parameterization.with_rates_times(growth, name)
+    protocol = replace(setting.protocol, rate=Fraction(rate))
+    return Control(name, replace(setting, parameterization=faster, protocol=protocol))
+
+
+def _excess(axis: Axis, regime: Regime, controls: tuple[Control, ...]) -> Prediction:
+    return Prediction(
+        id=f"A16.excess.{axis}",
+        sentence="In one-layer blocks under depth-muP with SGD, the loss after 40 steps exceeds "
+        f"its limit of large {axis} by a term in 1/{axis.symbol}: each doubling gains half of what "
+        "the doubling before it gained.",
+        observable=Observable.TRAINED_LOSS,
+        relation=ExcessExponentEquals(axis, Fraction(-1), _ORDERS[axis]),
+        setting=_trained(),
+        regime=regime,
+        margin=MARGIN,
+        margin_reason=MARGIN_REASON,
+        citation=sources.feature_learning_dynamics(
+            "abstract: scaling trends persist and returns diminish; the exponent is theory's"
+        ),
+        controls=controls,
+    )
+
+
+PREDICTIONS: tuple[Prediction, ...] = (
+    _excess(Axis.WIDTH, IN_WIDTH, (_without_limit(Axis.WIDTH, "1/32"),)),
+    _excess(
+        Axis.DEPTH,
+        IN_DEPTH,
+        (
+            _without_limit(Axis.DEPTH, "1/16"),
+            Control(
+                "alpha = 3/4, whose branches vanish as L^-1/2 in the mean square",
+                replace(_trained(), parameterization=completep("3/4")),
+            ),
+        ),
+    ),
+)
