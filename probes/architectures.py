@@ -243,7 +243,6 @@ def over_its_size(stream: Tensor) -> Tensor:
 
 def attention(query: Tensor, key: Tensor, value: Tensor, tokens: int) -> Tensor:
     """softmax(q.k / d_head) v in every head and both directions: all (R, B tokens, n)."""
-
     members, rows, width = query.shape
     shape = (members, rows // tokens, tokens, HEADS, width // HEADS)
 

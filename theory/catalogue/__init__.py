@@ -21,6 +21,7 @@ from theory.catalogue import (
     infinite_depth,
     learning_rate_transfer,
     maximal_update_rate,
+    transformers,
 )
 from theory.errors import DomainError, choices
 from theory.prediction import Prediction, Profile, Verdict
@@ -33,6 +34,7 @@ PREDICTIONS: tuple[Prediction, ...] = (
     *maximal_update_rate.PREDICTIONS,
     *depth_parameterizations.PREDICTIONS,
     *beyond.PREDICTIONS,
+    *transformers.PREDICTIONS,
 )
 
 
