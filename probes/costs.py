@@ -14,9 +14,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
 from probes.architectures import Network
-from probes.data import HELD_OUT
+from probes.data import HELD_OUT, TOKENS
 from probes.engines import Engine
-from probes.trials import needs_copies, network_of, tokens_of
+from probes.trials import needs_copies, network_of
+from theory.architecture import Family
 from theory.errors import DomainError
 from theory.experiment import Experiment, Protocol, Setting
 from theory.parameterization import Optimizer
@@ -33,7 +34,8 @@ class Costs:
     Dense: ``call`` for each product of a group; ``draw`` for each weight; ``read`` for each weight
     in each product, and ``multiply`` for each input of it as well. Matrix-free: ``ask`` for each
     product of a group, ``reply`` for each member of it; ``answer`` for each coordinate of a query,
-    and ``recall`` for each of these and each earlier query.
+    and ``recall`` for each of these and each earlier query. Both, in transformers: ``mix`` for each
+    coordinate of each input of a product, for what happens between products.
     """
 
     call: float
@@ -44,6 +46,7 @@ class Costs:
     reply: float
     answer: float
     recall: float
+    mix: float
     numbers: int
 
 
@@ -56,6 +59,7 @@ CPU = Costs(
     reply=3.3e-6,
     answer=24e-9,
     recall=0.24e-9,
+    mix=5e-9,  # of 40 training steps at widths 16 and 32
     numbers=2**25,
 )
 # Not fitted: an accelerator multiplies faster and holds more.
@@ -68,6 +72,7 @@ CUDA = Costs(
     reply=5e-6,
     answer=6e-9,
     recall=0.01e-9,
+    mix=0.1e-9,
     numbers=2**29,
 )
 COSTS = {"cpu": CPU, "cuda": CUDA}
@@ -122,10 +127,13 @@ class Operations:
 
 def operations(engine: Engine, network: Network, protocol: Protocol) -> Operations:
     """What a trial does on an engine."""
-    rows = tokens_of(network.architecture, protocol)
+    attends = network.architecture.family is Family.TRANSFORMER
+    rows = TOKENS if attends else 1
     products = [(rows * inputs, asks) for inputs, asks in _products(protocol)]
     weights = len(network.shapes())
     sets = 2 if needs_copies(protocol) else 1
+    coordinates = sum(max(shape) for shape in network.shapes().values())
+    mixed = coordinates * sum(inputs for inputs, _ in products) if attends else 0
     if engine is Engine.DENSE:
         inputs = sum(inputs for inputs, _ in products)
         size = network.size
@@ -133,12 +141,12 @@ def operations(engine: Engine, network: Network, protocol: Protocol) -> Operatio
             large = replace(network, cell=protocol.reference)
             size, weights = size + large.size, weights + len(large.shapes())
         work = {"draw": sets * size, "read": size * len(products), "multiply": size * inputs}
+        work["mix"] = mixed
         copies = 4 if network.parameterization.optimizer is Optimizer.ADAM else 1
         copies += bool(protocol.momentum)
         return Operations({"call": weights * len(products)}, work, sets * copies * size)
     asked = [inputs for inputs, asks in products if asks]
     recalled = sum(k * sum(asked[:index]) for index, k in enumerate(asked))
-    coordinates = sum(max(shape) for shape in network.shapes().values())
     queries = weights * len(asked)
     return Operations(
         {"ask": queries},
@@ -146,6 +154,7 @@ def operations(engine: Engine, network: Network, protocol: Protocol) -> Operatio
             "reply": queries,
             "answer": coordinates * sum(asked),
             "recall": coordinates * recalled,
+            "mix": mixed,
         },
         2 * sum(asked) * coordinates,
     )

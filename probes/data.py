@@ -20,7 +20,7 @@ FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
 SYNTHETIC_DIMENSION = 32
-SYNTHETIC_TOKENS = 4
+TOKENS = 4  # of a sequence, whatever the data
 HELD_OUT = 256
 
 
@@ -46,7 +46,7 @@ def synthetic(seed: int, replicates: Sequence[int], batch: int) -> tuple[FloatAr
 
 def sequences(seed: int, replicates: Sequence[int], batch: int) -> tuple[FloatArray, FloatArray]:
     """Sequences of Gaussian tokens: (R, batch, tokens, d), and labels +-1 of shape (R, batch)."""
-    return _labelled(seed, replicates, batch, SYNTHETIC_TOKENS)
+    return _labelled(seed, replicates, batch, TOKENS)
 
 
 def _labelled(seed: int, replicates: Sequence[int], *shape: int) -> tuple[FloatArray, FloatArray]:
@@ -74,8 +74,7 @@ def _digits() -> tuple[FloatArray, IntArray]:
 
 DIGIT_DIMENSION = 64
 DIGIT_CLASSES = 10
-DIGIT_ROWS = 8
-DIGIT_ROW_DIMENSION = 16
+DIGIT_TOKEN_DIMENSION = DIGIT_DIMENSION // TOKENS + TOKENS
 
 
 def digits(seed: int, replicate: int, batch: int, steps: int) -> DigitBatches:
@@ -95,12 +94,11 @@ def digits(seed: int, replicate: int, batch: int, steps: int) -> DigitBatches:
     return DigitBatches(images[chosen], classes[chosen], images[held_out], classes[held_out])
 
 
-def digit_rows(images: FloatArray) -> FloatArray:
-    """Images as sequences of their rows, each with its place: (..., 64) to (..., 8, 16).
+def digit_tokens(images: FloatArray) -> FloatArray:
+    """Images as sequences of pairs of rows, each with its place: (..., 64) to (..., 4, 20).
 
-    A row is its 8 pixels, of squared length 8 on average, and a one-hot place of that squared
-    length: 16 together.
+    A token is 16 pixels, of squared length 16 on average, and a one-hot place of squared length 4.
     """
-    pixels = images.reshape(*images.shape[:-1], DIGIT_ROWS, -1)
-    places = np.sqrt(pixels.shape[-1]) * np.eye(DIGIT_ROWS)
-    return np.concatenate([pixels, np.broadcast_to(places, pixels.shape)], axis=-1)
+    pixels = images.reshape(*images.shape[:-1], TOKENS, -1)
+    places = np.broadcast_to(np.sqrt(TOKENS) * np.eye(TOKENS), (*pixels.shape[:-1], TOKENS))
+    return np.concatenate([pixels, places], axis=-1)

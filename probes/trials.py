@@ -26,7 +26,7 @@ from probes.experiments.propagation import propagation
 from probes.experiments.training import Lessons, training
 from probes.randomness import copy_generator
 from probes.weights import Weight
-from theory.architecture import Architecture, Family
+from theory.architecture import Family
 from theory.errors import DomainError
 from theory.experiment import Experiment, Observable, Protocol, Setting
 from theory.scaling import Cell
@@ -53,7 +53,7 @@ def network_of(setting: Setting, cell: Cell) -> Network:
     dimension = data.SYNTHETIC_DIMENSION
     if real:
         sequence = setting.architecture.family is Family.TRANSFORMER
-        dimension = data.DIGIT_ROW_DIMENSION if sequence else data.DIGIT_DIMENSION
+        dimension = data.DIGIT_TOKEN_DIMENSION if sequence else data.DIGIT_DIMENSION
     return Network(
         setting.architecture,
         setting.parameterization,
@@ -61,14 +61,6 @@ def network_of(setting: Setting, cell: Cell) -> Network:
         inputs=dimension,
         outputs=data.DIGIT_CLASSES if real else 1,
     )
-
-
-def tokens_of(architecture: Architecture, protocol: Protocol) -> int:
-    """How many rows of the stream an input has."""
-    if architecture.family is not Family.TRANSFORMER:
-        return 1
-    real = protocol.experiment is Experiment.TRAINING
-    return data.DIGIT_ROWS if real else data.SYNTHETIC_TOKENS
 
 
 def run_group(
@@ -188,7 +180,7 @@ def _measure(
 
     sequence = network.architecture.family is Family.TRANSFORMER
     if protocol.experiment is Experiment.TRAINING:
-        seen = data.digit_rows if sequence else np.asarray
+        seen = data.digit_tokens if sequence else np.asarray
         each = {r: data.digits(seed, r, protocol.batch, protocol.steps) for r in set(members)}
         batches = [each[r] for r in members]
         lessons = Lessons(

@@ -95,10 +95,10 @@ class PowerCount:
     ``branch``: a branch's output relative to the stream, or to what enters it where that is
     normalized; ``size``: what branches and readout divide the stream by; ``accumulated``: the sum
     of all branches (growth is exponential where its exponent of L is positive, in a residual
-    network that is not normalized); ``stream_gradient``: n df/dh_0; by layer, ``gradient``: an entry
-    of the weight's gradient, which alone depends on where a scale lives, ``over_epsilon``: the same
-    over Adam's epsilon, ``own_change``, ``stream_change`` and ``output_change``. ``critical`` is
-    false for a chain whose layers do not keep the size of every signal.
+    network that is not normalized); ``stream_gradient``: n df/dh_0; by layer, ``gradient``: an
+    entry of the weight's gradient, which alone depends on where a scale lives, ``over_epsilon``:
+    the same over Adam's epsilon, ``own_change``, ``stream_change`` and ``output_change``.
+    ``critical`` is false for a chain whose layers do not keep the size of every signal.
     """
 
     branch: Power

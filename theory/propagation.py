@@ -2,8 +2,9 @@
 
 For any activation of ``theory.gaussian``, chains and residual networks (not transformers) with any
 number of layers per block, normalized or not, any residual exponent, both scale conventions (only
-multiplier * std enters), and any number of inputs. Then the infinite-depth limit at alpha = 1/2, how far a finite depth is from it,
-and the finite-width corrections that are known. Imports numpy, scipy and ``theory``.
+multiplier * std enters), and any number of inputs. Then the infinite-depth limit at alpha = 1/2,
+how far a finite depth is from it, and the finite-width corrections that are known. Imports numpy,
+scipy and ``theory``.
 """
 
 from __future__ import annotations

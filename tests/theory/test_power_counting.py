@@ -37,6 +37,7 @@ from theory import (
     residual,
     residual_he,
     standard,
+    transformer,
 )
 from theory.first_step import output_reuse_ratio, stream_reuse_ratio
 from theory.power_counting import (
@@ -51,7 +52,8 @@ from theory.scaling import ONE, Cell
 FIRST, LAST = Layer(Role.BRANCH_FIRST, 1), Layer(Role.BRANCH_LAST, 2)
 ONE_STEP = Protocol(Experiment.ONE_STEP, batch=1)
 architectures = st.sampled_from(
-    [chain()] + [residual(m, form=form) for m in (1, 2, 3, 4) for form in BlockForm]
+    [chain(), transformer(), residual(1, normalized=True), residual(3, normalized=True)]
+    + [residual(m, form=form) for m in (1, 2, 3, 4) for form in BlockForm]
 )
 optimizers = st.sampled_from(Optimizer)
 scalings = st.builds(RoleScaling, powers, powers, powers, powers)
@@ -286,6 +288,8 @@ def test_a_matched_epsilon_is_never_overtaken(
 
 OF_FIRST_LAYERS = {Observable.FIRST_LAYER_OWN_CHANGE, Observable.FIRST_LAYER_CHANGE}
 HALF, ONE_ALPHA = Setting(residual(2), depth_mup(), ONE_STEP), completep(1)
+NORMALIZED = Setting(residual(1, normalized=True), depth_mup(), ONE_STEP)
+TRANSFORMER = Setting(transformer(), depth_mup(), ONE_STEP)
 
 
 @pytest.mark.parametrize(
@@ -342,6 +346,40 @@ def test_chains_have_no_blocks_and_drift_less_and_less() -> None:
     assert predicted_exponent(setting, Observable.DRIFT_SHARE, Axis.DEPTH) == -1
 
 
+@pytest.mark.parametrize("optimizer", Optimizer)
+@pytest.mark.parametrize("preset", [mup, depth_mup, completep, depth_mup_corrected])
+def test_normalization_and_attention_change_no_exponent_of_a_stable_stream(
+    preset: Callable[..., Parameterization], optimizer: Optimizer
+) -> None:
+    """In width and, where branches do not outgrow the stream, in depth."""
+    parameterization = preset(optimizer=optimizer)
+    usual = count_powers(residual(2), parameterization)
+    for architecture in (residual(2, normalized=True), transformer()):
+        count = count_powers(architecture, parameterization)
+        for layer, power in usual.own_change.items():
+            assert count.own_change[layer].width == power.width
+            if preset is not mup:
+                assert count.own_change[layer] == power
+                assert count.output_change[layer] == usual.output_change[layer]
+        assert count.total_stream_change.width == 0
+
+
+def test_a_query_is_slow_in_width_at_first() -> None:
+    count = count_powers(transformer(), depth_mup())
+    query, key = Layer(Role.QUERY, 1), Layer(Role.KEY, 1)
+    assert count.own_change[query] == Power("-1/2", "-1/2") == count.own_change[key]
+    assert count.stream_change[query] == Power("-1/2", "-1/2")
+    assert count.output_change[query] == Power(width=-1)
+
+
+def test_normalized_branches_that_grow_leave_the_gradient_at_the_input_alone() -> None:
+    count = count_powers(residual(2, normalized=True), mup())
+    assert count.size == count.accumulated == Power(depth="1/2")
+    assert count.stream_gradient == ONE
+    assert count.own_change[FIRST] == Power(depth="-1/2")
+    assert count.total_output_change == ONE
+
+
 def test_the_best_rate_is_counted_as_the_largest_stable_one() -> None:
     corrected = replace(HALF, parameterization=depth_mup_corrected())
     rates = tuple(Fraction(2) ** k for k in range(5))
@@ -357,6 +395,15 @@ def test_the_best_rate_is_counted_as_the_largest_stable_one() -> None:
         (HALF, Observable.KURTOSIS, "kurtosis is a number"),
         (replace(HALF, parameterization=ONE_ALPHA), Observable.LIMIT_DISTANCE, "branches times L"),
         (Setting(chain(), mup(), ONE_STEP), Observable.LIMIT_DISTANCE, "branches times L"),
+        (NORMALIZED, Observable.LIMIT_DISTANCE, "at its limit at every depth"),
+        (NORMALIZED, Observable.STREAM_COUPLING, "counted in pre-activation blocks of one layer"),
+        (TRANSFORMER, Observable.LIMIT_DISTANCE, "no exact recursion"),
+        (TRANSFORMER, Observable.RECURSION_ERROR, "no exact recursion"),
+        (
+            replace(TRANSFORMER, parameterization=mup()),
+            Observable.FORWARD_SECOND_MOMENT,
+            "not stable in depth",
+        ),
     ],
 )
 def test_what_is_not_counted_is_refused(setting: Setting, observable: Observable, why: str) -> None:

@@ -1,6 +1,7 @@
 """The closed recursions against brute-force quadrature, step by step."""
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 
@@ -16,20 +17,43 @@ from theory import (
     BlockForm,
     Cell,
     DomainError,
+    Experiment,
     Family,
     Power,
+    Protocol,
     Role,
+    Setting,
     chain,
     depth_mup,
     mup,
     residual,
+    transformer,
 )
+from theory.architecture import HOMOGENEOUS
+from theory.first_step import (
+    maximal_update_rate,
+    output_change,
+    output_change_limit,
+    output_reuse_ratio,
+    own_changes,
+    reuse_ratio,
+    reuse_ratio_limit,
+    stream_change,
+    stream_change_decoupled,
+    stream_changes,
+    stream_reuse_ratio,
+    tangent_kernel,
+)
+from theory.gaussian import MOMENTS
+from theory.neural_feature_dynamics import simulate
 from theory.propagation import (
     backward_second_moment,
     chain_log_variance,
     depth_limit,
     forward_second_moment,
+    gains,
     propagate,
+    update_rates,
 )
 
 horizons = st.fractions(Fraction(1, 8), 4, max_denominator=8)
@@ -141,6 +165,99 @@ def test_post_activation_relu_blocks_have_the_written_out_moments(
     exact = variance + mean**2
     assert forward_second_moment(architecture, depth_mup(), cell) == pytest.approx(exact)
     assert backward_second_moment(architecture, depth_mup(), cell) == pytest.approx(p)
+
+
+@given(horizons, st.integers(1, 12), st.sampled_from(Activation), st.sampled_from([1, 2]))
+def test_normalized_blocks_grow_by_the_same_and_divide_gradients(
+    horizon: Fraction, depth: int, activation: Activation, layers: int
+) -> None:
+    """q_l = q_0 + l T/L E phi^2, p_{l-1} = p_l (1 + T/L E phi'^2 / q_{l-1}), p_L = 1/q_L."""
+    architecture = replace(residual(layers, activation, normalized=True), variance_factor=horizon)
+    moments, step = MOMENTS[activation], float(horizon) / depth
+    growth = step * float(moments.second_moment(np.array(1.0)))
+    slope = step * float(moments.derivative_second_moment(np.array(1.0)))
+    q = [1 + growth * layer for layer in range(depth + 1)]
+    p = math.prod(1 + slope / below for below in q[:-1]) / q[-1]
+    cell = Cell(64, depth)
+    assert forward_second_moment(architecture, depth_mup(), cell) == pytest.approx(q[-1])
+    assert backward_second_moment(architecture, depth_mup(), cell) == pytest.approx(p)
+    limit = depth_limit(architecture)
+    assert limit.forward == pytest.approx(q[-1])
+
+
+@given(horizons, st.integers(1, 12), st.sampled_from(sorted(HOMOGENEOUS)), st.integers(0, 2))
+def test_gradients_of_normalized_homogeneous_blocks_depend_on_nothing(
+    horizon: Fraction, depth: int, activation: Activation, halves: int
+) -> None:
+    architecture = replace(residual(2, activation, normalized=True), variance_factor=horizon)
+    parameterization = replace(depth_mup(), residual=Power(depth=Fraction(-halves, 2)))
+    cell = Cell(64, depth)
+    assert backward_second_moment(architecture, parameterization, cell) == pytest.approx(1.0)
+
+
+def test_covariances_of_normalized_streams_are_divided_by_both_sizes() -> None:
+    """One step, by hand: ReLU's arc-cosine kernel of the correlation."""
+    gram = np.array([[1.0, 0.3], [0.3, 4.0]])
+    result = propagate(residual(1, normalized=True), depth_mup(), Cell(64, 1), gram)
+    rho = 0.3 / 2
+    theta = math.acos(rho)
+    kernel = (math.sin(theta) + (math.pi - theta) * rho) / (2 * math.pi)
+    size = math.sqrt(result.stream[1, 0, 0] * result.stream[1, 1, 1])
+    assert np.diag(result.stream[1]) == pytest.approx([1.5, 4.5])
+    assert result.stream[1, 0, 1] == pytest.approx(0.3 + kernel)
+    assert result.gradients[1, 0, 1] == pytest.approx(1 / size)
+    met = (math.pi - theta) / (2 * math.pi) / 2
+    assert result.gradients[0, 0, 1] == pytest.approx((1 + met) / size)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        forward_second_moment,
+        backward_second_moment,
+        gains,
+        update_rates,
+        tangent_kernel,
+        stream_changes,
+        maximal_update_rate,
+        output_change,
+        stream_change,
+        stream_change_decoupled,
+        stream_reuse_ratio,
+        output_reuse_ratio,
+        reuse_ratio,
+    ],
+)
+def test_exact_theory_refuses_what_it_does_not_cover(function: Callable[..., object]) -> None:
+    with pytest.raises(DomainError, match="transformer, relu, T = 1"):
+        function(transformer(), depth_mup(), Cell(8, 2))
+    if function.__module__ == "theory.first_step":
+        with pytest.raises(DomainError, match="streams that are not normalized"):
+            function(residual(2, normalized=True), depth_mup(), Cell(8, 2))
+
+
+@pytest.mark.parametrize("architecture", [transformer(), residual(1, normalized=True)], ids=str)
+def test_limits_and_dynamics_refuse_what_they_do_not_cover(architecture: Architecture) -> None:
+    one = np.ones((1, 1))
+    for refused in (
+        lambda: reuse_ratio_limit(architecture),
+        lambda: output_change_limit(architecture),
+        lambda: own_changes(architecture, depth_mup(), Cell(8, 2), np.ones(1), one),
+        lambda: simulate(architecture, one, np.ones(1), 1, 1.0, reused=True),
+        lambda: Setting(architecture, depth_mup(), Protocol(Experiment.COUPLING, batch=1)),
+    ):
+        with pytest.raises(DomainError, match=str(architecture)):
+            refused()
+    if architecture == transformer():
+        with pytest.raises(DomainError, match="exact theory has no attention"):
+            depth_limit(architecture)
+
+
+def test_only_pre_activation_blocks_are_normalized() -> None:
+    with pytest.raises(DomainError, match="only pre-activation blocks are normalized"):
+        Architecture(Family.CHAIN, normalized=True)
+    with pytest.raises(DomainError, match="only pre-activation blocks are normalized"):
+        residual(2, form=BlockForm.POST_ACTIVATION, normalized=True)
 
 
 def test_a_chain_has_no_block_form() -> None:

@@ -23,6 +23,7 @@ from theory.catalogue import (
     learning_rate_transfer,
     maximal_update_rate,
     scaling_trends,
+    transformers,
 )
 from theory.errors import DomainError, choices
 from theory.prediction import Prediction, Profile, Verdict
@@ -37,6 +38,7 @@ PREDICTIONS: tuple[Prediction, ...] = (
     *depth_parameterizations.PREDICTIONS,
     *hidden_width.PREDICTIONS,
     *beyond.PREDICTIONS,
+    *transformers.PREDICTIONS,
 )
 
 

@@ -1,0 +1,254 @@
+"""Beyond the sources: normalized residual blocks and pre-norm transformers.
+
+Power counting says what to expect; of normalized residual blocks the recursion is exact. Dividing
+by the size of the stream makes up for the growth of the gradient: with homogeneous activations p_0
+depends on neither depth, alpha nor horizon, so that the controls of gradients are networks without
+normalization. Imports ``theory`` only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+from theory.architecture import Architecture, residual, transformer
+from theory.catalogue import sources
+from theory.catalogue.learning_rate_transfer import TRAINED
+from theory.catalogue.statements import (
+    AT_INITIALIZATION,
+    FIRST_STEP,
+    FIRST_STEP_ON_ONE_INPUT,
+    best_rate_claim,
+    curve_claim,
+    exponent_claim,
+)
+from theory.experiment import Experiment, Observable, Protocol, Setting
+from theory.parameterization import Parameterization
+from theory.prediction import Control, Grid, Prediction, Regime, product
+from theory.presets import completep, depth_mup, mup
+from theory.propagation import backward_second_moment, forward_second_moment
+from theory.scaling import Axis, Power
+
+_DEPTHS = (8, 16, 32, 64)
+_DEEPER = (*_DEPTHS, 128, 256)
+NORMALIZED_START = Regime(
+    Grid(product((64,), _DEPTHS), 48, 8),
+    Grid(product((128,), (*_DEPTHS, 128)), 48, 8),
+    (),
+    Grid(product((4096,), _DEEPER), 32, 8),
+)
+NORMALIZED_STEP = Regime(
+    None,
+    Grid(product((128,), (*_DEPTHS, 128)), 64, 16),
+    (),
+    Grid(product((4096,), _DEEPER), 32, 8),
+)
+VALUES = Regime(
+    None,
+    Grid(product((512,), (4, 16, 64)), 128, 16),
+    (),
+    Grid(product((4096,), (4, 16, 64, 256)), 96, 16),
+)
+# At alpha = 1 branches of two kinds and tokens that become alike leave terms in 1/L several times
+# those of residual blocks: q_L = 1 + O(1)/L moves its exponent by a twentieth from L = 8 on.
+_FROM_16 = (16, 32, 64, 128)
+TRANSFORMER_START = Regime(
+    None,
+    Grid(product((128,), _FROM_16), 24, 8),
+    (),
+    Grid(product((4096,), (*_FROM_16, 256)), 16, 8),
+)
+TRANSFORMER_STEP = replace(TRANSFORMER_START, standard=Grid(product((128,), _FROM_16), 24, 8))
+# A training step has four tokens for every input of a residual network's, and six matrices a block.
+TRAINING = Regime(
+    None,
+    Grid(product((24,), (2, 4, 8, 16)), 12, 8),
+    (),
+    Grid(product((64,), (2, 4, 8, 16, 32, 64)), 24, 8),
+)
+# The readout averages four tokens: its input, the gradient of a token and the change of the output
+# are smaller than in a network of one token, and rates are larger by a power of two or three.
+RATES = tuple(Fraction(2) ** k for k in range(7))
+_ON_DIGITS = replace(TRAINED, rate=RATES[0])
+# A sequence of four tokens costs what four inputs cost.
+_ONE_SEQUENCE = Protocol(Experiment.PROPAGATION, batch=1)
+
+_BLOCKS, _TRANSFORMER = residual(2, normalized=True), transformer()
+_PLAIN = Control(
+    "residual blocks without normalization at alpha = 0",
+    Setting(residual(2), mup(), AT_INITIALIZATION),
+)
+
+
+def _kept_at_start(
+    name: str, setting: Setting, forward: Regime, backward: Regime
+) -> tuple[Prediction, ...]:
+    """Second moments at initialization do not change with depth."""
+    where = f"{setting.architecture} under {setting.parameterization.name}"
+    grown = replace(setting, parameterization=mup())
+    return tuple(
+        exponent_claim(
+            f"X.{what}.depth.{name}",
+            f"In {where}, the second moment of {signal} does not change with depth.",
+            observable,
+            Axis.DEPTH,
+            setting,
+            regime,
+            sources.power_counting("normalized branches times L^-alpha add up as L^(1/2 - alpha)"),
+            (control,),
+        )
+        for what, signal, observable, regime, control in (
+            (
+                "forward",
+                "h_L",
+                Observable.FORWARD_SECOND_MOMENT,
+                forward,
+                Control("alpha = 0", grown),
+            ),
+            ("backward", "n df/dh_0", Observable.BACKWARD_SECOND_MOMENT, backward, _PLAIN),
+        )
+    )
+
+
+def _own_changes(
+    name: str, architecture: Architecture, protocol: Protocol, regime: Regime
+) -> tuple[Prediction, ...]:
+    """First layers of branches: lazy at alpha = 1/2, and not at alpha = 1."""
+    half = Setting(architecture, depth_mup(), protocol)
+    one = replace(half, parameterization=completep(1))
+    return tuple(
+        exponent_claim(
+            f"X.own.depth.{name}.alpha-{alpha}",
+            f"In {architecture} at alpha = {alpha}, the own change of the first layers of "
+            f"branches {goes}.",
+            Observable.FIRST_LAYER_OWN_CHANGE,
+            Axis.DEPTH,
+            setting,
+            regime,
+            sources.power_counting(
+                "own change of layer i: -(alpha + 2 a_i + c_i), c_i = 1 - 2 alpha"
+            ),
+            (Control(f"the rates and branches of {other.parameterization.name}", other),),
+        )
+        for alpha, goes, setting, other in (
+            ("1/2", "goes as L^-1/2", half, one),
+            ("1", "does not change with depth", one, half),
+        )
+    )
+
+
+def _changes(
+    name: str, setting: Setting, regime: Regime, observables: tuple[Observable, ...]
+) -> tuple[Prediction, ...]:
+    """Stream and output move by order one."""
+    usual = setting.parameterization
+    faster = usual.with_rates_times(Power(depth="1/2"), f"{usual.name} with rates times L^1/2")
+    names = {
+        Observable.STREAM_CHANGE: ("stream", "the last stream state"),
+        Observable.OUTPUT_CHANGE: ("output", "the output"),
+    }
+    return tuple(
+        exponent_claim(
+            f"X.{names[observable][0]}.depth.{name}",
+            f"In {setting.architecture} under {usual.name}, the first-step change of "
+            f"{names[observable][1]} does not change with depth.",
+            observable,
+            Axis.DEPTH,
+            setting,
+            regime,
+            sources.power_counting("change of the stream: 1 - (2 alpha + c_i), c_i = 1 - 2 alpha"),
+            (Control(faster.name, replace(setting, parameterization=faster)),),
+        )
+        for observable in observables
+    )
+
+
+def _values() -> tuple[Prediction, ...]:
+    """Of normalized residual blocks, by the exact recursion."""
+    setting = Setting(_BLOCKS, depth_mup(), AT_INITIALIZATION)
+    longer = replace(_BLOCKS, variance_factor=Fraction(5, 4))
+    citation = sources.power_counting("exact propagation, theory.propagation")
+    return (
+        curve_claim(
+            "X.forward.value.normalized",
+            "In normalized residual blocks under depth-muP, the second moment of h_L is 1 + T/2 at "
+            "every depth.",
+            Observable.FORWARD_SECOND_MOMENT,
+            forward_second_moment,
+            setting,
+            VALUES,
+            "a third of what a horizon T wrong by a quarter would cause",
+            citation,
+            (
+                Control(
+                    "horizon T = 5/4 against the recursion at T = 1",
+                    replace(setting, architecture=longer),
+                ),
+            ),
+        ),
+        curve_claim(
+            "X.backward.value.normalized",
+            "In normalized residual blocks under depth-muP, the second moment of n df/dh_0 is 1 at "
+            "every depth.",
+            Observable.BACKWARD_SECOND_MOMENT,
+            backward_second_moment,
+            setting,
+            VALUES,
+            "a twentieth of what normalization does to it",
+            citation,
+            (
+                Control(
+                    "the same blocks without normalization",
+                    replace(setting, architecture=residual(2)),
+                ),
+            ),
+        ),
+    )
+
+
+def _normalized() -> tuple[Prediction, ...]:
+    start = Setting(_BLOCKS, depth_mup(), AT_INITIALIZATION)
+    step = replace(start, protocol=FIRST_STEP)
+    return (
+        *_kept_at_start("normalized", start, NORMALIZED_START, NORMALIZED_START),
+        *_values(),
+        *_own_changes("normalized", _BLOCKS, FIRST_STEP, NORMALIZED_STEP),
+        *_changes("normalized", step, NORMALIZED_STEP, (Observable.STREAM_CHANGE,)),
+    )
+
+
+def _transfer(name: str, parameterization: Parameterization) -> Prediction:
+    setting = Setting(_TRANSFORMER, parameterization, _ON_DIGITS)
+    slower = parameterization.with_rates_times(
+        Power(depth="-1/2"), f"{parameterization.name} with rates times L^-1/2"
+    )
+    return best_rate_claim(
+        f"X.rate.depth.{name}",
+        f"In {_TRANSFORMER} under {parameterization.name} with sgd, the best learning rate "
+        "transfers across depth.",
+        Axis.DEPTH,
+        setting,
+        RATES,
+        TRAINING,
+        sources.power_counting("largest stable rate: L^0"),
+        Control(slower.name, replace(setting, parameterization=slower)),
+    )
+
+
+def _transformers() -> tuple[Prediction, ...]:
+    predictions = []
+    for alpha, parameterization in (("1/2", depth_mup()), ("1", completep(1))):
+        name = f"transformer.alpha-{alpha}"
+        start = Setting(_TRANSFORMER, parameterization, _ONE_SEQUENCE)
+        step = replace(start, protocol=FIRST_STEP_ON_ONE_INPUT)
+        both = (Observable.STREAM_CHANGE, Observable.OUTPUT_CHANGE)
+        predictions += [
+            *_kept_at_start(name, start, TRANSFORMER_START, TRANSFORMER_START),
+            *_changes(name, step, TRANSFORMER_STEP, both),
+            _transfer(name, parameterization),
+        ]
+    own = _own_changes("transformer", _TRANSFORMER, FIRST_STEP_ON_ONE_INPUT, TRANSFORMER_STEP)
+    return *predictions, *own
+
+
+PREDICTIONS: tuple[Prediction, ...] = (*_normalized(), *_transformers())
