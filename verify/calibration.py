@@ -165,6 +165,11 @@ An *undeclared* bias is a wrong model: its wrong decisions are what the checks o
 and *invalid* is what they caught. What the replicates cannot resolve no check can see, and a bias
 as large as the margin decides wrongly while it is small beside the noise: declare what is known.
 
+The level of a misfit is shared over the family and the looks, as that of a verdict is: a family of
+{largest} sees a wrong law only where it is clearer, or replicates are more, than one prediction
+alone needs. That is the price of true laws that keep their verdicts (*invalid* under *none* and
+*declared*), and what is not acted upon is still said in the reason.
+
 {everything}
 """
 
