@@ -22,7 +22,6 @@ from verify.statistics.fit_checks import (
     CHECK_LEVEL,
     Elsewhere,
     FitChecks,
-    fit_levels,
     hangs_on_law,
     misfit,
     moved,
@@ -30,6 +29,7 @@ from verify.statistics.fit_checks import (
     spoils_acceptance,
     spoils_rejection,
 )
+from verify.statistics.multiplicity import discovery_levels
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -65,7 +65,7 @@ def fit_levels_of(family: Sequence[Evidence], share: float) -> FloatArray:
     ``share``: the look's share of the family-wise error rate. What has no fit has no use for one.
     """
     p_values = np.array([1.0 if e.checks is None else e.checks.misfit[0] for e in family])
-    return fit_levels(p_values, share, np.array([e.checks is not None for e in family]))
+    return discovery_levels(p_values, share, np.array([e.checks is not None for e in family]))
 
 
 def conclude(evidence: Evidence, level: float, fit_level: float = CHECK_LEVEL) -> Judgement:

@@ -84,7 +84,8 @@ def test_true_laws_lose_no_verdicts_to_chance_in_a_family(
     shared = calibrate(scenario, 200)
     assert shared.invalid.share < 0.002
     monkeypatch.setattr(
-        "verify.statistics.synthetic.fit_levels", lambda p, share, members: np.full(p.shape, 0.05)
+        "verify.statistics.synthetic.discovery_levels",
+        lambda p, share, members: np.full(p.shape, 0.05),
     )
     assert calibrate(scenario, 200).invalid.share > 0.01
 

@@ -1,6 +1,9 @@
 """Equivalence decisions: p-values and intervals say the same, and err as rarely as promised."""
 
+from collections.abc import Callable
+
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +19,7 @@ from verify.statistics.equivalence import (
     mean_interval,
     mean_intervals,
 )
-from verify.statistics.multiplicity import holm_levels
+from verify.statistics.multiplicity import discovery_levels, holm_levels
 
 BAND = Band(-0.1, 0.1)
 AT_MOST = Band(-np.inf, 0.1)
@@ -117,6 +120,8 @@ def test_decisions_are_made_when_they_are_clear() -> None:
     assert verdicts[0.25].count(Verdict.REJECTED) >= 198
 
 
+Procedure = Callable[..., npt.NDArray[np.float64]]
+
 p_lists = st.lists(st.floats(0, 1), min_size=1, max_size=30)
 
 
@@ -134,33 +139,60 @@ def test_levels_are_those_of_holm(p_values: list[float], alpha: float) -> None:
         going = decided
 
 
-def test_decisions_are_those_of_statsmodels() -> None:
+@given(p_lists, st.floats(0.01, 0.2))
+def test_levels_are_those_of_benjamini_and_hochberg(p_values: list[float], share: float) -> None:
+    """k share / m for the largest k with at least k p-values up to it; share / m for none."""
+    m = len(p_values)
+    enough = [k for k in range(1, m + 1) if sum(p <= k * share / m for p in p_values) >= k]
+    np.testing.assert_allclose(
+        discovery_levels(np.array(p_values), share), max(enough, default=1) * share / m
+    )
+
+
+PROCEDURES = pytest.mark.parametrize("procedure", [holm_levels, discovery_levels])
+
+
+@pytest.mark.parametrize(
+    ("procedure", "method"), [(holm_levels, "holm"), (discovery_levels, "fdr_bh")]
+)
+def test_decisions_are_those_of_statsmodels(procedure: Procedure, method: str) -> None:
     """Once, for its multipletests collects garbage at every call, 0.2 s each."""
     p_values = np.random.default_rng(0).beta(0.2, 2.0, 40)
-    expected = multipletests(p_values, alpha=0.05, method="holm")[0]
+    expected = multipletests(p_values, alpha=0.05, method=method)[0]
     assert 0 < expected.sum() < 40
-    np.testing.assert_array_equal(p_values <= holm_levels(p_values, 0.05), expected)
+    np.testing.assert_array_equal(p_values <= procedure(p_values, 0.05), expected)
 
 
-@given(st.lists(p_lists.filter(lambda p: len(p) > 4).map(lambda p: p[:5]), min_size=1, max_size=5))
-def test_families_side_by_side_are_families_alone(families: list[list[float]]) -> None:
-    levels = holm_levels(np.array(families), 0.05)
+@PROCEDURES
+@given(
+    families=st.lists(
+        p_lists.filter(lambda p: len(p) > 4).map(lambda p: p[:5]), min_size=1, max_size=5
+    )
+)
+def test_families_side_by_side_are_families_alone(
+    procedure: Procedure, families: list[list[float]]
+) -> None:
+    levels = procedure(np.array(families), 0.05)
     for row, family in zip(levels, families, strict=True):
-        np.testing.assert_array_equal(row, holm_levels(np.array(family), 0.05))
+        np.testing.assert_array_equal(row, procedure(np.array(family), 0.05))
 
 
-@given(p_lists, st.data())
-def test_members_left_out_do_not_count(p_values: list[float], data: st.DataObject) -> None:
+@PROCEDURES
+@given(p_values=p_lists, data=st.data())
+def test_members_left_out_do_not_count(
+    procedure: Procedure, p_values: list[float], data: st.DataObject
+) -> None:
     kept = np.array(
         data.draw(st.lists(st.booleans(), min_size=len(p_values), max_size=len(p_values)))
     )
     array = np.array(p_values)
-    levels = holm_levels(array, 0.05, members=kept)
-    np.testing.assert_array_equal(levels[kept], holm_levels(array[kept], 0.05))
+    levels = procedure(array, 0.05, members=kept)
+    np.testing.assert_array_equal(levels[kept], procedure(array[kept], 0.05))
 
 
-def test_an_empty_family_has_no_levels() -> None:
-    assert len(holm_levels(np.array([]), 0.05)) == 0
+@PROCEDURES
+def test_an_empty_family_has_no_levels(procedure: Procedure) -> None:
+    assert len(procedure(np.array([]), 0.05)) == 0
 
 
 def test_one_replicate_is_refused() -> None:

@@ -64,7 +64,7 @@ TRAINING = Regime(
     None,
     Grid(product((24,), (2, 4, 8, 16)), 12, 8),
     (),
-    Grid(product((64,), (2, 4, 8, 16, 32, 64)), 24, 8),
+    Grid(product((32,), (4, 8, 16, 32, 64)), 12, 8),
 )
 # The readout averages four tokens: its input, the gradient of a token and the change of the output
 # are smaller than in a network of one token, and rates are larger by a power of two or three.

@@ -6,9 +6,11 @@ one exponent (curvature, smallest size left out), and whether its mean is that o
 calibration thousands, and both use these.
 
 One true law in twenty fails a test of fit at level 0.05, and a campaign makes hundreds of them:
-what takes a decision away is tested at the level that Holm's procedure gives it among all
-regressions of a look (``fit_levels``). In a look at true laws, the probability that any decision is
-taken away for a misfit that is none is then at most the look's share of the family-wise error rate.
+what takes a decision away is tested at the level of Benjamini and Hochberg's procedure among all
+regressions of a look (``discovery_levels``). In a look at true laws, the probability that any
+decision is taken away for a misfit that is none is then at most the look's share of the error rate;
+where some laws are wrong, nearly all of what is called a misfit is one. Holm's procedure would keep
+the first promise for wrong laws too, and miss half of those that this one finds.
 """
 
 from __future__ import annotations
@@ -23,7 +25,6 @@ from statsmodels.stats.weightstats import DescrStatsW
 
 from theory.relations import Band
 from verify.statistics.equivalence import Intervals, mean_intervals
-from verify.statistics.multiplicity import holm_levels
 from verify.statistics.regression import PowerLaw
 
 FloatArray = npt.NDArray[np.float64]
@@ -97,15 +98,6 @@ def _misfit(
     with np.errstate(divide="ignore", invalid="ignore"):  # no spread at all: p is 0, or nan
         p_values: FloatArray = DescrStatsW(curvature).ttest_mean(0.0)[1]
     return np.nan_to_num(p_values, nan=1.0)
-
-
-def fit_levels(p_values: FloatArray, share: float, members: BoolArray | None = None) -> FloatArray:
-    """The level of every misfit among the regressions of a look: p-values (..., family).
-
-    Holm's procedure at the look's share of the family-wise error rate: with any dependence between
-    the regressions, a true law is called not fitting in at most that share of all looks.
-    """
-    return holm_levels(p_values, share, members)
 
 
 def misfit(checks: FitChecks, level: float | FloatArray) -> BoolArray:

@@ -21,11 +21,10 @@ from verify.statistics.equivalence import decision_p_values, mean_intervals
 from verify.statistics.fit_checks import (
     FitChecks,
     check_fit,
-    fit_levels,
     spoils_acceptance,
     spoils_rejection,
 )
-from verify.statistics.multiplicity import holm_levels
+from verify.statistics.multiplicity import discovery_levels, holm_levels
 from verify.statistics.regression import PowerLaw
 
 FloatArray = npt.NDArray[np.float64]
@@ -190,7 +189,7 @@ def verdicts(scenario: Scenario, logs: FloatArray) -> IntArray:
 
         p_values = by_family(decision_p_values(exponents, BAND))
         levels = holm_levels(p_values, share, members)[members]
-        of_fit = fit_levels(by_family(checks.misfit), share, members)[members]
+        of_fit = discovery_levels(by_family(checks.misfit), share, members)[members]
         found[open_yet] = _judged(checks, exponents, levels, of_fit)
     return found
 
