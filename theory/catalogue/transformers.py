@@ -54,11 +54,11 @@ VALUES = Regime(
 _FROM_16 = (16, 32, 64, 128)
 TRANSFORMER_START = Regime(
     None,
-    Grid(product((128,), _FROM_16), 22, 8),
+    Grid(product((128,), _FROM_16), 20, 8),
     (),
     Grid(product((4096,), (*_FROM_16, 256)), 16, 8),
 )
-TRANSFORMER_STEP = replace(TRANSFORMER_START, standard=Grid(product((128,), _FROM_16), 22, 8))
+TRANSFORMER_STEP = replace(TRANSFORMER_START, standard=Grid(product((128,), _FROM_16), 20, 8))
 # A training step has four tokens for every input of a residual network's, and six matrices a block.
 TRAINING = Regime(
     None,
