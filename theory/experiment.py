@@ -213,6 +213,10 @@ _DEFINITIONS = {
 }
 
 
+# Measured against an exact recursion, which networks with attention do not have.
+FINITE_SIZE = frozenset({Observable.LIMIT_DISTANCE, Observable.RECURSION_ERROR})
+
+
 @dataclass(frozen=True, slots=True)
 class Protocol:
     """Everything about an experiment that is not the network.

@@ -41,7 +41,7 @@ from fractions import Fraction
 
 from theory.architecture import HOMOGENEOUS, Architecture, Family, Role
 from theory.errors import DomainError
-from theory.experiment import Observable, Setting
+from theory.experiment import FINITE_SIZE, Observable, Setting
 from theory.parameterization import Optimizer, Parameterization, RoleScaling
 from theory.relations import BestRateExponentEquals, ExponentEquals
 from theory.scaling import ONE, Axis, Power
@@ -355,9 +355,9 @@ def predicted_exponent(setting: Setting, observable: Observable, axis: Axis) -> 
         )
     if observable in _OF_BLOCKS:
         return _block_exponent(setting, count, observable).along(axis)
-    if observable in _FINITE_SIZE and setting.architecture.family is Family.TRANSFORMER:
+    if observable in FINITE_SIZE and setting.architecture.family is Family.TRANSFORMER:
         raise DomainError(f"{setting.architecture} has no exact recursion: {observable} needs one")
-    if observable in _FINITE_SIZE:
+    if observable in FINITE_SIZE:
         return _finite_size(setting, observable).along(axis)
     if observable in _VALUES:
         raise DomainError(f"{observable} is a number, not a power of {axis}")
@@ -377,7 +377,6 @@ def predicted_exponent(setting: Setting, observable: Observable, axis: Axis) -> 
     }[observable]
 
 
-_FINITE_SIZE = {Observable.LIMIT_DISTANCE, Observable.RECURSION_ERROR}
 _VALUES = {
     Observable.KURTOSIS,
     Observable.INCREMENT_RATIO,

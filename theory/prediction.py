@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 
+from theory.architecture import Family
 from theory.errors import DomainError
-from theory.experiment import Observable, Setting
+from theory.experiment import FINITE_SIZE, Observable, Setting
 from theory.relations import Paired, Relation, Sweep
 from theory.scaling import Axis, Cell, Power
 
@@ -134,7 +135,7 @@ class Prediction:
     """One falsifiable sentence about finite networks.
 
     Raises ``DomainError`` when the margin is not positive, no control is given, or the protocol
-    does not measure the observable.
+    or the architecture does not have the observable.
     """
 
     id: str
@@ -162,6 +163,12 @@ class Prediction:
                 raise DomainError(
                     f"{self.id}: {self.observable} is measured by {self.observable.experiment}, "
                     f"not by {setting.protocol.experiment}"
+                )
+            attends = setting.architecture.family is Family.TRANSFORMER
+            if attends and self.observable in FINITE_SIZE:
+                raise DomainError(
+                    f"{self.id}: {setting.architecture} has no exact recursion, and "
+                    f"{self.observable} needs one; give chains or residual networks"
                 )
         named = isinstance(self.relation, Paired) and isinstance(self.relation.other, str)
         if named or not isinstance(self.relation.axis, Axis):

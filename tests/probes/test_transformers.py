@@ -234,6 +234,7 @@ def test_sequences_are_data_of_the_replicate() -> None:
     assert labels.shape == (2, 6)
     np.testing.assert_allclose(np.square(inputs).sum(-1), 32)
     np.testing.assert_array_equal(data.sequences(3, [1], 6)[0][0], inputs[1])
+    assert not np.isclose(inputs[0], inputs[1]).any()
     images = data.digits(3, 0, 16, 2).inputs
     tokens = data.digit_tokens(images)
     assert tokens.shape == (2, 16, 4, 20)

@@ -168,6 +168,12 @@ def test_a_protocol_must_measure_the_observable(prediction: Prediction) -> None:
         replace(prediction, setting=other)
 
 
+@pytest.mark.parametrize("observable", [Observable.LIMIT_DISTANCE, Observable.RECURSION_ERROR])
+def test_distances_from_a_recursion_need_one(observable: Observable) -> None:
+    with pytest.raises(DomainError, match="transformer, relu, T = 1 has no exact recursion"):
+        replace(find("X.forward.depth.transformer.alpha-1"), observable=observable)
+
+
 def test_selection_by_id_prefix_and_pattern() -> None:
     assert [p.id for p in select(("A6.own.depth",))] == ["A6.own.depth"]
     assert {p.id for p in select(("A5",))} == {"A5.stream.depth", "A5.stream.width"}

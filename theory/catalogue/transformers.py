@@ -54,15 +54,15 @@ VALUES = Regime(
 _FROM_16 = (16, 32, 64, 128)
 TRANSFORMER_START = Regime(
     None,
-    Grid(product((128,), _FROM_16), 24, 8),
+    Grid(product((128,), _FROM_16), 20, 8),
     (),
     Grid(product((4096,), (*_FROM_16, 256)), 16, 8),
 )
-TRANSFORMER_STEP = replace(TRANSFORMER_START, standard=Grid(product((128,), _FROM_16), 24, 8))
+TRANSFORMER_STEP = replace(TRANSFORMER_START, standard=Grid(product((128,), _FROM_16), 20, 8))
 # A training step has four tokens for every input of a residual network's, and six matrices a block.
 TRAINING = Regime(
     None,
-    Grid(product((24,), (2, 4, 8, 16)), 12, 8),
+    Grid(product((32,), (2, 4, 8, 16)), 10, 6),
     (),
     Grid(product((32,), (4, 8, 16, 32, 64)), 12, 8),
 )
