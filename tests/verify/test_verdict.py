@@ -473,7 +473,7 @@ def test_a_misfit_takes_a_decision_away_at_the_level_of_its_family_and_is_said_b
 
 
 def test_a_family_shares_the_level_of_its_misfits() -> None:
-    """Benjamini and Hochberg's level of the four that have a fit; a relation about values has none to share."""
+    """Benjamini and Hochberg's, of the four that have a fit; a relation about values has none."""
     bump = 0.03 * np.array([0, 1, 0, -1, 0.0])
     fits = [weigh(CLAIM, Measured(measurements(k * bump, seed=k))) for k in range(4)]
     value = weigh(CURVE, Measured(exact_curve() * measurements(0 * LOG_DEPTHS)))

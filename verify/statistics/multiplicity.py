@@ -1,7 +1,7 @@
 """Holm's and Benjamini and Hochberg's procedures over families. Imports numpy.
 
-The same numbers as ``multipletests(method="holm")`` and ``"fdr_bh"`` of statsmodels, which takes one
-family at a time and collects garbage at each call (0.2 s): a calibration judges thousands.
+The same numbers as ``multipletests(method="holm")`` and ``"fdr_bh"`` of statsmodels, which takes
+one family at a time and collects garbage at each call (0.2 s): a calibration judges thousands.
 """
 
 from __future__ import annotations
