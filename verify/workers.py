@@ -12,6 +12,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from threading import Thread
@@ -41,12 +42,17 @@ class Workers:
         self._count = count
         self._pool: ProcessPoolExecutor | None = None
         self._strangers: set[BaseProcess] = set()
+        self._threads = torch.get_num_threads()
 
     def __enter__(self) -> Workers:
+        self._threads = torch.get_num_threads()
+        if self._count > 1:  # what is too little for the pool is computed as it would be there
+            torch.set_num_threads(1)
         return self
 
     def __exit__(self, *_: object) -> None:
         """Stop at once: what runs is lost, what was yielded is not."""
+        torch.set_num_threads(self._threads)
         if self._pool is None:
             return
         for process in set(multiprocessing.active_children()) - self._strangers:
@@ -70,8 +76,14 @@ class Workers:
             self._pool = ProcessPoolExecutor(self._count, spawn, initializer=_settle)
         order = sorted(range(len(tasks)), key=lambda i: -costs[i])
         futures = {self._pool.submit(function, tasks[i]): tasks[i] for i in order}
-        for future in as_completed(futures):
-            yield futures.pop(future), future.result()
+        try:
+            for future in as_completed(futures):
+                yield futures.pop(future), future.result()
+        except BrokenProcessPool as error:
+            raise RuntimeError(
+                "a worker process died, perhaps for lack of memory; what was measured is kept, and "
+                "the same command goes on there, with --workers 1 in least memory"
+            ) from error
 
 
 def _settle() -> None:

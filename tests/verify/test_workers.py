@@ -39,6 +39,12 @@ def test_little_work_starts_no_process() -> None:
     assert found == [(2, (2, os.getpid())), (1, (1, os.getpid()))]
 
 
+def test_a_worker_that_dies_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Workers, "WORTH_STARTING", 0.0)
+    with Workers(2) as workers, pytest.raises(RuntimeError, match="a worker process died"):
+        list(workers.results(os._exit, [1], [1.0]))
+
+
 # A pool whose workers say who they are, and then do not end by themselves.
 _SLEEPERS = """
 import os, time

@@ -22,7 +22,7 @@ from theory.scaling import Axis, Power
 # At T = 4 terms in 1/L move the exponent by a tenth between depths 8 and 128.
 STRONG = Regime(
     None,
-    Grid(product((512,), (4, 8, 16, 32, 64, 128)), 128, 8),
+    Grid(product((512,), (4, 8, 16, 32, 64, 128)), 64, 8),
     (Power(depth=-1),),
     Grid(product((4096,), (8, 16, 32, 64, 128, 256)), 64, 8),
 )

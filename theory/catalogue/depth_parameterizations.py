@@ -21,7 +21,7 @@ from theory.scaling import Axis, Power, rational
 _DEPTHS = (8, 16, 32, 64)
 SGD_DEPTH = Regime(
     Grid(product((128,), (*_DEPTHS, 128)), 48, 8),
-    Grid(product((256,), (*_DEPTHS, 128)), 64, 16),
+    Grid(product((256,), (*_DEPTHS, 128)), 32, 16),
     (),
     Grid(product((4096,), (*_DEPTHS, 128, 256)), 32, 8),
 )

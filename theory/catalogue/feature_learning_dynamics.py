@@ -40,14 +40,14 @@ ALONG_WIDTH = Regime(
 )
 # The mean laws hold at narrow widths, where replicates are cheapest.
 VALUES = Regime(
-    Grid(product((64,), (4, 16)), 4096, 512),
-    Grid(product((64,), DEPTHS), 8192, 1024),
+    Grid(product((64,), (4, 16)), 3072, 512),
+    Grid(product((64,), DEPTHS), 3072, 512),
 )
 TRAINING_DEPTHS = (8, 16, 32, 64)
 TRAINED = {
     Axis.DEPTH: Regime(
         Grid(product((128,), TRAINING_DEPTHS), 48, 16),
-        Grid(product((256,), TRAINING_DEPTHS), 48, 16),
+        Grid(product((256,), TRAINING_DEPTHS), 32, 16),
         full=Grid(product((512,), TRAINING_DEPTHS), 48, 16),
     ),
     Axis.WIDTH: Regime(

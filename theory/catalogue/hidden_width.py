@@ -2,8 +2,8 @@
 
 Source: arXiv 2509.10167: after a fixed number of steps the stream is O(1/L + sqrt(D / (L M))) from
 its limit, and tightly so. The width of a cell is M here, and D is fixed. The limit is stood for by
-a network of the same ends with at least 30 times as many inner units in all. Imports ``theory``
-only.
+a network of the same ends with at least 30 times as many inner units (L M) in all. Imports
+``theory`` only.
 """
 
 from __future__ import annotations
@@ -34,17 +34,18 @@ LARGER = replace(FITTED, reference=Cell(2048, 128))
 # Few inner units: sqrt(D / (L M)) is far above 1/L. Below M = 8 units are too few to average.
 NARROW = Regime(
     None,
-    Grid(product((8,), (8, 16, 32, 64)), 64, 16),
+    Grid(product((8,), (8, 16, 32, 64)), 64, 32),
     (),
-    Grid(product((8,), (4, 8, 16, 32, 64)), 192, 16),
+    Grid(product((8,), (8, 16, 32, 64)), 192, 64),
 )
 DEEP = Regime(
     None,
-    Grid(product((8, 16, 32, 64), (32,)), 96, 16),
+    Grid(product((8, 16, 32, 64), (32,)), 96, 32),
     (),
     Grid(product((4, 8, 16, 32, 64), (64,)), 192, 16),
 )
-# M in proportion to L: both terms of the error fall as 1/L, and are of similar size.
+# M in proportion to L: both terms of the error fall as 1/L. At these sizes nearly all of it is the
+# second one, and the first is not isolated: that would take M >> D L at every depth.
 PROPORTIONAL = Regime(
     None,
     Grid(ray(8, (4, 8, 16, 32)), 96, 16),
@@ -90,8 +91,8 @@ def _branch(width: int, regime: Regime) -> Prediction:
     wider = replace(setting, architecture=_stream(width * 5 // 4))
     return curve_claim(
         f"C8.branch.value.D-{width}",
-        f"On a stream of width {width}, the second moment of a branch at initialization is the "
-        "exact D q / (2 L^2 M), of which the error's square is L times as much.",
+        f"On a stream of width {width}, the second moment of a branch at initialization is "
+        "D q / (2 L^2 M), exactly: the sqrt(D) of the scale, and of the error of L such branches.",
         Observable.BRANCH_SECOND_MOMENT,
         branch_second_moment,
         setting,

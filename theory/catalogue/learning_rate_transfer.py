@@ -26,7 +26,8 @@ def _powers_of_two(lowest: int, highest: int) -> tuple[Fraction, ...]:
 
 # Wide enough for every setting here, so that nobody is tuned over another grid.
 RATES = _powers_of_two(-7, 3)
-STANDARD_RATES = _powers_of_two(-10, 0)
+# From what the standard parameterization wants when wide to what its control, muP, wants.
+STANDARD_RATES = _powers_of_two(-8, 4)
 TRAINED = Protocol(Experiment.TRAINING, batch=16, steps=40, rate=RATES[0])
 
 DEPTHS = (2, 4, 8, 16, 32)
@@ -199,7 +200,7 @@ def _width() -> tuple[Prediction, ...]:
             STANDARD_RATES,
             ALONG_WIDTH,
             citation,
-            _control(replace(setting, protocol=usual), "-1/2", Axis.WIDTH),
+            _control(replace(setting, protocol=usual), "-1/4", Axis.WIDTH),
             BestRateDrifts(Axis.WIDTH, Direction.FALLS, "stated by the source", STANDARD_RATES),
         ),
     )

@@ -91,7 +91,7 @@ PREDICTIONS: tuple[Prediction, ...] = (
         (
             _without_limit(Axis.DEPTH, "1/16"),
             Control(
-                "alpha = 3/4, whose branches vanish as L^-1/2 in the mean square",
+                "alpha = 3/4, whose branches vanish: deeper is worse",
                 replace(_trained(), parameterization=completep("3/4")),
             ),
         ),

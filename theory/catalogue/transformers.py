@@ -2,8 +2,8 @@
 
 Power counting says what to expect; of normalized residual blocks the recursion is exact. Dividing
 by the size of the stream makes up for the growth of the gradient: with homogeneous activations p_0
-depends on neither depth, alpha nor horizon, so that the controls of gradients are networks without
-normalization. Imports ``theory`` only.
+depends on neither depth, alpha nor horizon, but on the size of h_0 alone, so that the controls of
+gradients along depth have inputs that fade with it. Imports ``theory`` only.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 from fractions import Fraction
 
-from theory.architecture import Architecture, residual, transformer
+from theory.architecture import Architecture, Role, residual, transformer
 from theory.catalogue import sources
 from theory.catalogue.learning_rate_transfer import TRAINED
 from theory.catalogue.statements import (
@@ -62,22 +62,18 @@ TRANSFORMER_STEP = replace(TRANSFORMER_START, standard=Grid(product((128,), _FRO
 # A training step has four tokens for every input of a residual network's, and six matrices a block.
 TRAINING = Regime(
     None,
-    Grid(product((32,), (2, 4, 8, 16)), 10, 6),
+    Grid(product((32,), (4, 8, 16, 32)), 12, 6, looks=2),
     (),
-    Grid(product((32,), (4, 8, 16, 32, 64)), 12, 8),
+    Grid(product((32,), (4, 8, 16, 32, 64)), 24, 8),
 )
 # The readout averages four tokens: its input, the gradient of a token and the change of the output
 # are smaller than in a network of one token, and rates are larger by a power of two or three.
-RATES = tuple(Fraction(2) ** k for k in range(7))
+RATES = tuple(Fraction(2) ** k for k in range(-1, 7))
 _ON_DIGITS = replace(TRAINED, rate=RATES[0])
 # A sequence of four tokens costs what four inputs cost.
 _ONE_SEQUENCE = Protocol(Experiment.PROPAGATION, batch=1)
 
 _BLOCKS, _TRANSFORMER = residual(2, normalized=True), transformer()
-_PLAIN = Control(
-    "residual blocks without normalization at alpha = 0",
-    Setting(residual(2), mup(), AT_INITIALIZATION),
-)
 
 
 def _kept_at_start(
@@ -86,6 +82,10 @@ def _kept_at_start(
     """Second moments at initialization do not change with depth."""
     where = f"{setting.architecture} under {setting.parameterization.name}"
     grown = replace(setting, parameterization=mup())
+    usual = setting.parameterization
+    smaller = replace(usual[Role.INPUT], std=Power(depth="-1/4"))
+    fading = usual.changed(f"{usual.name} with inputs times L^-1/4", {Role.INPUT: smaller})
+    faded = Control(fading.name, replace(setting, parameterization=fading))
     return tuple(
         exponent_claim(
             f"X.{what}.depth.{name}",
@@ -105,7 +105,7 @@ def _kept_at_start(
                 forward,
                 Control("alpha = 0", grown),
             ),
-            ("backward", "n df/dh_0", Observable.BACKWARD_SECOND_MOMENT, backward, _PLAIN),
+            ("backward", "n df/dh_0", Observable.BACKWARD_SECOND_MOMENT, backward, faded),
         )
     )
 

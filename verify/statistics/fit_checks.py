@@ -10,7 +10,8 @@ what takes a decision away is tested at the level of Benjamini and Hochberg's pr
 regressions of a look (``discovery_levels``). In a look at true laws, the probability that any
 decision is taken away for a misfit that is none is then at most the look's share of the error rate;
 where some laws are wrong, nearly all of what is called a misfit is one. Holm's procedure would keep
-the first promise for wrong laws too, and miss half of those that this one finds.
+the first promise for wrong laws too, and miss half of those that this one finds. A movement beyond
+doubt, a trimmed mean and a rest on the smallest size take decisions away by rules of their own.
 """
 
 from __future__ import annotations
