@@ -41,12 +41,10 @@ from fractions import Fraction
 
 from theory.architecture import HOMOGENEOUS, Architecture, Family, Role
 from theory.errors import DomainError
-from theory.experiment import FINITE_SIZE, Observable, Setting
 from theory.parameterization import Optimizer, Parameterization, RoleScaling
-from theory.relations import BestRateExponentEquals, ExponentEquals
 from theory.scaling import ONE, Axis, Power
 
-_ROOT_WIDTH = Power(width="1/2")
+ROOT_WIDTH = Power(width="1/2")
 _WIDTH = Power(width=1)
 
 
@@ -115,12 +113,12 @@ class PowerCount:
     @property
     def total_stream_change(self) -> Power:
         """The change of the stream by all roles together."""
-        return _fastest(self.stream_change.values())
+        return fastest(self.stream_change.values())
 
     @property
     def total_output_change(self) -> Power:
         """The change of the output by all roles together."""
-        return _fastest(self.output_change.values())
+        return fastest(self.output_change.values())
 
     @property
     def largest_stable_rate(self) -> Power:
@@ -128,7 +126,7 @@ class PowerCount:
 
         Changes are of first order in the rate under both optimizers.
         """
-        return ONE / _fastest((self.total_stream_change, self.total_output_change))
+        return ONE / fastest((self.total_stream_change, self.total_output_change))
 
     def stable_at_initialization(self, axis: Axis) -> bool:
         """Neither signals nor gradients grow in this direction."""
@@ -149,7 +147,7 @@ class PowerCount:
         return max(power.along(axis) for power in inside) >= 0
 
 
-def _fastest(powers: Collection[Power]) -> Power:
+def fastest(powers: Collection[Power]) -> Power:
     """The fastest growth among several contributions, in each direction."""
     return Power(max(power.width for power in powers), max(power.depth for power in powers))
 
@@ -167,7 +165,7 @@ def count_powers(architecture: Architecture, parameterization: Parameterization)
     residual = ONE if chain else parameterization.residual
     readout = parameterization[Role.OUTPUT].scale
     stream = parameterization[Role.INPUT].scale
-    forward = [parameterization[layer.role].scale * _ROOT_WIDTH for layer in places]
+    forward = [parameterization[layer.role].scale * ROOT_WIDTH for layer in places]
     branch = residual
     for factor in forward:
         branch = branch * factor
@@ -176,7 +174,7 @@ def count_powers(architecture: Architecture, parameterization: Parameterization)
     accumulated = branch if chain else _accumulated(architecture, branch, residual)
     size, climbed = ONE, ONE
     if architecture.normalized:
-        size = _fastest((stream, accumulated))
+        size = fastest((stream, accumulated))
         climbed, stream, readout = size / stream, ONE, readout / size
 
     own, moved, entry, output = {}, {}, {}, {}
@@ -200,13 +198,13 @@ def count_powers(architecture: Architecture, parameterization: Parameterization)
     output[last] = own[last]
     if architecture.family is Family.TRANSFORMER:
         for role, other in ((Role.QUERY, Role.KEY), (Role.KEY, Role.QUERY)):
-            layer, met = Layer(role, 1), parameterization[other].scale * _ROOT_WIDTH
+            layer, met = Layer(role, 1), parameterization[other].scale * ROOT_WIDTH
             # A logit answers by met, the stream by branch; n products are a sum of n^1/2 of them.
-            gradient = readout * branch * met / _ROOT_WIDTH
+            gradient = readout * branch * met / ROOT_WIDTH
             own[layer] = _own_change(parameterization, role, ONE, gradient, _WIDTH)
             entry[layer] = parameterization[role].multiplier * gradient
             moved[layer] = own[layer] * met * branch * Power(depth="1/2")
-            output[layer] = own[layer] * met * branch * readout * _ROOT_WIDTH * blocks
+            output[layer] = own[layer] * met * branch * readout * ROOT_WIDTH * blocks
     return PowerCount(
         branch=branch,
         size=size,
@@ -231,7 +229,7 @@ def _accumulated(architecture: Architecture, branch: Power, residual: Power) -> 
         # E phi(u) of a smooth phi is quadratic in a small u, linear in a large one.
         powers = (p if p > 0 else 2 * p for p in (entering.width, entering.depth))
         entering = Power(*powers)
-    return _fastest((walk, residual * entering * Power(depth=1)))
+    return fastest((walk, residual * entering * Power(depth=1)))
 
 
 def _critical(chain: Architecture) -> bool:
@@ -338,156 +336,3 @@ def with_matched_epsilon(
     for layer, gradient in count.gradient.items():  # the same for all layers of one role
         roles[layer.role] = replace(roles[layer.role], epsilon=gradient)
     return parameterization.changed(f"{parameterization.name} (matched epsilon)", roles)
-
-
-def predicted_exponent(setting: Setting, observable: Observable, axis: Axis) -> Fraction:
-    """The exponent of an observable in a setting, for any parameterization.
-
-    Of a loss, that of the learning rate at which it is smallest: the largest one that is stable.
-    Raises ``DomainError`` where no power describes it: signals that grow or decay exponentially
-    with depth, or an observable that the architecture does not have.
-    """
-    count = count_powers(setting.architecture, setting.parameterization)
-    if count.accumulated.along(axis) > 0 or not count.critical:
-        raise DomainError(
-            f"{setting.parameterization.name} is not stable in {axis} at initialization: "
-            f"{observable} need not follow a power of {axis.symbol}"
-        )
-    if observable in _OF_BLOCKS:
-        return _block_exponent(setting, count, observable).along(axis)
-    if observable in FINITE_SIZE and setting.architecture.family is Family.TRANSFORMER:
-        raise DomainError(f"{setting.architecture} has no exact recursion: {observable} needs one")
-    if observable in FINITE_SIZE:
-        return _finite_size(setting, observable).along(axis)
-    if observable in _VALUES:
-        raise DomainError(f"{observable} is a number, not a power of {axis}")
-    moved = count.total_stream_change.along(axis)
-    return {
-        Observable.FORWARD_SECOND_MOMENT: (
-            2 * setting.parameterization[Role.INPUT].scale.along(axis)
-        ),
-        Observable.BACKWARD_SECOND_MOMENT: 2 * count.stream_gradient.along(axis),
-        Observable.STREAM_CHANGE: moved,
-        Observable.TRAINED_STREAM_CHANGE: moved,
-        Observable.INPUT_CHANGE: count.own_change[Layer(Role.INPUT)].along(axis),
-        Observable.OUTPUT_CHANGE: count.total_output_change.along(axis),
-        Observable.MAXIMAL_UPDATE_RATE: -moved,
-        Observable.DRIFT_SHARE: _drift_share(setting.architecture).along(axis),
-        Observable.TRAINED_LOSS: count.largest_stable_rate.along(axis),
-    }[observable]
-
-
-_VALUES = {
-    Observable.KURTOSIS,
-    Observable.INCREMENT_RATIO,
-    Observable.OUTPUT_REUSE_RATIO,
-    Observable.STREAM_REUSE_RATIO,
-    Observable.FITTED_OUTPUT,
-}
-
-
-def _finite_size(setting: Setting, observable: Observable) -> Power:
-    """Distances from infinite size.
-
-    Depth-muP is the Euler scheme of a stochastic system, of first order in law. A second moment
-    averages over n coordinates; in a chain, L layers add to its logarithm.
-    """
-    chain = setting.architecture.family is Family.CHAIN
-    if setting.architecture.normalized and observable is Observable.LIMIT_DISTANCE:
-        raise DomainError(
-            f"{setting.architecture} is at its limit at every depth: {observable} is noise of width"
-        )
-    if observable is Observable.RECURSION_ERROR:
-        return Power(width=-1, depth=1 if chain else 0)
-    if chain or setting.parameterization.residual != Power(depth="-1/2"):
-        raise DomainError(
-            f"{setting.parameterization.name}: {observable} is about the limit of residual "
-            "networks with branches times L^-1/2"
-        )
-    return Power(depth=-1)
-
-
-_OF_FIRST_LAYERS = {Observable.FIRST_LAYER_OWN_CHANGE, Observable.FIRST_LAYER_CHANGE}
-_OF_ONE_LAYER = {
-    Observable.BLOCK_COUPLING,
-    Observable.BLOCK_COUPLING_AMPLITUDE,
-    Observable.STREAM_COUPLING,
-    Observable.OUTPUT_COUPLING,
-    Observable.OUTPUT_REUSE_DISTANCE,
-    Observable.STREAM_REUSE_DISTANCE,
-}
-_OF_BLOCKS = {
-    *_OF_FIRST_LAYERS,
-    *_OF_ONE_LAYER,
-    Observable.BRANCH_SECOND_MOMENT,
-    Observable.BLOCK_OWN_CHANGE,
-    Observable.BLOCK_CHANGE,
-    Observable.BACKWARD_COUPLING,
-}
-
-
-def _drift_share(architecture: Architecture) -> Power:
-    """The part of the stream's change along its gradient.
-
-    Of order one where a skip path carries it. In a chain, L layers add to it coherently, and the
-    rest, spread over directions, is L^1/2 times larger.
-    """
-    return Power(depth=-1) if architecture.family is Family.CHAIN else ONE
-
-
-def _block_exponent(setting: Setting, count: PowerCount, observable: Observable) -> Power:
-    """Observables of residual blocks.
-
-    Coupling in blocks of one layer: a step moves what enters block l by delta, in part along the
-    gradient of the states below, which W_l^T g has entered through the residual multiplier s: W_l
-    answers s delta along g. Block l adds s times this to the stream, and L blocks add up
-    coherently.
-    """
-    architecture, parameterization = setting.architecture, setting.parameterization
-    if architecture.family is Family.CHAIN:
-        raise DomainError(f"{architecture} has no blocks: {observable} is about residual networks")
-    first, last = (
-        Layer(Role.BRANCH_FIRST, 1),
-        Layer(Role.BRANCH_LAST, architecture.layers_per_block),
-    )
-    if observable in _OF_FIRST_LAYERS:
-        if first not in count.own_change:
-            raise DomainError(f"{architecture} has no first layer inside its blocks")
-        own = count.own_change[first]
-        carried = count.total_stream_change / count.size
-        carried = carried * parameterization[first.role].scale * _ROOT_WIDTH
-        return own if observable is Observable.FIRST_LAYER_OWN_CHANGE else _fastest((own, carried))
-    if observable in _OF_ONE_LAYER and not architecture.is_one_layer_pre_activation:
-        raise DomainError(
-            f"{architecture}: {observable} is counted in pre-activation blocks of one layer; "
-            "inside others, what a layer learns meets the weights behind it in full"
-        )
-    own = count.own_change[last] / (count.branch / parameterization.residual)
-    coupled = count.total_stream_change * count.branch**2
-    return {
-        Observable.BRANCH_SECOND_MOMENT: count.branch**2,
-        Observable.BLOCK_OWN_CHANGE: own,
-        Observable.BLOCK_CHANGE: _fastest((own, count.total_stream_change / count.size)),
-        Observable.BACKWARD_COUPLING: Power(width=-1),
-        Observable.BLOCK_COUPLING: coupled**2,
-        Observable.BLOCK_COUPLING_AMPLITUDE: coupled,
-        Observable.STREAM_COUPLING: coupled * Power(depth=1),
-        Observable.OUTPUT_COUPLING: coupled * Power(depth=1),
-        Observable.OUTPUT_REUSE_DISTANCE: count.branch**2 * Power(depth=1),
-        Observable.STREAM_REUSE_DISTANCE: count.branch**2 * Power(depth=1),
-    }[observable]
-
-
-def counted(setting: Setting, observable: Observable, axis: Axis) -> ExponentEquals:
-    """What power counting predicts, as a relation that says so."""
-    origin = f"theory.power_counting, {observable} under {setting.parameterization.name}"
-    return ExponentEquals(axis, predicted_exponent(setting, observable, axis), origin)
-
-
-def counted_best_rate(
-    setting: Setting, axis: Axis, rates: tuple[Fraction, ...]
-) -> BestRateExponentEquals:
-    """What power counting predicts of the best learning rate: the largest stable one."""
-    value = predicted_exponent(setting, Observable.TRAINED_LOSS, axis)
-    origin = f"theory.power_counting, largest stable rate of {setting.parameterization.name}"
-    return BestRateExponentEquals(axis, value, origin, rates)

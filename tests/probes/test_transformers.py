@@ -41,7 +41,7 @@ from theory import (
     residual,
     transformer,
 )
-from theory.power_counting import predicted_exponent
+from theory.counted_observables import predicted_exponent
 from theory.propagation import backward_second_moment, forward_second_moment
 
 CELL = Cell(8, 3)

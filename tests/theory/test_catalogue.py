@@ -25,7 +25,7 @@ from theory import (
     Verdict,
 )
 from theory.catalogue import PREDICTIONS, find, recorded, select
-from theory.power_counting import predicted_exponent
+from theory.counted_observables import predicted_exponent
 from theory.relations import Exponent, Value
 from verify.statistics.regression import PowerLaw
 

@@ -39,13 +39,9 @@ from theory import (
     standard,
     transformer,
 )
+from theory.counted_observables import counted_best_rate, predicted_exponent
 from theory.first_step import output_reuse_ratio, stream_reuse_ratio
-from theory.power_counting import (
-    Layer,
-    counted_best_rate,
-    predicted_exponent,
-    with_matched_epsilon,
-)
+from theory.power_counting import Layer, with_matched_epsilon
 from theory.propagation import forward_second_moment
 from theory.scaling import ONE, Cell
 

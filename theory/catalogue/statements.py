@@ -11,9 +11,9 @@ from fractions import Fraction
 
 from theory.architecture import Architecture
 from theory.catalogue import sources
+from theory.counted_observables import counted, counted_best_rate
 from theory.experiment import Experiment, Observable, Protocol, Setting
 from theory.parameterization import Parameterization
-from theory.power_counting import counted, counted_best_rate
 from theory.prediction import Citation, Control, Prediction, Regime, Rival
 from theory.relations import (
     BestRateDrifts,
