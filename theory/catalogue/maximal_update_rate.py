@@ -1,4 +1,4 @@
-"""Claims C1 and B4: how the maximal-update learning rate falls with depth.
+"""Claims C1, B4 to B6 and B12: how the maximal-update learning rate falls with depth.
 
 Sources: arXiv 2305.07810 (chains), arXiv 2510.04327 (residual networks). Imports ``theory`` only.
 """
@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import replace
 from fractions import Fraction
 
-from theory.architecture import Role, chain, residual
+from theory.architecture import BlockForm, Role, chain, residual
 from theory.catalogue import sources
-from theory.catalogue.statements import FIRST_STEP, exponent_claim
+from theory.catalogue.statements import AT_INITIALIZATION, FIRST_STEP, exponent_claim
 from theory.experiment import Observable, Setting
-from theory.parameterization import RoleScaling
+from theory.parameterization import Parameterization, RoleScaling
 from theory.prediction import Control, Grid, Prediction, Regime, product, ray
 from theory.presets import am_mup, depth_mup, mup
 from theory.scaling import Axis, Power
@@ -37,13 +37,26 @@ _BLOCKS_DEPTH = Regime(
     Grid(product((128,), (2, 4, 8, 16, 32, 64)), 256, 64),
     _PER_LAYER,
 )
+# At c = 2 and one layer, q_L = (1 + 1/L)^L moves the exponent by a fortieth from L = 8 on; the
+# control, 2^L, leaves the range of float32 behind L = 64.
+_FORWARD_DEPTH = Regime(
+    Grid(product((128,), (8, 16, 32, 64)), 64, 8),
+    Grid(product((256,), (8, 16, 32, 64)), 64, 8),
+)
+_STANDARD_BLOCKS = sources.arithmetic_mean_mup(
+    "abstract: standard residual networks; read with L the number of blocks"
+)
+
+
+def _wide_readout() -> Parameterization:
+    """Entries of order n^-1/2 instead of n^-1 in the readout: not a mean-field output any more."""
+    readout = RoleScaling(std=Power(width="-1/2"), rate=Power(width=-1))
+    return am_mup().changed("am_mup with output entries n^-1/2", {Role.OUTPUT: readout})
 
 
 def _chains() -> tuple[Prediction, ...]:
     """C1: eta* of a ReLU chain goes as L^-3/2 and does not depend on n."""
-    # Entries of order n^-1/2 instead of n^-1 in the readout: not a mean-field output any more.
-    readout = RoleScaling(std=Power(width="-1/2"), rate=Power(width=-1))
-    wide = am_mup().changed("am_mup with output entries n^-1/2", {Role.OUTPUT: readout})
+    wide = _wide_readout()
     citation = sources.depth_dependence_of_mup(
         "main theorem: the maximal-update rate of ReLU MLPs (every layer bounded; here their mean)"
     )
@@ -74,7 +87,6 @@ def _chains() -> tuple[Prediction, ...]:
 
 def _residual_blocks() -> Prediction:
     """B4, read for one-layer pre-activation blocks and L = K blocks."""
-    he = replace(_BLOCKS, parameterization=mup().in_variance_convention())
     return exponent_claim(
         "B4.rate.depth.one-layer-blocks",
         "In residual networks of one-layer pre-activation blocks with residual-aware "
@@ -83,13 +95,133 @@ def _residual_blocks() -> Prediction:
         Axis.DEPTH,
         _BLOCKS,
         _BLOCKS_DEPTH,
-        sources.arithmetic_mean_mup(
-            "abstract: standard residual networks; read with L the number of blocks"
-        ),
-        (Control("He initialization without the factor 1/K", he),),
+        _STANDARD_BLOCKS,
+        (_he(_BLOCKS),),
         published="-3/2",
         rival_control=Control("depth-muP", replace(_BLOCKS, parameterization=depth_mup())),
     )
 
 
-PREDICTIONS: tuple[Prediction, ...] = (_residual_blocks(), *_chains())
+def _he(setting: Setting) -> Control:
+    """Signals that grow by a factor with each block."""
+    he = replace(setting, parameterization=mup().in_variance_convention())
+    return Control("He initialization without the factor 1/K", he)
+
+
+def _other_blocks() -> tuple[Prediction, ...]:
+    """B4 in other blocks. The minimal depth is m K and a constant: it has the power of K.
+
+    Blocks of one layer that end with an uncentred activation are left out: their means add up to a
+    factor for each block, and the rate follows no power.
+    """
+    blocks = (
+        ("one-layer-post-centred", 1, BlockForm.POST_ACTIVATION_CENTRED, "one post-activation"),
+        ("two-layer", 2, BlockForm.PRE_ACTIVATION, "two pre-activation"),
+        ("two-layer-post", 2, BlockForm.POST_ACTIVATION, "two post-activation"),
+        ("two-layer-post-centred", 2, BlockForm.POST_ACTIVATION_CENTRED, "two post-activation"),
+    )
+    predictions = []
+    for name, layers, form, what in blocks:
+        centred = ", centred" if form is BlockForm.POST_ACTIVATION_CENTRED else ""
+        architecture = replace(residual(layers, form=form), variance_factor=Fraction(2))
+        setting = replace(_BLOCKS, architecture=architecture)
+        predictions.append(
+            exponent_claim(
+                f"B4.rate.depth.{name}",
+                f"In residual networks whose blocks have {what} layer(s){centred}, with "
+                "residual-aware initialization, the maximal-update learning rate goes as L^-3/2.",
+                Observable.MAXIMAL_UPDATE_RATE,
+                Axis.DEPTH,
+                setting,
+                replace(_BLOCKS_DEPTH, quick=None),
+                _STANDARD_BLOCKS,
+                (_he(setting),),
+                published="-3/2",
+            )
+        )
+    return tuple(predictions)
+
+
+def _robust_in_width() -> Prediction:
+    """B5, for residual networks; chains are C1's."""
+    wide = _wide_readout()
+    return exponent_claim(
+        "B5.rate.width.one-layer-blocks",
+        "In residual networks of one-layer pre-activation blocks with residual-aware "
+        "initialization, the maximal-update learning rate does not depend on n.",
+        Observable.MAXIMAL_UPDATE_RATE,
+        Axis.WIDTH,
+        _BLOCKS,
+        replace(_CHAIN_WIDTH, quick=None),
+        sources.arithmetic_mean_mup("the law is robust in width"),
+        (Control(wide.name, replace(_BLOCKS, parameterization=wide)),),
+    )
+
+
+def _last_layer() -> tuple[Prediction, ...]:
+    """B6: the change of the last layer alone has the power that the mean over layers implies."""
+    return tuple(
+        exponent_claim(
+            f"B6.last-layer.depth.{name}",
+            f"In {what}, the first-step change of the last layer goes as L^{power}, the inverse of "
+            "the rate that the mean over layers allows.",
+            Observable.STREAM_CHANGE,
+            Axis.DEPTH,
+            setting,
+            replace(regime, quick=None),
+            sources.arithmetic_mean_mup("arithmetic mean over layers, not the last layer"),
+            (control,),
+        )
+        for name, what, power, setting, regime, control in (
+            (
+                "chains",
+                "ReLU chains",
+                "3/2",
+                _CHAIN,
+                _CHAIN_DEPTH,
+                Control("residual blocks of one layer", _BLOCKS),
+            ),
+            (
+                "one-layer-blocks",
+                "residual networks of one-layer blocks",
+                "1",
+                _BLOCKS,
+                _BLOCKS_DEPTH,
+                Control("depth-muP", replace(_BLOCKS, parameterization=depth_mup())),
+            ),
+        )
+    )
+
+
+def _forward() -> tuple[Prediction, ...]:
+    """B12: A1's relation in the variance convention."""
+    predictions = []
+    for layers in (1, 2):
+        architecture = replace(residual(layers), variance_factor=Fraction(2))
+        setting = Setting(architecture, am_mup(), AT_INITIALIZATION)
+        predictions.append(
+            exponent_claim(
+                f"B12.forward.depth.m-{layers}",
+                f"With Var W = c/(K fan_in) in blocks of {layers} layer(s), the second moment of "
+                "h_L does not change with depth.",
+                Observable.FORWARD_SECOND_MOMENT,
+                Axis.DEPTH,
+                setting,
+                _FORWARD_DEPTH,
+                sources.arithmetic_mean_mup(
+                    "residual-aware He fan-in keeps the forward pass stable"
+                ),
+                (_he(setting),),
+            )
+        )
+    return tuple(predictions)
+
+
+PREDICTIONS: tuple[Prediction, ...] = (
+    _residual_blocks(),
+    *_other_blocks(),
+    _robust_in_width(),
+    *_last_layer(),
+    *_forward(),
+    *_chains(),
+)

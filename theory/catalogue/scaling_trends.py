@@ -19,10 +19,11 @@ from fractions import Fraction
 from theory.architecture import residual
 from theory.catalogue import sources
 from theory.catalogue.learning_rate_transfer import TRAINED
+from theory.catalogue.statements import EXPONENT_MARGIN, EXPONENT_REASON
 from theory.experiment import Observable, Setting
 from theory.prediction import Control, Grid, Prediction, Regime, product
-from theory.presets import completep, depth_mup
-from theory.relations import ExcessExponentEquals
+from theory.presets import completep, depth_mup, mup
+from theory.relations import ExcessExponentEquals, ExponentAtMost
 from theory.scaling import Axis, Power
 
 MARGIN = Fraction(1, 4)
@@ -43,6 +44,12 @@ IN_DEPTH = Regime(
     Grid(product((32,), (3, 4, 6, 8, 32)), 6144, 64),
     (),
     Grid(product((32,), (4, 6, 8, 12, 64)), 16384, 64),
+)
+DEEP = Regime(
+    None,
+    Grid(product((32,), (4, 8, 16, 32, 64)), 64, 16),
+    (),
+    Grid(product((64,), (4, 8, 16, 32, 64, 128)), 64, 16),
 )
 _ORDERS = {
     Axis.WIDTH: "means over weights have corrections in 1/n (arXiv 1909.11304)",
@@ -83,7 +90,28 @@ def _excess(axis: Axis, regime: Regime, controls: tuple[Control, ...]) -> Predic
     )
 
 
+def _persists() -> Prediction:
+    """Where the trend breaks: without a factor on the branches, training diverges."""
+    setting = _trained()
+    return Prediction(
+        id="A16.trend.depth",
+        sentence="In one-layer blocks under depth-muP with SGD, the loss after 40 steps at a fixed "
+        "rate does not grow with depth; at alpha = 0, the control, that trend breaks.",
+        observable=Observable.TRAINED_LOSS,
+        relation=ExponentAtMost(Axis.DEPTH, Fraction(0), "stated by the source"),
+        setting=setting,
+        regime=DEEP,
+        margin=EXPONENT_MARGIN,
+        margin_reason=EXPONENT_REASON,
+        citation=sources.feature_learning_dynamics(
+            "abstract: scaling trends persist in this regime; claims A16, alpha = 0"
+        ),
+        controls=(Control("alpha = 0", replace(setting, parameterization=mup())),),
+    )
+
+
 PREDICTIONS: tuple[Prediction, ...] = (
+    _persists(),
     _excess(Axis.WIDTH, IN_WIDTH, (_without_limit(Axis.WIDTH, "1/32"),)),
     _excess(
         Axis.DEPTH,
