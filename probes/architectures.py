@@ -10,15 +10,26 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from probes.dropout import Masks
 from probes.randomness import standard_normals, weight_generator
 from probes.weights import Weight
-from theory.architecture import HEADS, Activation, Architecture, BlockForm, Family, Role
+from probes.windows import windows
+from theory.architecture import (
+    HEADS,
+    Activation,
+    Architecture,
+    BlockForm,
+    Family,
+    Normalization,
+    Role,
+)
 from theory.errors import DomainError
 from theory.parameterization import Parameterization
 from theory.scaling import Cell
@@ -53,7 +64,8 @@ class Trace(NamedTuple):
     ``stream`` holds L + 1 states h_0 .. h_L (residual) or the L pre-activations z_1 .. z_L
     (chain), each (R, B, n); ``inner`` the pre-activations u_{l,1} of the first layers of branches
     of two or more (values and W_1 N(h) of a transformer); ``output`` is (R, B, outputs). States of
-    a transformer are (R, B tokens, n), the tokens of an input side by side.
+    a transformer are (R, B tokens, n), the tokens of an input one after another, and those of a
+    convolutional network (R, B positions, n). A batch-normalized chain's are normalized.
     """
 
     stream: list[Tensor]
@@ -65,8 +77,8 @@ class Trace(NamedTuple):
 class Network:
     """An architecture under a parameterization at one cell, with its input and output sizes.
 
-    ``inputs`` is the dimension of an input, or of each of its tokens. Raises ``DomainError`` for a
-    transformer whose heads have no whole width.
+    ``inputs`` is the dimension of an input, or of each of its tokens or positions. Raises
+    ``DomainError`` for a transformer whose heads have no whole width.
     """
 
     architecture: Architecture
@@ -88,10 +100,12 @@ class Network:
         roles = self.architecture.block_roles
         sizes = [stream, *[self.cell.width] * (len(roles) - 1), stream]
         first = 2 if self.architecture.family is Family.CHAIN else 1
-        shapes = {WeightKey(Role.INPUT): (stream, self.inputs)}
+        seen = self.inputs * self.architecture.taps(Role.INPUT)
+        shapes = {WeightKey(Role.INPUT): (stream, seen)}
         for block in range(first, depth + 1):
             for layer, role in enumerate(roles, start=1):
-                shapes[WeightKey(role, block, layer)] = (sizes[layer], sizes[layer - 1])
+                columns = sizes[layer - 1] * (self.architecture.taps(role) if layer == 1 else 1)
+                shapes[WeightKey(role, block, layer)] = (sizes[layer], columns)
         shapes[WeightKey(Role.OUTPUT)] = (self.outputs, stream)
         return shapes
 
@@ -116,6 +130,7 @@ class Network:
     def _multiplier(self, role: Role) -> float:
         factor = self.parameterization.multiplier(role, self.cell)
         factor *= self.architecture.stream_constant(role)
+        factor /= math.sqrt(self.architecture.taps(role))
         if role is Role.INPUT:
             return factor / math.sqrt(self.inputs)
         last = role is Role.BRANCH_LAST and not self.architecture.ends_with_activation
@@ -163,19 +178,25 @@ class Network:
             start += rows * columns
         return weights
 
-    def forward(self, weights: Weights, inputs: Tensor) -> Trace:
-        """The forward pass on inputs of shape (R, B, d), or (R, B, tokens, d) for a transformer."""
+    def forward(self, weights: Weights, inputs: Tensor, masks: Masks | None = None) -> Trace:
+        """The forward pass on inputs of shape (R, B, d).
+
+        Or (R, B, tokens, d) for a transformer, and (R, B, positions, d) for convolutions.
+        ``masks`` are those of dropout; without any, nothing is dropped.
+        """
         if self.architecture.family is Family.CHAIN:
-            return self._chain(weights, inputs)
+            return self._chain(weights, inputs, masks)
         if self.architecture.family is Family.TRANSFORMER:
             return self._transformer(weights, inputs)
-        return self._residual(weights, inputs)
+        return self._residual(weights, inputs, masks)
 
     def _apply(
         self, weights: Weights, key: WeightKey, x: Tensor, onto: Tensor | None = None
     ) -> Tensor:
         """``onto`` + multiplier * W x: shapes (R, B, columns) to (R, B, rows)."""
         weight, scale = weights[key], self.multiplier(key.role)
+        if self.architecture.convolution is not None and self.architecture.taps(key.role) > 1:
+            x = windows(x, self.architecture.convolution)
         if isinstance(weight, Weight):
             return weight.product(x, scale, onto)
         product = torch.bmm(x, weight.mT) * scale
@@ -185,34 +206,58 @@ class Network:
         """The activation, entry by entry."""
         return ACTIVATIONS[self.architecture.activation](x)
 
-    def _chain(self, weights: Weights, inputs: Tensor) -> Trace:
-        phi = self.phi
-        stream = [self._apply(weights, WeightKey(Role.INPUT), inputs)]
-        for block in range(2, self.cell.depth + 1):
-            stream.append(self._apply(weights, WeightKey(Role.HIDDEN, block, 1), phi(stream[-1])))
-        return Trace(stream, [], self._apply(weights, WeightKey(Role.OUTPUT), phi(stream[-1])))
+    def _activated(self, x: Tensor, entered: WeightKey, masks: Masks | None) -> Tensor:
+        """phi(x), less what dropout takes of it before it enters a weight."""
+        return self.phi(x) if masks is None else masks.apply(entered, self.phi(x))
 
-    def _residual(self, weights: Weights, inputs: Tensor) -> Trace:
+    def _embedded(self, weights: Weights, inputs: Tensor) -> Tensor:
+        """U x, the positions of all inputs one after another."""
+        flat = inputs if inputs.ndim == 3 else inputs.flatten(1, 2)
+        return self._apply(weights, WeightKey(Role.INPUT), flat)
+
+    def _read(self, weights: Weights, states: Tensor) -> Tensor:
+        """The readout of states, their mean over the positions of an input."""
+        if self.architecture.convolution is not None:
+            members, rows, width = states.shape
+            positions = self.architecture.convolution.positions
+            states = states.reshape(members, rows // positions, positions, width).mean(2)
+        return self._apply(weights, WeightKey(Role.OUTPUT), states)
+
+    def _chain(self, weights: Weights, inputs: Tensor, masks: Masks | None) -> Trace:
+        stream = [self._state(self._embedded(weights, inputs))]
+        for block in range(2, self.cell.depth + 1):
+            key = WeightKey(Role.HIDDEN, block, 1)
+            entering = self._activated(stream[-1], key, masks)
+            stream.append(self._state(self._apply(weights, key, entering)))
+        return Trace(stream, [], self._read(weights, self.phi(stream[-1])))
+
+    def _state(self, product: Tensor) -> Tensor:
+        """What a layer of a chain gives."""
+        return over_its_batch(product) if self.architecture.normalized else product
+
+    def _residual(self, weights: Weights, inputs: Tensor, masks: Masks | None) -> Trace:
         roles = self.architecture.block_roles
-        stream = [self._apply(weights, WeightKey(Role.INPUT), inputs)]
+        stream = [self._embedded(weights, inputs)]
         first: list[Tensor] = []
         for block in range(1, self.cell.depth + 1):
             *inside, last = [WeightKey(role, block, i) for i, role in enumerate(roles, start=1)]
             entering = self._entering(stream[-1])
             if not (inside or self.architecture.ends_with_activation):
-                entering = self.phi(entering)
-            for key in inside:
+                entering = self._activated(entering, last, masks)
+            for key, behind in pairwise([*inside, last]):
                 produced = self._apply(weights, key, entering)
-                entering = self.phi(produced)
+                entering = self._activated(produced, behind, masks)
                 if key.layer == 1:
                     first.append(produced)
             stream.append(self._add_branch(weights, last, entering, stream[-1]))
-        output = self._apply(weights, WeightKey(Role.OUTPUT), self._entering(stream[-1]))
-        return Trace(stream, first, output)
+        return Trace(stream, first, self._read(weights, self._entering(stream[-1])))
 
     def _entering(self, stream: Tensor) -> Tensor:
         """What blocks and readout see of the stream."""
-        return over_its_size(stream) if self.architecture.normalized else stream
+        if not self.architecture.normalized:
+            return stream
+        by_batch = self.architecture.normalization is Normalization.BATCH
+        return over_its_batch(stream) if by_batch else over_its_size(stream)
 
     def _add_branch(
         self, weights: Weights, last: WeightKey, entering: Tensor, stream: Tensor
@@ -226,7 +271,7 @@ class Network:
 
     def _transformer(self, weights: Weights, inputs: Tensor) -> Trace:
         tokens = inputs.shape[2]
-        stream = [self._apply(weights, WeightKey(Role.INPUT), inputs.flatten(1, 2))]
+        stream = [self._embedded(weights, inputs)]
         first: list[Tensor] = []
         for block in range(1, self.cell.depth + 1):
             keys = [
@@ -247,6 +292,12 @@ class Network:
 def over_its_size(stream: Tensor) -> Tensor:
     """RMSNorm without gains: rows over their root mean square."""
     return stream * stream.square().mean(-1, keepdim=True).rsqrt()
+
+
+def over_its_batch(states: Tensor) -> Tensor:
+    """Batch normalization without gains, by the batch at hand: over inputs and positions."""
+    centred = states - states.mean(1, keepdim=True)
+    return centred * centred.square().mean(1, keepdim=True).rsqrt()
 
 
 def attention(query: Tensor, key: Tensor, value: Tensor, tokens: int) -> Tensor:

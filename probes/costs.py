@@ -34,8 +34,9 @@ class Costs:
     Dense: ``call`` for each product of a group; ``draw`` for each weight; ``read`` for each weight
     in each product, and ``multiply`` for each input of it as well. Matrix-free: ``ask`` for each
     product of a group, ``reply`` for each member of it; ``answer`` for each coordinate of a query,
-    and ``recall`` for each of these and each earlier query. Both, in transformers: ``mix`` for each
-    coordinate of each input of a product, for what happens between products.
+    and ``recall`` for each of these and each earlier query. Both, in
+    transformers and convolutions: ``mix`` for each coordinate of each input of a product, for what
+    happens between products.
     """
 
     call: float
@@ -128,12 +129,13 @@ class Operations:
 def operations(engine: Engine, network: Network, protocol: Protocol) -> Operations:
     """What a trial does on an engine."""
     attends = network.architecture.family is Family.TRANSFORMER
-    rows = TOKENS if attends else 1
+    convolution = network.architecture.convolution
+    rows = TOKENS if attends else convolution.positions if convolution else 1
     products = [(rows * inputs, asks) for inputs, asks in _products(protocol)]
     weights = len(network.shapes())
     sets = 2 if needs_copies(protocol) else 1
     coordinates = sum(max(shape) for shape in network.shapes().values())
-    mixed = coordinates * sum(inputs for inputs, _ in products) if attends else 0
+    mixed = coordinates * sum(inputs for inputs, _ in products) if rows > 1 else 0
     if engine is Engine.DENSE:
         inputs = sum(inputs for inputs, _ in products)
         size = network.size

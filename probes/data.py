@@ -14,6 +14,7 @@ import numpy.typing as npt
 from sklearn.datasets import load_digits
 
 from probes.randomness import data_generator
+from theory.convolution import Convolution
 from theory.errors import DomainError
 
 FloatArray = npt.NDArray[np.float64]
@@ -44,9 +45,11 @@ def synthetic(seed: int, replicates: Sequence[int], batch: int) -> tuple[FloatAr
     return _labelled(seed, replicates, batch)
 
 
-def sequences(seed: int, replicates: Sequence[int], batch: int) -> tuple[FloatArray, FloatArray]:
-    """Sequences of Gaussian tokens: (R, batch, tokens, d), and labels +-1 of shape (R, batch)."""
-    return _labelled(seed, replicates, batch, TOKENS)
+def sequences(
+    seed: int, replicates: Sequence[int], batch: int, length: int = TOKENS
+) -> tuple[FloatArray, FloatArray]:
+    """Sequences of Gaussian vectors: (R, batch, length, d), and labels +-1 of shape (R, batch)."""
+    return _labelled(seed, replicates, batch, length)
 
 
 def _labelled(seed: int, replicates: Sequence[int], *shape: int) -> tuple[FloatArray, FloatArray]:
@@ -72,7 +75,8 @@ def _digits() -> tuple[FloatArray, IntArray]:
     return _on_sphere(centred.astype(np.float64)), classes.astype(np.int64)
 
 
-DIGIT_DIMENSION = 64
+DIGIT_SIDE = 8
+DIGIT_DIMENSION = DIGIT_SIDE**2
 DIGIT_CLASSES = 10
 DIGIT_TOKEN_DIMENSION = DIGIT_DIMENSION // TOKENS + TOKENS
 
@@ -92,6 +96,19 @@ def digits(seed: int, replicate: int, batch: int, steps: int) -> DigitBatches:
     held_out, rest = order[:HELD_OUT], order[HELD_OUT : HELD_OUT + steps * batch]
     chosen = rest.reshape(steps, batch)
     return DigitBatches(images[chosen], classes[chosen], images[held_out], classes[held_out])
+
+
+def digit_grid(images: FloatArray, convolution: Convolution) -> FloatArray:
+    """Images on a grid: (..., 64) to (..., positions, d), |x|^2 = d at a position on average.
+
+    The positions of one dimension are rows, with their pixels side by side. Raises ``DomainError``
+    for a grid of another side.
+    """
+    if convolution.side != DIGIT_SIDE:
+        raise DomainError(
+            f"side {convolution.side} of a grid: digits have {DIGIT_SIDE}; give a convolution this"
+        )
+    return images.reshape(*images.shape[:-1], convolution.positions, -1)
 
 
 def digit_tokens(images: FloatArray) -> FloatArray:

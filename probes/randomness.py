@@ -18,7 +18,7 @@ from theory.scaling import Cell
 
 FloatArray = npt.NDArray[np.float32]
 
-_DATA, _WEIGHTS, _ANSWERS, _COPIES = 0, 1, 2, 3
+_DATA, _WEIGHTS, _ANSWERS, _COPIES, _MASKS = 0, 1, 2, 3, 4
 _threads = ThreadPoolExecutor()
 
 
@@ -45,6 +45,11 @@ def answer_generator(seed: int, replicate: int, cell: Cell) -> np.random.Generat
 def copy_generator(seed: int, replicate: int, cell: Cell) -> np.random.Generator:
     """The generator of independent copies of a replicate's weights, or of their answers."""
     return _generator(seed, _COPIES, replicate, cell.width, cell.depth)
+
+
+def mask_generator(seed: int, replicate: int, cell: Cell) -> np.random.Generator:
+    """The generator of what dropout takes from a replicate at one cell."""
+    return _generator(seed, _MASKS, replicate, cell.width, cell.depth)
 
 
 def standard_normals(generators: Sequence[np.random.Generator], count: int) -> FloatArray:

@@ -5,9 +5,10 @@ Imports torch, numpy, ``theory`` and ``probes``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,7 @@ from torch import Tensor
 from probes import data
 from probes.architectures import Network, WeightKey
 from probes.decoupled import decoupled
+from probes.dropout import Masks
 from probes.engines import Engine, dense_weights, matrix_free_weights
 from probes.experiments.convergence import convergence
 from probes.experiments.coupling import coupling, decoupling
@@ -24,9 +26,9 @@ from probes.experiments.fitting import fitting
 from probes.experiments.one_step import one_step
 from probes.experiments.propagation import propagation
 from probes.experiments.training import Lessons, training
-from probes.randomness import copy_generator
+from probes.randomness import copy_generator, mask_generator
 from probes.weights import Weight
-from theory.architecture import Family
+from theory.architecture import Architecture, Family
 from theory.errors import DomainError
 from theory.experiment import Experiment, Observable, Protocol, Setting
 from theory.scaling import Cell
@@ -51,9 +53,11 @@ def network_of(setting: Setting, cell: Cell) -> Network:
     """The finite network of a setting at one cell."""
     real = setting.protocol.experiment is Experiment.TRAINING
     dimension = data.SYNTHETIC_DIMENSION
+    convolution = setting.architecture.convolution
     if real:
         sequence = setting.architecture.family is Family.TRANSFORMER
         dimension = data.DIGIT_TOKEN_DIMENSION if sequence else data.DIGIT_DIMENSION
+        dimension //= 1 if convolution is None else convolution.positions
     return Network(
         setting.architecture,
         setting.parameterization,
@@ -157,6 +161,31 @@ def _matrix_free(
     return _measure(network, weights, copies, protocol, seed, replicates, device, dtype)
 
 
+def _view(architecture: Architecture) -> Callable[[FloatArray], FloatArray]:
+    """How networks see images (..., d)."""
+    if architecture.convolution is not None:
+        return partial(data.digit_grid, convolution=architecture.convolution)
+    return data.digit_tokens if architecture.family is Family.TRANSFORMER else np.asarray
+
+
+def _examples(
+    architecture: Architecture, seed: int, members: Sequence[int], batch: int
+) -> tuple[FloatArray, FloatArray]:
+    """Gaussian inputs of the kind that networks take, and their labels."""
+    if architecture.convolution is not None:
+        return data.sequences(seed, members, batch, architecture.convolution.positions)
+    sequence = architecture.family is Family.TRANSFORMER
+    return (data.sequences if sequence else data.synthetic)(seed, members, batch)
+
+
+def _masks(network: Network, seed: int, members: Sequence[int]) -> Masks | None:
+    """What dropout takes, the same from a replicate whatever its group."""
+    if not network.architecture.dropout:
+        return None
+    generators = [mask_generator(seed, replicate, network.cell) for replicate in members]
+    return Masks(network.architecture.dropout, generators)
+
+
 def _measure(
     network: Network,
     weights: Weights,
@@ -178,9 +207,8 @@ def _measure(
     def labels(arrays: list[npt.NDArray[np.int64]]) -> Tensor:
         return torch.from_numpy(np.stack(arrays)).to(device)
 
-    sequence = network.architecture.family is Family.TRANSFORMER
     if protocol.experiment is Experiment.TRAINING:
-        seen = data.digit_tokens if sequence else np.asarray
+        seen = _view(network.architecture)
         each = {r: data.digits(seed, r, protocol.batch, protocol.steps) for r in set(members)}
         batches = [each[r] for r in members]
         lessons = Lessons(
@@ -191,8 +219,7 @@ def _measure(
         )
         measured = training(network, weights, lessons)
     else:
-        drawn = data.sequences if sequence else data.synthetic
-        inputs, signs = map(floats, drawn(seed, members, protocol.batch))
+        inputs, signs = map(floats, _examples(network.architecture, seed, members, protocol.batch))
         if protocol.experiment is Experiment.PROPAGATION:
             measured = propagation(network, weights, inputs)
         elif protocol.experiment is Experiment.COUPLING:
@@ -205,5 +232,5 @@ def _measure(
             large = replace(network, cell=protocol.reference)
             measured = convergence(network, weights, large, others, inputs, signs, protocol.steps)
         else:
-            measured = one_step(network, weights, inputs, signs)
+            measured = one_step(network, weights, inputs, signs, _masks(network, seed, members))
     return {name: values.detach().cpu().numpy() for name, values in measured.items()}

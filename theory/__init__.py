@@ -8,11 +8,13 @@ from theory.architecture import (
     Architecture,
     BlockForm,
     Family,
+    Normalization,
     Role,
     chain,
     residual,
     transformer,
 )
+from theory.convolution import Convolution, Padding
 from theory.errors import DomainError
 from theory.experiment import Experiment, Observable, Protocol, Setting
 from theory.parameterization import Optimizer, Parameterization, RoleScaling
@@ -57,6 +59,7 @@ __all__ = [
     "Cell",
     "Citation",
     "Control",
+    "Convolution",
     "CurveEquals",
     "Direction",
     "DomainError",
@@ -68,8 +71,10 @@ __all__ = [
     "ExponentsOrdered",
     "Family",
     "Grid",
+    "Normalization",
     "Observable",
     "Optimizer",
+    "Padding",
     "Parameterization",
     "Power",
     "Prediction",

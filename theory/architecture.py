@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 
+from theory.convolution import Convolution
 from theory.errors import DomainError
 from theory.scaling import Cell, Rational, rational, whole
 
@@ -61,6 +62,18 @@ class BlockForm(StrEnum):
     POST_ACTIVATION_CENTRED = "post-activation, centred"
 
 
+class Normalization(StrEnum):
+    """What signals are divided by, without gains: nothing, or the root of a mean of squares.
+
+    RMS: over the coordinates of one input (RMSNorm). Batch: in each coordinate, over the inputs of
+    a batch and their positions, the mean subtracted first; always of the batch at hand.
+    """
+
+    NONE = "none"
+    RMS = "RMS"
+    BATCH = "batch"
+
+
 # phi(x) = (left or right slope) x: activations without a scale of their own.
 HOMOGENEOUS: Mapping[Activation, tuple[Fraction, Fraction]] = {
     Activation.IDENTITY: (Fraction(1), Fraction(1)),
@@ -90,14 +103,23 @@ class Architecture:
       coordinates
     * chain, L layers:  z_1 = d^-1/2 s_in U x;  z_l = sqrt(c) s_hidden W_l phi(z_{l-1});
       f = s_out V phi(z_L)
-    * normalized (pre-norm), residual of pre-activation form:  the same with N(h) = h / rms(h) for
-      what enters a block's first weight (phi(N(h)) for m = 1) and the readout, rms the root mean
-      square over coordinates: RMSNorm without gains
+    * normalized (pre-norm), residual of pre-activation form:  the same with N(h) for what enters a
+      block's first weight (phi(N(h)) for m = 1) and the readout, N(h) = h / rms(h) or the batch's
+      normalization; batch-normalized chains have z_l = N(sqrt(c) s_hidden W_l phi(z_{l-1}))
     * transformer, on sequences of tokens x_t:  h_0 = d^-1/2 s_in U x;  a block is h + sqrt(c) s
       s_last W_o A(N(h)), then h + sqrt(c) s s_last W_2 phi(s_first W_1 N(h)), in every token;
       f = s_out V (mean over tokens of N(h_L)).  With q, k, v = s_query W_q z, s_key W_k z,
       s_first W_v z, each of ``HEADS`` heads of A(z)_t is sum_s softmax_s(q_t.k_s / d_head) v_s, in
       both directions (1/d_head as arXiv 2203.03466 says; all matrices are n x n)
+
+    With a ``convolution``, inputs have d channels at each position of a grid, states n at each. The
+    weights of a chain, of the input and the first of every block see the K positions of a window,
+    side by side (n x K n matrices with K^-1/2 in the multiplier: fan_in counts the window); the
+    others act on each position alone, which makes a block one of conv + MLP. The readout sees the
+    mean over positions (global average pooling), of N(h_L), h_L or phi(z_L).
+
+    With ``dropout`` p, every coordinate of an activation that enters a weight of the stack is 0
+    with probability p, and 1 / (1 - p) times as large otherwise.
 
     The constants d^-1/2 and sqrt(c) stand in the multiplier under every parameterization; moving
     them into the weight would rescale a learning rate by a constant and change nothing else.
@@ -107,8 +129,9 @@ class Architecture:
     D^-1/2 (first layer of a block), D^1/2 (last layer) and D^-1 (output).
 
     Raises ``DomainError`` for a block without a layer, a chain with blocks of some form, c <= 0, a
-    c that is a float, normalization elsewhere than in pre-activation blocks, a transformer that is
-    not as ``transformer`` makes it, or a stream width elsewhere than in blocks with inner layers.
+    c that is a float, normalization elsewhere than in pre-activation blocks (by batch also in
+    chains), a transformer that is not as ``transformer`` makes it, a stream width elsewhere than in
+    blocks with inner layers, or a dropout outside [0, 1).
     """
 
     family: Family
@@ -116,8 +139,10 @@ class Architecture:
     layers_per_block: int = 1
     variance_factor: Fraction = Fraction(1)
     form: BlockForm = BlockForm.PRE_ACTIVATION
-    normalized: bool = False
+    normalization: Normalization = Normalization.NONE
     stream_width: int | None = None
+    convolution: Convolution | None = None
+    dropout: Fraction = Fraction(0)
 
     def __post_init__(self) -> None:
         whole("layers per block", self.layers_per_block)
@@ -130,21 +155,29 @@ class Architecture:
             raise DomainError(f"a chain has no blocks: {self.form} says nothing; leave form out")
         if self.variance_factor <= 0:
             raise DomainError(f"variance factor {self.variance_factor}: expected a positive number")
-        if self.normalized and (self.family is Family.CHAIN or self.ends_with_activation):
-            raise DomainError(f"{self}: only pre-activation blocks are normalized; leave it out")
-        branches = (self.normalized, self.layers_per_block)
-        if self.family is Family.TRANSFORMER and branches != (True, 2):
+        self._check_normalization()
+        branches = (self.normalization, self.layers_per_block, self.convolution)
+        if self.family is Family.TRANSFORMER and branches != (Normalization.RMS, 2, None):
             raise DomainError(
                 "a transformer's branches are normalized and of two layers: use transformer()"
             )
         if self.stream_width is not None:
             self._check_stream_width(self.stream_width)
+        object.__setattr__(self, "dropout", rational(self.dropout))
+        if not 0 <= self.dropout < 1:
+            raise DomainError(f"dropout {self.dropout}: expected a number from 0 to below 1")
+
+    def _check_normalization(self) -> None:
+        chain = self.family is Family.CHAIN
+        elsewhere = self.ends_with_activation or (chain and self.normalization is Normalization.RMS)
+        if self.normalized and elsewhere:
+            raise DomainError(f"{self}: only pre-activation blocks are normalized; leave it out")
 
     def _check_stream_width(self, width: int) -> None:
         whole("stream width", width)
         if width < 1:
             raise DomainError(f"stream width {width}: expected at least 1")
-        plain = self.family is Family.RESIDUAL and not self.normalized
+        plain = self.family is Family.RESIDUAL and not (self.normalized or self.convolution)
         if not plain or self.layers_per_block < 2 or self.ends_with_activation:
             raise DomainError(
                 f"stream width {width}: expected pre-activation blocks of two or more layers, "
@@ -152,9 +185,26 @@ class Architecture:
             )
 
     @property
+    def normalized(self) -> bool:
+        """Signals are divided by their size."""
+        return self.normalization is not Normalization.NONE
+
+    @property
+    def has_exact_theory(self) -> bool:
+        """Each input is a vector that passes on its own: the networks of ``theory.propagation``."""
+        alone = self.family is not Family.TRANSFORMER and self.convolution is None
+        return alone and self.normalization is not Normalization.BATCH and not self.dropout
+
+    @property
     def ends_with_activation(self) -> bool:
         """The last operation of a branch is phi, not a weight."""
         return self.form is not BlockForm.PRE_ACTIVATION
+
+    @property
+    def ends_with_weight(self) -> bool:
+        """A weight comes last before the readout: its signals are those of the state."""
+        chain = self.family is Family.CHAIN
+        return not (self.ends_with_activation or (chain and self.normalized))
 
     @property
     def is_one_layer_pre_activation(self) -> bool:
@@ -182,6 +232,11 @@ class Architecture:
         inner = (Role.BRANCH_INNER,) * (self.layers_per_block - 2)
         return (Role.BRANCH_FIRST, *inner, Role.BRANCH_LAST)[-self.layers_per_block :]
 
+    def taps(self, role: Role) -> int:
+        """How many positions a weight sees side by side."""
+        sees = self.convolution is not None and role in (Role.INPUT, self.block_roles[0])
+        return self.convolution.taps if self.convolution is not None and sees else 1
+
     def stream_size(self, cell: Cell) -> int:
         """The width of the stream: n, unless it is fixed."""
         return self.stream_width or cell.width
@@ -199,28 +254,32 @@ class Architecture:
         if self.family is Family.TRANSFORMER:
             return f"transformer, {self.activation}, T = {self.variance_factor}"
         name = "chain" if self.family is Family.CHAIN else f"residual, m = {self.layers_per_block}"
-        name += ", normalized" if self.normalized else ""
+        normalized = {Normalization.RMS: ", normalized", Normalization.BATCH: ", batch-normalized"}
+        name += normalized.get(self.normalization, "")
         letter = "c" if self.family is Family.CHAIN else "T"
         form = f", {self.form}" if self.ends_with_activation else ""
         fixed = f", D = {self.stream_width}" if self.stream_width else ""
-        return f"{name}{form}, {self.activation}, {letter} = {self.variance_factor}{fixed}"
+        seen = f", {self.convolution}" if self.convolution else ""
+        dropped = f", dropout {self.dropout}" if self.dropout else ""
+        ends = f"{fixed}{seen}{dropped}"
+        return f"{name}{form}, {self.activation}, {letter} = {self.variance_factor}{ends}"
 
 
 def residual(
     layers_per_block: int,
     activation: Activation = Activation.RELU,
     form: BlockForm = BlockForm.PRE_ACTIVATION,
-    normalized: bool = False,
+    normalization: Normalization = Normalization.NONE,
 ) -> Architecture:
     """A residual network with m layers per block and horizon T = 1."""
     return Architecture(
-        Family.RESIDUAL, activation, layers_per_block, form=form, normalized=normalized
+        Family.RESIDUAL, activation, layers_per_block, form=form, normalization=normalization
     )
 
 
 def transformer(activation: Activation = Activation.RELU) -> Architecture:
     """Pre-norm blocks of attention and a two-layer branch, with horizon T = 1."""
-    return Architecture(Family.TRANSFORMER, activation, 2, normalized=True)
+    return Architecture(Family.TRANSFORMER, activation, 2, normalization=Normalization.RMS)
 
 
 def chain(variance_factor: Rational = 2, activation: Activation = Activation.RELU) -> Architecture:

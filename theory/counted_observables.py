@@ -31,7 +31,7 @@ def predicted_exponent(setting: Setting, observable: Observable, axis: Axis) -> 
         )
     if observable in _OF_BLOCKS:
         return _block_exponent(setting, count, observable).along(axis)
-    if observable in FINITE_SIZE and setting.architecture.family is Family.TRANSFORMER:
+    if observable in FINITE_SIZE and not setting.architecture.has_exact_theory:
         raise DomainError(f"{setting.architecture} has no exact recursion: {observable} needs one")
     if observable in FINITE_SIZE:
         return _finite_size(setting, observable).along(axis)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 
-from theory.architecture import Architecture, Family
+from theory.architecture import Architecture, Family, Normalization
 from theory.errors import DomainError
 from theory.parameterization import Optimizer, Parameterization
 from theory.scaling import Cell
@@ -284,8 +284,9 @@ class Setting:
     """A network family under a parameterization, and the protocol by which it is tried.
 
     Raises ``DomainError`` for momentum under Adam, which has its own, for an experiment on coupling
-    in other networks than pre-activation blocks of one or two layers, not normalized, and for one
-    on convergence where the stream's width is not fixed.
+    in other networks than pre-activation blocks of one or two layers, not normalized, for one
+    on convergence where the stream's width is not fixed, for dropout in other experiments than the
+    first step, and for batches of one vector that would be normalized over themselves.
     """
 
     architecture: Architecture
@@ -300,6 +301,7 @@ class Setting:
             )
         blocks = self.architecture.family is Family.RESIDUAL
         blocks = blocks and not self.architecture.ends_with_activation
+        blocks = blocks and self.architecture.has_exact_theory
         blocks = blocks and not self.architecture.normalized
         if self.protocol.experiment is Experiment.COUPLING and not (
             blocks and self.architecture.layers_per_block <= 2
@@ -308,12 +310,24 @@ class Setting:
                 f"{self.architecture}: coupling is measured in pre-activation blocks of one or two "
                 "layers, not normalized; give those"
             )
+        self._check_batch()
         converging = self.protocol.experiment is Experiment.CONVERGENCE
         if converging and self.architecture.stream_width is None:
             raise DomainError(
                 f"{self.architecture}: networks of two sizes share their ends only where the "
                 "stream's width is fixed; give a stream_width"
             )
+
+    def _check_batch(self) -> None:
+        architecture, batch = self.architecture, self.protocol.batch
+        if architecture.dropout and self.protocol.experiment is not Experiment.ONE_STEP:
+            raise DomainError(
+                f"{architecture}: dropout is measured in the first step only; leave it out of "
+                f"{self.protocol.experiment}"
+            )
+        by_batch = architecture.normalization is Normalization.BATCH
+        if by_batch and architecture.convolution is None and batch < 2:
+            raise DomainError(f"batch {batch} of vectors: normalized over itself; give 2 or more")
 
     def __str__(self) -> str:
         learner = f"{self.parameterization.name} with {self.parameterization.optimizer}"

@@ -29,6 +29,8 @@ W_v and W_o are a branch like others. A query meets the gradient through n produ
 what comes back, independent at first: its own change is smaller by n^1/2, and moves the stream in
 directions that blocks do not share (L^1/2 of them add up), the output along the gradient.
 
+Positions of a grid, and the window that a convolution sees, are constants: they change no power.
+
 Adam's epsilon is taken as negligible, as it is in practice; ``diagnose`` says
 where it would overtake the gradient, and ``with_matched_epsilon`` mends it.
 """
@@ -233,11 +235,17 @@ def _accumulated(architecture: Architecture, branch: Power, residual: Power) -> 
 
 
 def _critical(chain: Architecture) -> bool:
-    """c E phi(Z)^2 = 1 whatever the size of the signal: homogeneous, at the right c."""
-    if chain.activation not in HOMOGENEOUS:
+    """c E phi(Z)^2 = 1 whatever the size of the signal: homogeneous, at the right c.
+
+    Dropout makes second moments 1 / (1 - p) times as large, zero padding takes from the edge what
+    is not there, and normalization by batch makes gradients grow (arXiv 1902.08129).
+    """
+    if chain.activation not in HOMOGENEOUS or chain.normalized:
+        return False
+    if chain.convolution is not None and chain.convolution.loses_signal:
         return False
     left, right = HOMOGENEOUS[chain.activation]
-    return chain.variance_factor * (left**2 + right**2) == 2
+    return chain.variance_factor * (left**2 + right**2) == 2 * (1 - chain.dropout)
 
 
 def _own_change(

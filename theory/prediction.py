@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 
-from theory.architecture import Family
 from theory.errors import DomainError
 from theory.experiment import FINITE_SIZE, Observable, Setting
 from theory.relations import Paired, Relation, Sweep
@@ -164,11 +163,11 @@ class Prediction:
                     f"{self.id}: {self.observable} is measured by {self.observable.experiment}, "
                     f"not by {setting.protocol.experiment}"
                 )
-            attends = setting.architecture.family is Family.TRANSFORMER
-            if attends and self.observable in FINITE_SIZE:
+            exact = setting.architecture.has_exact_theory
+            if self.observable in FINITE_SIZE and not exact:
                 raise DomainError(
                     f"{self.id}: {setting.architecture} has no exact recursion, and "
-                    f"{self.observable} needs one; give chains or residual networks"
+                    f"{self.observable} needs one; give chains or residual networks of vectors"
                 )
         named = isinstance(self.relation, Paired) and isinstance(self.relation.other, str)
         if named or not isinstance(self.relation.axis, Axis):

@@ -82,7 +82,7 @@ def gains(
     architecture: Architecture, parameterization: Parameterization, cell: Cell
 ) -> tuple[float, ...]:
     """Variance gain fan_in (multiplier * std)^2 of each matrix of a block (one, in a chain)."""
-    _require_no_attention(architecture)
+    _require_exact(architecture)
     fan_in = [architecture.stream_size(cell), *[cell.width] * (architecture.layers_per_block - 1)]
     factors = [
         columns * (architecture.stream_constant(role) * parameterization.scale(role, cell)) ** 2
@@ -93,10 +93,11 @@ def gains(
     return tuple(factors)
 
 
-def _require_no_attention(architecture: Architecture) -> None:
-    if architecture.family is Family.TRANSFORMER:
+def _require_exact(architecture: Architecture) -> None:
+    if not architecture.has_exact_theory:
         raise DomainError(
-            f"{architecture}: exact theory has no attention; give chains or residual networks"
+            f"{architecture}: exact theory has no attention, positions, batches or dropout; give "
+            "chains or residual networks of vectors"
         )
 
 
@@ -107,7 +108,7 @@ def update_rates(
 
     SGD moves multiplier * W by this, times the gradient of what the matrix produces.
     """
-    _require_no_attention(architecture)
+    _require_exact(architecture)
     factors = [
         parameterization.multiplier(role, cell) ** 2 * parameterization.rate(role, cell)
         for role in architecture.block_roles
@@ -338,6 +339,8 @@ def unit_block(architecture: Architecture, q: float) -> UnitBlock:
 
 def has_depth_limit(architecture: Architecture) -> bool:
     """Whether ``depth_limit`` knows the limit of depth-muP."""
+    if not architecture.has_exact_theory:
+        return False
     grows = architecture.stream_width is None and not architecture.adds_coherently
     return architecture.family is Family.RESIDUAL and grows
 
@@ -352,7 +355,7 @@ def depth_limit(architecture: Architecture, start: float = 1.0) -> DepthLimit:
     ``DomainError`` for a chain and for branches that add coherently, which have no such limit, for
     a transformer, a stream of fixed width, and for inputs of size zero.
     """
-    _require_no_attention(architecture)
+    _require_exact(architecture)
     if architecture.stream_width is not None:
         raise DomainError(f"{architecture}: the limit is that of streams that grow in width")
     if architecture.family is Family.CHAIN:

@@ -15,24 +15,29 @@ from torch import Tensor
 from torch.autograd.forward_ad import unpack_dual
 
 from probes.architectures import Network, Trace, WeightKey
+from probes.dropout import Masks
 from probes.weights import Weight, moving
 from theory.architecture import Family, Role
 from theory.experiment import Observable
 
 
 def first_order_change(
-    network: Network, weights: Mapping[WeightKey, Weight], inputs: Tensor, labels: Tensor
+    network: Network,
+    weights: Mapping[WeightKey, Weight],
+    inputs: Tensor,
+    labels: Tensor,
+    masks: Masks | None = None,
 ) -> tuple[Trace, Trace]:
     """The forward pass, and its derivative with respect to the base learning rate.
 
-    Squared loss, mean over the batch; inputs (R, B, d), labels (R, B), one output. The weights
-    stay where they are, and keep their gradients.
+    Squared loss, mean over the batch; inputs (R, B, d), labels (R, B), one output; both passes drop
+    the same. The weights stay where they are, and keep their gradients.
     """
-    residuals = network.forward(weights, inputs).output.squeeze(-1) - labels
+    residuals = network.forward(weights, inputs, masks).output.squeeze(-1) - labels
     # Summed over replicates, so that each has the gradient of its own mean loss.
     torch.autograd.backward(residuals.square().mean(1).sum() / 2)
     with moving(weights.values()):
-        both = network.forward(weights, inputs)
+        both = network.forward(weights, inputs, masks)
         return _part(both, 0), _part(both, 1)
 
 
@@ -52,10 +57,14 @@ def second_moment(change: Tensor) -> Tensor:
 
 
 def one_step(
-    network: Network, weights: Mapping[WeightKey, Weight], inputs: Tensor, labels: Tensor
+    network: Network,
+    weights: Mapping[WeightKey, Weight],
+    inputs: Tensor,
+    labels: Tensor,
+    masks: Masks | None = None,
 ) -> dict[Observable, Tensor]:
     """Every one-step observable of a group that its architecture has, each of shape (R,)."""
-    trace, change = first_order_change(network, weights, inputs, labels)
+    trace, change = first_order_change(network, weights, inputs, labels, masks)
     layers = torch.stack([second_moment(state) for state in change.stream])
     measured = {
         Observable.STREAM_CHANGE: layers[-1].sqrt(),
@@ -63,7 +72,7 @@ def one_step(
         Observable.OUTPUT_CHANGE: second_moment(change.output).sqrt(),
         Observable.MAXIMAL_UPDATE_RATE: layers.mean(0).rsqrt(),
     }
-    if not network.architecture.ends_with_activation:
+    if network.architecture.ends_with_weight:
         measured[Observable.DRIFT_SHARE] = _drift_share(network, weights, change)
     if network.architecture.family is not Family.CHAIN:
         size = _over_blocks(pairwise_differences(trace.stream))

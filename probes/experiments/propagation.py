@@ -20,7 +20,7 @@ def propagation(
 ) -> dict[Observable, Tensor]:
     """Every observable at initialization that the architecture has, for inputs (R, B, d).
 
-    Or (R, B, tokens, d): transformers have no exact recursion, and no distance from it.
+    Or (R, B, tokens or positions, d), which have no exact recursion, and no distance from it.
     """
     trace = network.forward(weights, inputs)
     # Each output depends on its own input only, so the gradient of the sum holds them all.
@@ -35,7 +35,7 @@ def propagation(
     }
     if network.architecture.family is not Family.CHAIN:
         measured |= _of_the_stream(stream)
-    if network.architecture.family is not Family.TRANSFORMER:
+    if network.architecture.has_exact_theory:
         exact = forward_second_moment(network.architecture, network.parameterization, network.cell)
         measured[Observable.RECURSION_ERROR] = (each / exact - 1).square().mean(1)
     if has_depth_limit(network.architecture):

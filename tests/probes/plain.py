@@ -11,8 +11,10 @@ import torch
 from torch import Tensor
 
 from probes.architectures import Network, Trace, WeightKey
+from probes.dropout import Masks
 from probes.engines import ADAM_EPSILON, dense_weights
 from probes.experiments.one_step import first_order_change
+from probes.randomness import mask_generator
 from theory import Experiment, Optimizer, Protocol
 
 Tensors = dict[WeightKey, Tensor]
@@ -116,3 +118,9 @@ def dense_step(
         columns = torch.eye(weight.shape[2], dtype=weight.dtype).expand(len(weight), -1, -1)
         direction[key] = engine[key].change_times(columns).mT
     return trace, change, direction
+
+
+def masks(network: Network, seed: int, replicates: Sequence[int]) -> Masks:
+    """What dropout takes, new for every network that calls."""
+    generators = [mask_generator(seed, replicate, network.cell) for replicate in replicates]
+    return Masks(network.architecture.dropout, generators)

@@ -19,6 +19,7 @@ from theory import (
     Cell,
     Experiment,
     Family,
+    Normalization,
     Observable,
     Optimizer,
     Parameterization,
@@ -80,7 +81,7 @@ architectures = st.one_of(
         residual,
         st.sampled_from([1, 2, 3]),
         st.sampled_from(Activation),
-        normalized=st.just(True),
+        normalization=st.just(Normalization.RMS),
     ),
 )
 parameterizations = st.sampled_from(PRESETS)

@@ -29,6 +29,7 @@ from theory import (
     DomainError,
     Experiment,
     Family,
+    Normalization,
     Observable,
     Optimizer,
     Parameterization,
@@ -150,7 +151,9 @@ def test_tokens_without_places_may_be_permuted() -> None:
     assert not torch.allclose(other, usual)
 
 
-@pytest.mark.parametrize("architecture", [residual(1, normalized=True), transformer()], ids=str)
+@pytest.mark.parametrize(
+    "architecture", [residual(1, normalization=Normalization.RMS), transformer()], ids=str
+)
 def test_normalized_branches_do_not_see_the_size_of_the_stream(architecture: Architecture) -> None:
     """Nor does the readout; attention alone, for the branch behind it sees the sum."""
     net = Network(architecture, depth_mup(), Cell(8, 1), inputs=3, outputs=1)
@@ -167,7 +170,10 @@ def test_normalized_branches_do_not_see_the_size_of_the_stream(architecture: Arc
 
 @pytest.mark.parametrize(
     "architecture",
-    [residual(2, normalized=True), residual(1, Activation.TANH, normalized=True)],
+    [
+        residual(2, normalization=Normalization.RMS),
+        residual(1, Activation.TANH, normalization=Normalization.RMS),
+    ],
     ids=str,
 )
 @pytest.mark.parametrize("parameterization", [depth_mup(), mup()], ids=lambda p: p.name)

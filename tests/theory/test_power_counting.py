@@ -17,6 +17,7 @@ from theory import (
     BlockForm,
     DomainError,
     Experiment,
+    Normalization,
     Observable,
     Optimizer,
     Parameterization,
@@ -48,7 +49,12 @@ from theory.scaling import ONE, Cell
 FIRST, LAST = Layer(Role.BRANCH_FIRST, 1), Layer(Role.BRANCH_LAST, 2)
 ONE_STEP = Protocol(Experiment.ONE_STEP, batch=1)
 architectures = st.sampled_from(
-    [chain(), transformer(), residual(1, normalized=True), residual(3, normalized=True)]
+    [
+        chain(),
+        transformer(),
+        residual(1, normalization=Normalization.RMS),
+        residual(3, normalization=Normalization.RMS),
+    ]
     + [residual(m, form=form) for m in (1, 2, 3, 4) for form in BlockForm]
 )
 optimizers = st.sampled_from(Optimizer)
@@ -284,7 +290,7 @@ def test_a_matched_epsilon_is_never_overtaken(
 
 OF_FIRST_LAYERS = {Observable.FIRST_LAYER_OWN_CHANGE, Observable.FIRST_LAYER_CHANGE}
 HALF, ONE_ALPHA = Setting(residual(2), depth_mup(), ONE_STEP), completep(1)
-NORMALIZED = Setting(residual(1, normalized=True), depth_mup(), ONE_STEP)
+NORMALIZED = Setting(residual(1, normalization=Normalization.RMS), depth_mup(), ONE_STEP)
 TRANSFORMER = Setting(transformer(), depth_mup(), ONE_STEP)
 
 
@@ -350,7 +356,7 @@ def test_normalization_and_attention_change_no_exponent_of_a_stable_stream(
     """In width and, where branches do not outgrow the stream, in depth."""
     parameterization = preset(optimizer=optimizer)
     usual = count_powers(residual(2), parameterization)
-    for architecture in (residual(2, normalized=True), transformer()):
+    for architecture in (residual(2, normalization=Normalization.RMS), transformer()):
         count = count_powers(architecture, parameterization)
         for layer, power in usual.own_change.items():
             assert count.own_change[layer].width == power.width
@@ -369,7 +375,7 @@ def test_a_query_is_slow_in_width_at_first() -> None:
 
 
 def test_normalized_branches_that_grow_leave_the_gradient_at_the_input_alone() -> None:
-    count = count_powers(residual(2, normalized=True), mup())
+    count = count_powers(residual(2, normalization=Normalization.RMS), mup())
     assert count.size == count.accumulated == Power(depth="1/2")
     assert count.stream_gradient == ONE
     assert count.own_change[FIRST] == Power(depth="-1/2")

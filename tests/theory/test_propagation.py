@@ -19,6 +19,7 @@ from theory import (
     DomainError,
     Experiment,
     Family,
+    Normalization,
     Power,
     Protocol,
     Role,
@@ -172,7 +173,9 @@ def test_normalized_blocks_grow_by_the_same_and_divide_gradients(
     horizon: Fraction, depth: int, activation: Activation, layers: int
 ) -> None:
     """q_l = q_0 + l T/L E phi^2, p_{l-1} = p_l (1 + T/L E phi'^2 / q_{l-1}), p_L = 1/q_L."""
-    architecture = replace(residual(layers, activation, normalized=True), variance_factor=horizon)
+    architecture = replace(
+        residual(layers, activation, normalization=Normalization.RMS), variance_factor=horizon
+    )
     moments, step = MOMENTS[activation], float(horizon) / depth
     growth = step * float(moments.second_moment(np.array(1.0)))
     slope = step * float(moments.derivative_second_moment(np.array(1.0)))
@@ -189,7 +192,9 @@ def test_normalized_blocks_grow_by_the_same_and_divide_gradients(
 def test_gradients_of_normalized_homogeneous_blocks_depend_on_nothing(
     horizon: Fraction, depth: int, activation: Activation, halves: int
 ) -> None:
-    architecture = replace(residual(2, activation, normalized=True), variance_factor=horizon)
+    architecture = replace(
+        residual(2, activation, normalization=Normalization.RMS), variance_factor=horizon
+    )
     parameterization = replace(depth_mup(), residual=Power(depth=Fraction(-halves, 2)))
     cell = Cell(64, depth)
     assert backward_second_moment(architecture, parameterization, cell) == pytest.approx(1.0)
@@ -198,7 +203,7 @@ def test_gradients_of_normalized_homogeneous_blocks_depend_on_nothing(
 def test_covariances_of_normalized_streams_are_divided_by_both_sizes() -> None:
     """One step, by hand: ReLU's arc-cosine kernel of the correlation."""
     gram = np.array([[1.0, 0.3], [0.3, 4.0]])
-    result = propagate(residual(1, normalized=True), depth_mup(), Cell(64, 1), gram)
+    result = propagate(residual(1, normalization=Normalization.RMS), depth_mup(), Cell(64, 1), gram)
     rho = 0.3 / 2
     theta = math.acos(rho)
     kernel = (math.sin(theta) + (math.pi - theta) * rho) / (2 * math.pi)
@@ -233,10 +238,12 @@ def test_exact_theory_refuses_what_it_does_not_cover(function: Callable[..., obj
         function(transformer(), depth_mup(), Cell(8, 2))
     if function.__module__ == "theory.first_step":
         with pytest.raises(DomainError, match="streams that are not normalized"):
-            function(residual(2, normalized=True), depth_mup(), Cell(8, 2))
+            function(residual(2, normalization=Normalization.RMS), depth_mup(), Cell(8, 2))
 
 
-@pytest.mark.parametrize("architecture", [transformer(), residual(1, normalized=True)], ids=str)
+@pytest.mark.parametrize(
+    "architecture", [transformer(), residual(1, normalization=Normalization.RMS)], ids=str
+)
 def test_limits_and_dynamics_refuse_what_they_do_not_cover(architecture: Architecture) -> None:
     one = np.ones((1, 1))
     for refused in (
@@ -255,9 +262,9 @@ def test_limits_and_dynamics_refuse_what_they_do_not_cover(architecture: Archite
 
 def test_only_pre_activation_blocks_are_normalized() -> None:
     with pytest.raises(DomainError, match="only pre-activation blocks are normalized"):
-        Architecture(Family.CHAIN, normalized=True)
+        Architecture(Family.CHAIN, normalization=Normalization.RMS)
     with pytest.raises(DomainError, match="only pre-activation blocks are normalized"):
-        residual(2, form=BlockForm.POST_ACTIVATION, normalized=True)
+        residual(2, form=BlockForm.POST_ACTIVATION, normalization=Normalization.RMS)
 
 
 def test_a_chain_has_no_block_form() -> None:

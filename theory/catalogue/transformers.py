@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 from fractions import Fraction
 
-from theory.architecture import Architecture, Role, residual, transformer
+from theory.architecture import Architecture, Normalization, Role, residual, transformer
 from theory.catalogue import sources
 from theory.catalogue.learning_rate_transfer import TRAINED
 from theory.catalogue.statements import (
@@ -73,7 +73,7 @@ _ON_DIGITS = replace(TRAINED, rate=RATES[0])
 # A sequence of four tokens costs what four inputs cost.
 _ONE_SEQUENCE = Protocol(Experiment.PROPAGATION, batch=1)
 
-_BLOCKS, _TRANSFORMER = residual(2, normalized=True), transformer()
+_BLOCKS, _TRANSFORMER = residual(2, normalization=Normalization.RMS), transformer()
 
 
 def _kept_at_start(
