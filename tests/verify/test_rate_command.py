@@ -121,6 +121,7 @@ def test_the_table_says_what_is_carried_over(capsys: pytest.CaptureFixture[str])
         "published, -3/2",
         "power counting, -3/2",
         "0.0625",  # 0.5 (8 / 2)^-3/2
+        "Exponent of depth, L = 2 to 8: measured -",
         "published rule -3/2; power counting -3/2.",
         "Carried over: 0.5 (L / 2)^exponent",
         "is an assumption, which is not tested here",
@@ -152,6 +153,15 @@ def test_divergence_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     assert deepest["carried"]["measured"] is None
 
 
+def test_a_number_beyond_floats_is_null(capsys: pytest.CaptureFixture[str]) -> None:
+    """1e300 (1 / 10^6)^-3/2 is 1e309."""
+    tuned = ("--from-depth", 1_000_000, "--rate", "1e300")
+    assert run("rate", "residual-1", "--depth", "1,2", *SMALL, *tuned, "--json") == 0
+    (first, _) = json.loads(capsys.readouterr().out)["depths"]
+    assert first["carried"]["published"] is None
+    assert first["carried"]["counted"] == pytest.approx(1e306)
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
@@ -160,6 +170,7 @@ def test_divergence_is_said(capsys: pytest.CaptureFixture[str]) -> None:
         (("chain",), "Missing option '--depth'"),
         (("chain", "--depth", "8,x"), "'8,x': expected whole numbers from 1 to 1000000"),
         (("chain", "--depth", "0,8"), "'0,8': expected whole numbers from 1 to 1000000"),
+        (("chain", "--depth", "1000001,8"), "expected whole numbers from 1 to 1000000, such as"),
         (("chain", "--depth", ""), "'': expected whole numbers from 1 to 1000000"),
         (("chain", "--depth", "16,8"), "depth 8 after 16: expected ascending depths"),
         (("chain", "--depth", "8,8"), "depth 8 after 8: expected ascending depths"),

@@ -26,6 +26,7 @@ from theory import (
     chain,
     residual,
 )
+from theory.catalogue import find
 from theory.first_step import maximal_update_rate
 from verify.cli.architecture import architecture_of
 from verify.rates import (
@@ -74,15 +75,25 @@ def test_wide_networks_have_the_exact_rate(architecture: Architecture) -> None:
         assert found.high - found.low < 0.1
 
 
-def test_rates_do_not_depend_on_how_networks_are_grouped() -> None:
-    """Each is that of its replicate, measured alone."""
+@pytest.mark.parametrize("engine", Engine)
+def test_rates_do_not_depend_on_how_networks_are_grouped(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In groups of three, each is that of its replicate measured alone."""
+    monkeypatch.setattr("verify.measuring.group_size", lambda *_: 3)
     cells = depth_cells(16, (2, 5))
-    rates = measure_rates(BLOCKS, cells, seed=3, replicates=70)
+    rates = measure_rates(BLOCKS, cells, seed=3, replicates=8, engine=engine)
     for column, cell in enumerate(cells):
-        for replicate in (0, 33, 69):
-            alone = run_group(BLOCKS, cell, 3, [replicate], torch.device("cpu"))
+        for replicate in range(8):
+            alone = run_group(BLOCKS, cell, 3, [replicate], torch.device("cpu"), engine=engine)
             (expected,) = alone[Observable.MAXIMAL_UPDATE_RATE]
             assert rates[replicate, column] == pytest.approx(expected, rel=1e-4)
+
+
+def test_networks_are_tried_as_the_catalogue_tries_them() -> None:
+    assert find("C1.rate.depth").setting == CHAIN
+    blocks = find("B4.rate.depth.one-layer-blocks").setting
+    assert blocks == maximal_update_setting(architecture_of("residual-1"))
 
 
 def test_progress_ends_with_all_of_the_cost() -> None:

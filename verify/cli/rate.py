@@ -25,7 +25,6 @@ from verify.cli.engine import engine_option, resolve_engine
 from verify.rates import (
     LEVEL,
     PUBLISHED_EXPONENT,
-    DepthExponent,
     DepthRate,
     RateTable,
     TunedRate,
@@ -55,7 +54,13 @@ def _depths(_context: click.Context, _option: click.Parameter, text: str) -> tup
 
 @click.command("rate", epilog=f"ARCHITECTURE is one of: {NAMES}.")
 @click.argument("architecture")
-@click.option("--depth", "depths", required=True, callback=_depths, help="Such as 8,16,32.")
+@click.option(
+    "--depth",
+    "depths",
+    required=True,
+    callback=_depths,
+    help="Blocks, or layers of a chain: 8,16,32.",
+)
 @click.option("--width", type=_SIZE, default=256, show_default=True)
 @click.option("--from-depth", type=_SIZE, help="Depth at which --rate is good.")
 @click.option("--rate", type=float, help="Base learning rate to carry over to every depth.")
@@ -239,12 +244,11 @@ def _interval(interval: Interval | None, style: str) -> str:
 
 def _lines(table: RateTable, tuned: TunedRate | None) -> list[str]:
     """What the numbers are, and what they are not."""
-    exponent = table.exponent
     lines = [
         "eta* solves S(eta*) = 1: the largest rate that is stable to first order, not the best one."
     ]
     if len(table.depths) > 1:
-        lines += _exponent_lines(exponent)
+        lines += _exponent_lines(table)
     if tuned is not None:
         lines.append(
             f"Carried over: {tuned.rate:g} (L / {tuned.depth})^exponent. By the exponent of eta* a "
@@ -255,11 +259,13 @@ def _lines(table: RateTable, tuned: TunedRate | None) -> list[str]:
     return lines
 
 
-def _exponent_lines(exponent: DepthExponent) -> list[str]:
+def _exponent_lines(table: RateTable) -> list[str]:
+    exponent, depths = table.exponent, [row.depth for row in table.depths]
     counted = "none" if exponent.counted is None else f"{exponent.counted}"
     lines = [
-        f"Exponent of depth: measured {_interval(exponent.measured, '+.3f')}; published rule "
-        f"{exponent.published}; power counting {counted}."
+        f"Exponent of depth, L = {depths[0]} to {depths[-1]}: measured "
+        f"{_interval(exponent.measured, '+.3f')}; published rule {exponent.published}; power "
+        f"counting {counted}."
     ]
     if exponent.refusal is not None:
         between = ", ".join(f"{each:+.3f}" for each in exponent.local)
