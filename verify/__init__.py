@@ -15,6 +15,13 @@ if TYPE_CHECKING:
     from verify.evidence import Claim, Evidence, Measured, weigh
     from verify.measuring import measure, plan
     from verify.planning import Outlook, outlooks
+    from verify.rates import (
+        RateTable,
+        TunedRate,
+        maximal_update_setting,
+        measure_rates,
+        tabulate_rates,
+    )
     from verify.reporting import build_report
     from verify.store import Store
     from verify.tables.judge import judge
@@ -33,6 +40,13 @@ _HOMES = {
     "verify.evidence": ("Claim", "Evidence", "Measured", "weigh"),
     "verify.measuring": ("measure", "plan"),
     "verify.planning": ("Outlook", "outlooks"),
+    "verify.rates": (
+        "RateTable",
+        "TunedRate",
+        "maximal_update_setting",
+        "measure_rates",
+        "tabulate_rates",
+    ),
     "verify.reporting": ("build_report",),
     "verify.store": ("Store",),
     "verify.tables.judge": ("judge",),
@@ -49,8 +63,10 @@ __all__ = [
     "Outlook",
     "Prediction",
     "Profile",
+    "RateTable",
     "Report",
     "Store",
+    "TunedRate",
     "Verdict",
     "build_report",
     "conclude",
@@ -58,11 +74,14 @@ __all__ = [
     "judge",
     "judge_campaign",
     "keep_verdicts",
+    "maximal_update_setting",
     "measure",
+    "measure_rates",
     "outlooks",
     "plan",
     "recorded",
     "select",
+    "tabulate_rates",
     "weigh",
 ]
 

@@ -8,7 +8,7 @@ from fractions import Fraction
 from functools import partial
 from pathlib import Path
 
-from probes.costs import group_size, seconds
+from probes.costs import engine_of, group_size, seconds
 from probes.engines import Engine
 from probes.trials import Measurements, resolve_device, run_sweep
 from theory.experiment import Setting
@@ -73,15 +73,22 @@ def plan(
     return [
         group
         for (_, cell, replicates), settings in sweeps.items()
-        for group in _groups(campaign, settings, cell, range(replicates))
+        for group in groups_of(settings, cell, range(replicates), campaign.device, campaign.engine)
     ]
 
 
-def _groups(
-    campaign: Campaign, settings: Sequence[Setting], cell: Cell, replicates: range
+def groups_of(
+    settings: Sequence[Setting],
+    cell: Cell,
+    replicates: range,
+    device: str,
+    forced: Engine | None,
 ) -> Iterator[Group]:
-    """A sweep in groups of the size that is fast: all rates of few replicates, if they fit."""
-    device, engine = campaign.device, campaign.engine_of(settings[0], cell)
+    """A sweep in groups of the size that is fast: all rates of few replicates, if they fit.
+
+    Raises ``DomainError`` where a forced engine cannot run the settings.
+    """
+    engine = engine_of(settings[0], cell, device, forced)
     members = group_size(settings[0], cell, device, engine)
     # Without matrices, nothing is shared between rates.
     rates = 1 if engine is Engine.MATRIX_FREE else max(1, min(members, len(settings)))

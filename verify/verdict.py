@@ -136,12 +136,23 @@ def _problem(
         cells = [telling] if verdict is Verdict.REJECTED else list(range(len(claim.labels)))
         return _skewed(evidence, cells)
     band, accepted = claim.relation.band(claim.margin), verdict is Verdict.ACCEPTED
-    estimate = intervals.estimate
+    return fit_problem(checks, intervals.estimate, claim.margin, band, fit_level, accepted)
+
+
+def fit_problem(
+    checks: FitChecks,
+    estimate: FloatArray,
+    margin: float,
+    band: Band,
+    fit_level: float,
+    accepted: bool,
+) -> str | None:
+    """What keeps one exponent, ``estimate`` of shape (1,), from being that of a power law."""
     spoils = spoils_acceptance if accepted else spoils_rejection
-    if not spoils(checks, estimate, claim.margin, band, fit_level)[0]:
+    if not spoils(checks, estimate, margin, band, fit_level)[0]:
         return None
     for name, place in _places(checks):
-        if accepted and moved(place, claim.margin, band)[0]:
+        if accepted and moved(place, margin, band)[0]:
             return f"no power law in this range: {name} {_movement(place)}"
     if not accepted and rests_on_smallest(checks, estimate, band)[0]:
         assert checks.without_smallest is not None
@@ -149,7 +160,7 @@ def _problem(
             f"no power law in this range: {_WITHOUT_SMALLEST} "
             f"{_movement(checks.without_smallest)}, and it is no longer outside the margin"
         )
-    if hangs_on_law(checks, estimate, claim.margin, band, fit_level, accepted)[0]:
+    if hangs_on_law(checks, estimate, margin, band, fit_level, accepted)[0]:
         return f"the declared law does not fit ({_misfit(checks)}), and it matters{_moves(checks)}"
     return (
         f"heavy tails: the trimmed mean {checks.trimmed[0]:+.3f} lies on the other side of the "

@@ -22,11 +22,12 @@ _COMMANDS = {
     "plan": ("verify.cli.plan", "plan_predictions"),
     "verify": ("verify.cli.verify", "verify_predictions"),
     "judge": ("verify.cli.judge", "judge_table"),
+    "rate": ("verify.cli.rate", "print_rates"),
 }
 
 
 class _Commands(click.Group):
-    """Commands are imported when they are called: only two of them need torch."""
+    """Commands are imported when they are called: only three of them need torch."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return list(_COMMANDS)
@@ -57,8 +58,8 @@ def main() -> None:
         text = error.format_message() if isinstance(error, click.ClickException) else str(error)
         code = _one_line(text, USAGE)
     except click.Abort:
-        code = _one_line("interrupted; what was measured is kept", FAILED)
-    except (OSError, sqlite3.Error, RuntimeError) as error:
+        code = _one_line("interrupted; what verify has measured is kept", FAILED)
+    except (OSError, sqlite3.Error, RuntimeError, MemoryError) as error:
         code = _one_line(f"the run failed: {type(error).__name__}: {error}", FAILED)
     sys.exit(code)
 

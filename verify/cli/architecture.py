@@ -1,0 +1,74 @@
+"""The argument ARCHITECTURE: a short name of a network. Imports ``theory`` only."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from fractions import Fraction
+
+from theory.architecture import (
+    HOMOGENEOUS,
+    Activation,
+    Architecture,
+    BlockForm,
+    chain,
+    residual,
+    transformer,
+)
+from theory.errors import DomainError, choices
+
+# A factory receives the number that stands for M in its name, or 1.
+_FACTORIES: Mapping[str, Callable[[int], Architecture]] = {
+    "chain": lambda _: chain(),
+    "residual-M": residual,
+    "normalized-M": lambda layers: residual(layers, normalized=True),
+    "transformer": lambda _: transformer(),
+}
+_LAYERS = re.compile(r"-([0-9]{1,4})$")
+_LEAST, _MOST = Fraction(1, 1000), Fraction(1000)
+
+NAMES = f"{', '.join(_FACTORIES)} (M layers in a block)"
+FORMS = {form.replace(", ", "-"): form for form in BlockForm}
+
+
+def architecture_of(
+    name: str,
+    activation: Activation = Activation.RELU,
+    form: BlockForm = BlockForm.PRE_ACTIVATION,
+    variance_factor: str | None = None,
+) -> Architecture:
+    """The architecture of a name such as ``chain`` or ``residual-2``.
+
+    ``variance_factor`` is the c of Var W = c / fan_in, 2 for ReLU and He's otherwise. Raises
+    ``DomainError`` for an unknown name, a factor that is no number from 1/1000 to 1000, and
+    whatever ``Architecture`` refuses.
+    """
+    found = _LAYERS.search(name)
+    stem = name if found is None else f"{name[: found.start()]}-M"
+    if stem not in _FACTORIES or name.endswith("-M"):
+        raise choices("architecture", name, [NAMES])
+    layers = 1 if found is None else int(found[1])
+    factor = _he(activation) if variance_factor is None else _factor(variance_factor)
+    base = _FACTORIES[stem](layers)
+    return replace(base, activation=activation, form=form, variance_factor=factor)
+
+
+def _he(activation: Activation) -> Fraction:
+    """1 / E phi(Z)^2 of a homogeneous phi, which keeps the size of signals; 2 for others."""
+    if activation not in HOMOGENEOUS:
+        return Fraction(2)
+    left, right = HOMOGENEOUS[activation]
+    return 2 / (left**2 + right**2)
+
+
+def _factor(text: str) -> Fraction:
+    try:
+        factor = Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        factor = Fraction(0)
+    if not _LEAST <= factor <= _MOST:
+        raise DomainError(
+            f"variance factor {text!r}: expected a number from 1/1000 to 1000, such as 2 or 3/2"
+        )
+    return factor

@@ -1,0 +1,277 @@
+"""``scaleproof rate``: the maximal-update rate at several depths. Imports click and rich."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict
+from fractions import Fraction
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import Progress
+from rich.table import Table
+
+from probes.trials import resolve_device
+from theory.architecture import Activation
+from theory.errors import DomainError
+from theory.experiment import Setting
+from theory.scaling import Cell
+from verify.cli.architecture import FORMS, NAMES, architecture_of
+from verify.cli.console import stdout_console
+from verify.cli.engine import engine_option, resolve_engine
+from verify.rates import (
+    LEVEL,
+    PUBLISHED_EXPONENT,
+    DepthRate,
+    RateTable,
+    TunedRate,
+    depth_cells,
+    maximal_update_setting,
+    measure_rates,
+    tabulate_rates,
+)
+from verify.statistics.equivalence import Interval
+from verify.workers import available
+
+_MOST = 1_000_000
+_SIZE = click.IntRange(1, _MOST)
+
+
+def _depths(_context: click.Context, _option: click.Parameter, text: str) -> tuple[int, ...]:
+    try:
+        depths = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        depths = (0,)
+    if not all(1 <= depth <= _MOST for depth in depths):
+        raise click.BadParameter(
+            f"{text!r}: expected whole numbers from 1 to {_MOST}, such as 8,16,32"
+        )
+    return depths
+
+
+@click.command("rate", epilog=f"ARCHITECTURE is one of: {NAMES}.")
+@click.argument("architecture")
+@click.option(
+    "--depth",
+    "depths",
+    required=True,
+    callback=_depths,
+    help="Blocks, or layers of a chain: 8,16,32.",
+)
+@click.option("--width", type=_SIZE, default=256, show_default=True)
+@click.option("--from-depth", type=_SIZE, help="Depth at which --rate is good.")
+@click.option("--rate", type=float, help="Base learning rate to carry over to every depth.")
+@click.option(
+    "--activation",
+    type=click.Choice([str(activation) for activation in Activation]),
+    default=Activation.RELU.value,
+    show_default=True,
+)
+@click.option(
+    "--form",
+    type=click.Choice(list(FORMS)),
+    default=next(iter(FORMS)),
+    show_default=True,
+    help="Where the activation of a residual block stands.",
+)
+@click.option(
+    "--variance-factor",
+    help="c of Var W = c/fan_in, and c/(K fan_in) in K blocks.  [default: 2; for leaky_relu, abs "
+    "and identity He's]",
+)
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True)
+@click.option(
+    "--replicates",
+    type=click.IntRange(min=2),
+    default=64,
+    show_default=True,
+    help="Networks at each depth.",
+)
+@click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
+@engine_option
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    default=None,
+    help="Processes that measure.  [default: one for each core; one on a GPU]",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def print_rates(
+    architecture: str,
+    depths: tuple[int, ...],
+    width: int,
+    from_depth: int | None,
+    rate: float | None,
+    activation: str,
+    form: str,
+    variance_factor: str | None,
+    seed: int,
+    replicates: int,
+    device: str,
+    engine: str,
+    workers: int | None,
+    as_json: bool,
+) -> None:
+    """Measure the maximal-update rate at several depths, and carry a tuned rate over to them.
+
+    The maximal-update rate eta* is the one at which a step of SGD moves the layers, in the mean of
+    their squares and to first order, by one: the largest rate that is stable to first order, and
+    not the best one. Networks are parameterized as AM-muP (arXiv 2510.04327). A rate that was tuned
+    at one depth is carried over by the measured exponent of eta*, by the published rule and by
+    power counting.
+    """
+    resolve_device(device)
+    cells = depth_cells(width, depths)
+    tuned = _tuned(from_depth, rate, cells)
+    chosen = architecture_of(architecture, Activation(activation), FORMS[form], variance_factor)
+    setting = maximal_update_setting(chosen)
+    processes = workers or (available() if device == "cpu" else 1)
+    console = Console(stderr=True)
+    with Progress(console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task("networks")
+        rates = measure_rates(
+            setting,
+            cells,
+            seed,
+            replicates,
+            device,
+            resolve_engine(engine),
+            processes,
+            lambda done, total: progress.update(task, completed=done, total=total),
+        )
+    table = tabulate_rates(setting, cells, rates, tuned)
+    if as_json:
+        click.echo(json.dumps(_document(table, setting, width, replicates, seed, tuned), indent=2))
+        return
+    where = f"n = {width}, {replicates} networks at each depth, seed {seed}"
+    click.echo(f"{setting}; {where}")
+    stdout_console().print(_table(table, tuned))
+    for line in _lines(table, tuned):
+        click.echo(line)
+
+
+def _tuned(depth: int | None, rate: float | None, cells: Sequence[Cell]) -> TunedRate | None:
+    """The rate to carry over, refused before anything is measured."""
+    if depth is None and rate is None:
+        return None
+    if depth is None or rate is None:
+        missing, given = ("--from-depth", "--rate") if depth is None else ("--rate", "--from-depth")
+        raise DomainError(f"{given} without {missing}: give both, or neither")
+    if len(cells) < 2:
+        raise DomainError(
+            f"--depth {cells[0].depth} with --from-depth: a rate is carried over by the exponent "
+            "of depth; give at least two depths"
+        )
+    return TunedRate(depth, rate)
+
+
+def _document(
+    table: RateTable,
+    setting: Setting,
+    width: int,
+    replicates: int,
+    seed: int,
+    tuned: TunedRate | None,
+) -> dict[str, object]:
+    """``RateTable`` with what was measured; null is what there is no number for."""
+    fields = {
+        "architecture": str(setting.architecture),
+        "parameterization": setting.parameterization.name,
+        "protocol": str(setting.protocol),
+        "width": width,
+        "replicates": replicates,
+        "seed": seed,
+        "confidence": 1 - LEVEL,
+        "tuned": None if tuned is None else asdict(tuned),
+        **asdict(table),
+    }
+    document = _plain(fields)
+    assert isinstance(document, dict)
+    return document
+
+
+def _plain(value: object) -> object:
+    """As JSON has it: fractions as numbers, and null for what is not finite."""
+    if isinstance(value, dict):
+        return {name: _plain(part) for name, part in value.items()}
+    if isinstance(value, tuple):
+        return [_plain(part) for part in value]
+    if isinstance(value, Fraction):
+        return float(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def _table(table: RateTable, tuned: TunedRate | None) -> Table:
+    shown = Table()
+    headings = ["depth", f"eta* [{1 - LEVEL:.0%} interval]"]
+    if tuned is not None:
+        counted = table.exponent.counted
+        headings += [
+            f"{tuned.rate:g} of L = {tuned.depth}: measured",
+            f"published, {PUBLISHED_EXPONENT}",
+            "power counting" if counted is None else f"power counting, {counted}",
+        ]
+    for heading in headings:
+        shown.add_column(heading, justify="right")
+    for row in table.depths:
+        shown.add_row(*_row(row))
+    return shown
+
+
+def _row(row: DepthRate) -> list[str]:
+    rate = f"{row.diverged} diverged" if row.diverged else _interval(row.maximal_update, ".4g")
+    cells = [str(row.depth), rate]
+    if row.carried is not None:
+        counted = row.carried.counted
+        cells += [
+            _interval(row.carried.measured, ".4g"),
+            f"{row.carried.published:.4g}",
+            "-" if counted is None else f"{counted:.4g}",
+        ]
+    return [escape(cell) for cell in cells]
+
+
+def _interval(interval: Interval | None, style: str) -> str:
+    if interval is None:
+        return "-"
+    return f"{interval.estimate:{style}} [{interval.low:{style}}, {interval.high:{style}}]"
+
+
+def _lines(table: RateTable, tuned: TunedRate | None) -> list[str]:
+    """What the numbers are, and what they are not."""
+    lines = [
+        "eta* solves S(eta*) = 1: the largest rate that is stable to first order, not the best one."
+    ]
+    if len(table.depths) > 1:
+        lines += _exponent_lines(table)
+    if tuned is not None:
+        lines.append(
+            f"Carried over: {tuned.rate:g} (L / {tuned.depth})^exponent. By the exponent of eta* a "
+            "step moves the layers, to first order, as much as it did there; that the best rate "
+            "does so too is an assumption, which is not tested here. The interval is that of the "
+            "exponent alone."
+        )
+    return lines
+
+
+def _exponent_lines(table: RateTable) -> list[str]:
+    exponent, depths = table.exponent, [row.depth for row in table.depths]
+    counted = "none" if exponent.counted is None else f"{exponent.counted}"
+    lines = [
+        f"Exponent of depth, L = {depths[0]} to {depths[-1]}: measured "
+        f"{_interval(exponent.measured, '+.3f')}; published rule {exponent.published}; power "
+        f"counting {counted}."
+    ]
+    if exponent.refusal is not None:
+        between = ", ".join(f"{each:+.3f}" for each in exponent.local)
+        where = f"; between neighbouring depths it is {between}" if between else ""
+        lines.append(f"Warning: no power law fits: {exponent.refusal}{where}.")
+    lines += [f"Note: {note}." for note in exponent.notes]
+    if exponent.uncounted is not None:
+        lines.append(f"Power counting: {exponent.uncounted}.")
+    return lines

@@ -1,0 +1,256 @@
+"""The maximal-update rate at several depths, and a tuned rate carried over to them.
+
+eta* solves S(eta*) = 1, S the mean over layers of the second moment of the change after one SGD
+step, to first order (arXiv 2510.04327): the largest rate at which a step moves the layers by no
+more than their size. Networks are parameterized as AM-muP. Imports torch through ``probes``, numpy,
+``theory`` and ``verify``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+
+from probes.engines import Engine
+from theory.architecture import Architecture, Family
+from theory.catalogue.statements import EXPONENT_MARGIN, FIRST_STEP
+from theory.counted_observables import predicted_exponent
+from theory.errors import DomainError
+from theory.experiment import Observable, Setting
+from theory.presets import am_mup
+from theory.relations import Band
+from theory.scaling import Axis, Cell
+from verify.measuring import groups_of, run
+from verify.statistics.equivalence import Interval, mean_interval
+from verify.statistics.fit_checks import CHECK_LEVEL, FitChecks, check_fit, misfit
+from verify.statistics.regression import PowerLaw
+from verify.verdict import fit_problem
+from verify.workers import Workers
+
+FloatArray = npt.NDArray[np.float64]
+
+LEVEL = 0.05  # of every interval
+# arXiv 2305.07810 (chains) and arXiv 2510.04327 (residual and convolutional networks).
+PUBLISHED_EXPONENT = Fraction(-3, 2)
+
+
+@dataclass(frozen=True, slots=True)
+class TunedRate:
+    """A base learning rate that was found to be good at one depth.
+
+    Raises ``DomainError`` for a depth below 1 or a rate that is not finite and positive.
+    """
+
+    depth: int
+    rate: float
+
+    def __post_init__(self) -> None:
+        if self.depth < 1:
+            raise DomainError(f"a rate tuned at depth {self.depth}: expected a depth of at least 1")
+        if not (math.isfinite(self.rate) and self.rate > 0):
+            raise DomainError(f"tuned rate {self.rate}: expected a finite positive number")
+
+
+@dataclass(frozen=True, slots=True)
+class DepthExponent:
+    """The power of depth by which eta* goes: measured, published and counted.
+
+    ``measured`` is the mean of one regression of log eta* on log L per replicate; ``None`` for one
+    depth, or where networks diverged. ``local`` has the exponents between neighbouring depths.
+    ``counted`` is power counting's; ``None``, with the reason in ``uncounted``, where it finds no
+    power. ``refusal`` says why no power law fits, by the rules that make an acceptance of the
+    exponent at the catalogue's margin invalid; ``notes`` what else to know of it.
+    """
+
+    measured: Interval | None
+    local: tuple[float, ...]
+    published: Fraction
+    counted: Fraction | None
+    uncounted: str | None
+    refusal: str | None
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CarriedRate:
+    """A rate tuned at depth L_0, times (L / L_0)^exponent, for each of three exponents.
+
+    The interval of ``measured`` is that of the exponent; the tuned rate is taken as given.
+    """
+
+    measured: Interval | None
+    published: float
+    counted: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class DepthRate:
+    """eta* at one depth: the geometric mean over replicates, with a t interval on the logarithm.
+
+    ``maximal_update`` is ``None`` where ``diverged``, the number of networks whose eta* is no
+    finite positive number, is not zero.
+    """
+
+    depth: int
+    maximal_update: Interval | None
+    diverged: int
+    carried: CarriedRate | None
+
+
+@dataclass(frozen=True, slots=True)
+class RateTable:
+    """What was measured at every depth, and the exponent that joins them."""
+
+    depths: tuple[DepthRate, ...]
+    exponent: DepthExponent
+
+
+def maximal_update_setting(architecture: Architecture) -> Setting:
+    """The first step of a network under AM-muP, as the catalogue tries it."""
+    return Setting(architecture, am_mup(), FIRST_STEP)
+
+
+def depth_cells(width: int, depths: Sequence[int]) -> tuple[Cell, ...]:
+    """Networks of one width; ``DomainError`` unless depths ascend from at least 1."""
+    if not depths:
+        raise DomainError("no depth: expected at least one")
+    for before, after in zip((0, *depths), depths, strict=False):
+        if after < 1:
+            raise DomainError(f"depth {after}: expected at least 1")
+        if after <= before:
+            raise DomainError(f"depth {after} after {before}: expected ascending depths, each once")
+    return tuple(Cell(width, depth) for depth in depths)
+
+
+def measure_rates(
+    setting: Setting,
+    cells: Sequence[Cell],
+    seed: int,
+    replicates: int,
+    device: str = "cpu",
+    engine: Engine | None = None,
+    workers: int = 1,
+    progress: Callable[[float, float], None] = lambda _done, _total: None,
+) -> FloatArray:
+    """eta* of every network: shape (replicates, cells).
+
+    What diverged is returned as it is. ``progress`` receives of the expected seconds what is done
+    and what is needed. Raises ``DomainError`` where a forced engine cannot run the setting.
+    """
+    groups = [
+        group
+        for cell in cells
+        for group in groups_of((setting,), cell, range(replicates), device, engine)
+    ]
+    costs = [group.cost for group in groups]
+    rates, done = np.empty((replicates, len(cells))), 0.0
+    with Workers(workers) as pool:
+        for group, (found,) in pool.results(partial(run, seed, device), groups, costs):
+            column = cells.index(group.cell)
+            rates[list(group.replicates), column] = found[Observable.MAXIMAL_UPDATE_RATE]
+            done += group.cost
+            progress(done, sum(costs))
+    return rates
+
+
+def tabulate_rates(
+    setting: Setting, cells: Sequence[Cell], rates: FloatArray, tuned: TunedRate | None = None
+) -> RateTable:
+    """Intervals and exponents of measured rates (replicates, cells), and a tuned rate carried over.
+
+    Raises ``DomainError`` for a single replicate, and for a tuned rate with a single depth.
+    """
+    if tuned is not None and len(cells) < 2:
+        raise DomainError(
+            "a rate is carried over by the exponent of depth: give at least two depths"
+        )
+    exponent = _exponent(setting, cells, rates)
+    diverged = _diverged(rates).sum(axis=0)
+    depths = tuple(
+        DepthRate(
+            cell.depth,
+            _geometric_mean(rates[:, column]) if not diverged[column] else None,
+            int(diverged[column]),
+            None if tuned is None else _carried(tuned, cell.depth, exponent),
+        )
+        for column, cell in enumerate(cells)
+    )
+    return RateTable(depths, exponent)
+
+
+def _diverged(rates: FloatArray) -> npt.NDArray[np.bool_]:
+    """What is no finite positive number: signals that left the range of floats on their way."""
+    return ~(np.isfinite(rates) & (rates > 0))
+
+
+def _geometric_mean(rates: FloatArray) -> Interval:
+    found = mean_interval(np.log(rates), LEVEL)
+    estimate, low, high = np.exp([found.estimate, found.low, found.high])
+    return Interval(float(estimate), float(low), float(high), LEVEL)
+
+
+def _exponent(setting: Setting, cells: Sequence[Cell], rates: FloatArray) -> DepthExponent:
+    counted, uncounted = _counted(setting)
+    diverged = int(_diverged(rates).sum())
+    found = DepthExponent(None, (), PUBLISHED_EXPONENT, counted, uncounted, None, ())
+    if diverged:
+        return replace(found, refusal=f"{diverged} of {rates.size} networks diverged")
+    if len(cells) < 2:
+        return found
+    law, logs = PowerLaw.of_cells(cells, Axis.DEPTH), np.log(rates)
+    measured = mean_interval(law.exponents(logs), LEVEL)
+    local = tuple(float(each) for each in law.local_exponents(logs)[1].mean(axis=0))
+    refusal, notes = _reading(check_fit(law, logs[:, None, :]), measured.estimate, local)
+    if setting.architecture.family is Family.CHAIN:
+        largest = max(cell.depth / cell.width for cell in cells)
+        notes = (*notes, f"chains are biased in L/n, here up to {largest:.2g}; wider ones are less")
+    return replace(found, measured=measured, local=local, refusal=refusal, notes=notes)
+
+
+def _counted(setting: Setting) -> tuple[Fraction | None, str | None]:
+    try:
+        found = predicted_exponent(setting, Observable.MAXIMAL_UPDATE_RATE, Axis.DEPTH)
+    except DomainError as error:
+        return None, str(error)
+    return found, None
+
+
+def _reading(
+    checks: FitChecks, estimate: float, local: Sequence[float]
+) -> tuple[str | None, tuple[str, ...]]:
+    """Why no power law fits, or else what to know of the fit."""
+    margin = float(EXPONENT_MARGIN)
+    band = Band(estimate - margin, estimate + margin)
+    problem = fit_problem(checks, np.array([estimate]), margin, band, CHECK_LEVEL, accepted=True)
+    if problem is not None:
+        return problem.removeprefix("no power law in this range: "), ()
+    if checks.lack_of_fit is None:
+        return None, ("too few depths or replicates to test whether a power law fits",)
+    if not misfit(checks, CHECK_LEVEL)[0]:
+        return None, ()
+    said = f"lack of fit: p = {checks.misfit[0]:.2g}"
+    # With three depths no exponent elsewhere in the range is left to see whether it matters.
+    if not checks.elsewhere and max(local) - min(local) > margin:
+        return said, ()
+    return None, (f"close to a power law, and not exactly one ({said})",)
+
+
+def _carried(tuned: TunedRate, depth: int, exponent: DepthExponent) -> CarriedRate:
+    steps = math.log(depth) - math.log(tuned.depth)
+
+    def times(power: float | Fraction) -> float:
+        with np.errstate(over="ignore"):
+            return float(tuned.rate * np.exp(float(power) * steps))
+
+    measured = None
+    if exponent.measured is not None:
+        low, high = sorted((times(exponent.measured.low), times(exponent.measured.high)))
+        measured = Interval(times(exponent.measured.estimate), low, high, LEVEL)
+    counted = None if exponent.counted is None else times(exponent.counted)
+    return CarriedRate(measured, times(exponent.published), counted)
