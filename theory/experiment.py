@@ -286,7 +286,7 @@ class Setting:
     Raises ``DomainError`` for momentum under Adam, which has its own, for an experiment on coupling
     in other networks than pre-activation blocks of one or two layers, not normalized, for one
     on convergence where the stream's width is not fixed, for dropout in other experiments than the
-    first step, and for batches of one vector that would be normalized over themselves.
+    first step, and for a batch of one input that would be normalized over itself.
     """
 
     architecture: Architecture
@@ -326,8 +326,8 @@ class Setting:
                 f"{self.protocol.experiment}"
             )
         by_batch = architecture.normalization is Normalization.BATCH
-        if by_batch and architecture.convolution is None and batch < 2:
-            raise DomainError(f"batch {batch} of vectors: normalized over itself; give 2 or more")
+        if by_batch and batch < 2:
+            raise DomainError(f"batch {batch}: one input is normalized over itself; give 2 or more")
 
     def __str__(self) -> str:
         learner = f"{self.parameterization.name} with {self.parameterization.optimizer}"

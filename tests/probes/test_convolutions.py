@@ -397,7 +397,7 @@ def test_digits_lie_on_a_grid() -> None:
                 mup(),
                 replace(ONE_STEP, batch=1),
             ),
-            "batch 1 of vectors: normalized over itself; give 2 or more",
+            "batch 1: one input is normalized over itself; give 2 or more",
         ),
         (
             lambda: forward_second_moment(replace(chain(), convolution=LINE), mup(), Cell(4, 2)),

@@ -48,7 +48,7 @@ _STANDARD_BLOCKS = sources.arithmetic_mean_mup(
 )
 
 
-def _wide_readout() -> Parameterization:
+def wide_readout() -> Parameterization:
     """Entries of order n^-1/2 instead of n^-1 in the readout: not a mean-field output any more."""
     readout = RoleScaling(std=Power(width="-1/2"), rate=Power(width=-1))
     return am_mup().changed("am_mup with output entries n^-1/2", {Role.OUTPUT: readout})
@@ -56,7 +56,7 @@ def _wide_readout() -> Parameterization:
 
 def _chains() -> tuple[Prediction, ...]:
     """C1: eta* of a ReLU chain goes as L^-3/2 and does not depend on n."""
-    wide = _wide_readout()
+    wide = wide_readout()
     citation = sources.depth_dependence_of_mup(
         "main theorem: the maximal-update rate of ReLU MLPs (every layer bounded; here their mean)"
     )
@@ -96,14 +96,14 @@ def _residual_blocks() -> Prediction:
         _BLOCKS,
         _BLOCKS_DEPTH,
         _STANDARD_BLOCKS,
-        (_he(_BLOCKS),),
+        (he_initialized(_BLOCKS),),
         published="-3/2",
         rival_control=Control("depth-muP", replace(_BLOCKS, parameterization=depth_mup())),
     )
 
 
-def _he(setting: Setting) -> Control:
-    """Signals that grow by a factor with each block."""
+def he_initialized(setting: Setting) -> Control:
+    """A control: signals grow by a factor with each block."""
     he = replace(setting, parameterization=mup().in_variance_convention())
     return Control("He initialization without the factor 1/K", he)
 
@@ -135,7 +135,7 @@ def _other_blocks() -> tuple[Prediction, ...]:
                 setting,
                 replace(_BLOCKS_DEPTH, quick=None),
                 _STANDARD_BLOCKS,
-                (_he(setting),),
+                (he_initialized(setting),),
                 published="-3/2",
             )
         )
@@ -144,7 +144,7 @@ def _other_blocks() -> tuple[Prediction, ...]:
 
 def _robust_in_width() -> Prediction:
     """B5, for residual networks; chains are C1's."""
-    wide = _wide_readout()
+    wide = wide_readout()
     return exponent_claim(
         "B5.rate.width.one-layer-blocks",
         "In residual networks of one-layer pre-activation blocks with residual-aware "
@@ -211,7 +211,7 @@ def _forward() -> tuple[Prediction, ...]:
                 sources.arithmetic_mean_mup(
                     "residual-aware He fan-in keeps the forward pass stable"
                 ),
-                (_he(setting),),
+                (he_initialized(setting),),
             )
         )
     return tuple(predictions)

@@ -1,0 +1,321 @@
+"""Claims B1 to B8 and B12 in convolutional networks: the rate at which S(eta*) = 1.
+
+Source: arXiv 2510.04327. One image per network: S is an average over networks and positions, and
+its powers do not depend on the batch. Imports ``theory`` only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+from theory.architecture import Activation, Architecture, BlockForm, Normalization, chain, residual
+from theory.catalogue import sources
+from theory.catalogue.maximal_update_rate import he_initialized, wide_readout
+from theory.catalogue.statements import (
+    AT_INITIALIZATION,
+    EXPONENT_MARGIN,
+    EXPONENT_REASON,
+    FIRST_STEP,
+    FIRST_STEP_ON_ONE_INPUT,
+    exponent_claim,
+)
+from theory.convolution import Convolution, Padding
+from theory.experiment import Observable, Protocol, Setting
+from theory.prediction import Control, Grid, Prediction, Regime, product, ray
+from theory.presets import am_mup, depth_mup
+from theory.relations import ExponentsEqual, ExponentsOrdered, SettingsEqual, SettingsOrdered
+from theory.scaling import Axis, Power
+
+LINE = Convolution(dimensions=1, kernel=3, side=16)
+SQUARE = Convolution(dimensions=2, kernel=3, side=4)
+STATED = "stated by the source"
+SLIGHT = Fraction(1, 50)
+SLIGHT_REASON = "the smallest difference of exponents, or of logarithms of rates, that counts"
+
+# Along n = 16 L fluctuations stay constant. Positions are independent at the input, and nearly
+# equal after a few layers: the exponent is read from depth 2 on, and moves by a twentieth.
+_ALONG_RAY = Regime(
+    None,
+    Grid(ray(16, (2, 4, 8, 16, 32)), 256, 64),
+    (),
+    Grid(ray(16, (4, 8, 16, 32, 64, 128)), 256, 64),
+)
+_QUICK_TOO = replace(_ALONG_RAY, quick=Grid(ray(16, (2, 4, 8, 16)), 384, 96))
+_IN_BLOCKS = Regime(
+    None,
+    Grid(product((64,), (8, 16, 32, 64, 128)), 96, 24),
+    (),
+    Grid(product((256,), (8, 16, 32, 64, 128, 256)), 96, 24),
+)
+# Batches of four images spread more.
+_REGULARIZED = replace(_IN_BLOCKS, standard=Grid(product((64,), (8, 16, 32, 64)), 256, 64))
+_SHALLOW = Regime(None, Grid(ray(16, (4, 8, 16)), 32, 16), (), Grid(ray(16, (4, 8, 16)), 64, 16))
+# Two depths: what a user reads off between them, where one setting follows no power of depth.
+_TWO_DEPTHS = Regime(None, Grid(ray(16, (4, 16)), 64, 32))
+_IN_WIDTH = Regime(None, Grid(product((64, 128, 256, 512), (4,)), 128, 32))
+_FORWARD = Regime(None, Grid(product((64,), (8, 16, 32, 64)), 64, 16))
+
+
+def _setting(architecture: Architecture, protocol: Protocol = FIRST_STEP_ON_ONE_INPUT) -> Setting:
+    return Setting(architecture, am_mup(), protocol)
+
+
+def _blocks(layers: int, form: BlockForm = BlockForm.PRE_ACTIVATION) -> Architecture:
+    """Convolution, or convolution and a layer at each position, with c = 2."""
+    return replace(residual(layers, form=form), variance_factor=Fraction(2), convolution=LINE)
+
+
+_CHAIN = _setting(replace(chain(), convolution=LINE))
+_HALF_VARIANCE = "Var W = 1/fan_in instead of 2/fan_in"
+
+
+def _with(setting: Setting, **changes: object) -> Setting:
+    """The setting with another architecture."""
+    architecture = replace(setting.architecture, **changes)  # type: ignore[arg-type]
+    return replace(setting, architecture=architecture)
+
+
+def _chains() -> tuple[Prediction, ...]:
+    """B1 and B2."""
+    kinds = (
+        ("B1.rate.depth.kernel-3", "1-D", LINE, _QUICK_TOO),
+        ("B1.rate.depth.kernel-5", "1-D", replace(LINE, kernel=5), _ALONG_RAY),
+        ("B2.rate.depth", "2-D", SQUARE, _ALONG_RAY),
+    )
+    predictions = []
+    for name, dimensions, convolution, regime in kinds:
+        setting = _with(_CHAIN, convolution=convolution)
+        thinner = _with(setting, variance_factor=Fraction(1))
+        predictions.append(
+            exponent_claim(
+                name,
+                f"In {dimensions} convolutional ReLU chains with circular padding, kernel "
+                f"{convolution.kernel} and mean-field output, the maximal-update learning rate "
+                "goes as L^-3/2.",
+                Observable.MAXIMAL_UPDATE_RATE,
+                Axis.DEPTH,
+                setting,
+                regime,
+                sources.arithmetic_mean_mup(f"abstract: {dimensions} convolutional networks"),
+                (Control(_HALF_VARIANCE, thinner),),
+            )
+        )
+    return tuple(predictions)
+
+
+def _paired(
+    id: str,
+    sentence: str,
+    setting: Setting,
+    relation: ExponentsEqual | ExponentsOrdered | SettingsEqual | SettingsOrdered,
+    regime: Regime,
+    where: str,
+    control: Control,
+) -> Prediction:
+    equal = isinstance(relation, ExponentsEqual | SettingsEqual)
+    return Prediction(
+        id=id,
+        sentence=sentence,
+        observable=Observable.MAXIMAL_UPDATE_RATE,
+        relation=relation,
+        setting=setting,
+        regime=regime,
+        margin=EXPONENT_MARGIN if equal else SLIGHT,
+        margin_reason=EXPONENT_REASON if equal else SLIGHT_REASON,
+        citation=sources.arithmetic_mean_mup(where),
+        controls=(control,),
+    )
+
+
+def _padding() -> tuple[Prediction, ...]:
+    """B3, for N of 64 and 128 positions, kernel 3, and up to 16 layers.
+
+    Second moments diffuse out of the grid: a walk of variance (k^2 - 1)/12 a layer that is lost at
+    the ends decays as exp(-pi^2 (k^2 - 1) L / (24 N^2)). N is large where N^2 is, against k^2 L.
+    """
+    where = "zero padding changes constants only, when N >> k"
+
+    def pair(positions: int) -> tuple[Setting, Setting]:
+        circular = _with(_CHAIN, convolution=replace(LINE, side=positions))
+        zero = replace(LINE, side=positions, padding=Padding.ZERO)
+        return _with(_CHAIN, convolution=zero), circular
+
+    few = Control("a grid of 8 positions", pair(8)[0])
+    zero, circular = pair(64)
+    wider, wider_circular = pair(128)
+    blocks = _setting(_blocks(1))
+    padded = _with(blocks, convolution=replace(LINE, padding=Padding.ZERO))
+    faster = Control("depth-muP", replace(padded, parameterization=depth_mup()))
+    return (
+        _paired(
+            "B3.rate.depth.positions-64",
+            "In convolutional chains on 64 positions, the maximal-update learning rate has the "
+            "same exponent of depth with zero and with circular padding.",
+            zero,
+            ExponentsEqual(Axis.DEPTH, circular, STATED),
+            _SHALLOW,
+            where,
+            few,
+        ),
+        _paired(
+            "B3.ratio.positions-128",
+            "In convolutional chains on 128 positions, the maximal-update learning rate is the "
+            "same with zero and with circular padding, up to a factor near one.",
+            wider,
+            SettingsEqual(Axis.DEPTH, wider_circular, STATED),
+            _SHALLOW,
+            where,
+            few,
+        ),
+        _paired(
+            "B3.rate.depth.one-layer-blocks",
+            "In residual networks of one convolution a block, on 16 positions, the maximal-update "
+            "learning rate has the same exponent of depth with zero and with circular padding.",
+            padded,
+            ExponentsEqual(Axis.DEPTH, blocks, STATED),
+            _IN_BLOCKS,
+            where,
+            faster,
+        ),
+    )
+
+
+def _residual_networks() -> tuple[Prediction, ...]:
+    """B4 and B12, blocks of a convolution and of a convolution + MLP."""
+    centred = BlockForm.POST_ACTIVATION_CENTRED
+    kinds = (
+        ("conv", "one convolution", _blocks(1)),
+        ("conv-mlp", "a convolution and an MLP layer", _blocks(2)),
+        ("conv-post-centred", "one convolution, centred behind its activation,", _blocks(1, centred)),
+        (
+            "conv-mlp-post-centred",
+            "a convolution and an MLP layer, centred behind the last activation,",
+            _blocks(2, centred),
+        ),
+    )
+    rates = tuple(
+        exponent_claim(
+            f"B4.rate.depth.{name}",
+            f"In residual networks with {what} in a block and residual-aware initialization, the "
+            "maximal-update learning rate goes as L^-3/2.",
+            Observable.MAXIMAL_UPDATE_RATE,
+            Axis.DEPTH,
+            _setting(architecture),
+            _IN_BLOCKS,
+            sources.arithmetic_mean_mup(
+                "abstract: residual networks with general conv + MLP blocks, L the minimal depth"
+            ),
+            (he_initialized(_setting(architecture)),),
+            published="-3/2",
+        )
+        for name, what, architecture in kinds
+    )
+    initial = _setting(_blocks(1), AT_INITIALIZATION)
+    forward = exponent_claim(
+        "B12.forward.depth.conv",
+        "With Var W = c/(K fan_in) in blocks of one convolution, the second moment of h_L does not "
+        "change with depth.",
+        Observable.FORWARD_SECOND_MOMENT,
+        Axis.DEPTH,
+        initial,
+        _FORWARD,
+        sources.arithmetic_mean_mup("residual-aware He fan-in keeps the forward pass stable"),
+        (he_initialized(initial),),
+    )
+    return (*rates, forward)
+
+
+def _width_and_layers() -> tuple[Prediction, ...]:
+    """B5 and B6, in chains."""
+    wide = wide_readout()
+    return (
+        exponent_claim(
+            "B5.rate.width.conv-chains",
+            "In convolutional ReLU chains, the maximal-update learning rate does not depend on n.",
+            Observable.MAXIMAL_UPDATE_RATE,
+            Axis.WIDTH,
+            _CHAIN,
+            _IN_WIDTH,
+            sources.arithmetic_mean_mup("the law is robust in width"),
+            (Control(wide.name, replace(_CHAIN, parameterization=wide)),),
+        ),
+        exponent_claim(
+            "B6.last-layer.depth.conv-chains",
+            "In convolutional ReLU chains, the first-step change of the last layer goes as L^3/2, "
+            "the inverse of the rate that the mean over layers allows.",
+            Observable.STREAM_CHANGE,
+            Axis.DEPTH,
+            _CHAIN,
+            _ALONG_RAY,
+            sources.arithmetic_mean_mup("arithmetic mean over layers, not the last layer"),
+            (Control("residual blocks of one convolution", _setting(_blocks(1))),),
+        ),
+    )
+
+
+def _activations() -> tuple[Prediction, ...]:
+    """B7, where both activations follow a power of depth: in a chain GELU at c = 2 does not."""
+    slower = am_mup().with_rates_times(Power(depth=-1), "am_mup with rates times 1/L")
+    predictions = []
+    for layers, name, what, other in (
+        (1, "conv", "a convolution", depth_mup()),
+        (2, "conv-mlp", "conv + MLP", slower),
+    ):
+        rectified = _setting(_blocks(layers))
+        smooth = _with(rectified, activation=Activation.GELU)
+        predictions.append(
+            _paired(
+                f"B7.rate.depth.{name}",
+                f"In residual networks with blocks of {what}, the maximal-update learning rate "
+                "falls faster with depth for GELU than for ReLU.",
+                smooth,
+                ExponentsOrdered(Axis.DEPTH, rectified, STATED),
+                _IN_BLOCKS,
+                "GELU is slightly steeper than ReLU",
+                Control(other.name, replace(smooth, parameterization=other)),
+            )
+        )
+    return tuple(predictions)
+
+
+def _regularized(name: str, what: str, protocol: Protocol, **changes: object) -> tuple[Prediction, ...]:
+    """B8: the exponent of depth in blocks and in chains, and the prefactor in blocks."""
+    where = "batch normalization and dropout change the prefactor, hardly the exponent"
+    blocks, line = (replace(each, protocol=protocol) for each in (_setting(_blocks(1)), _CHAIN))
+    changed, other = _with(blocks, **changes), _with(line, **changes)
+    slower = Control("depth-muP", replace(changed, parameterization=depth_mup()))
+    sentence = "the maximal-update learning rate has the same exponent of depth"
+    return (
+        _paired(
+            f"B8.{name}.depth.blocks",
+            f"In residual networks of one convolution a block, {sentence} with {what} as without.",
+            changed,
+            ExponentsEqual(Axis.DEPTH, blocks, STATED),
+            _REGULARIZED,
+            where,
+            slower,
+        ),
+        _paired(
+            f"B8.{name}.depth.chains",
+            f"In convolutional chains, {sentence} with {what} as without.",
+            other,
+            ExponentsEqual(Axis.DEPTH, line, STATED),
+            _TWO_DEPTHS,
+            where,
+            Control("residual blocks of one convolution", changed),
+        ),
+    )
+
+
+PREDICTIONS: tuple[Prediction, ...] = (
+    *_chains(),
+    *_padding(),
+    *_residual_networks(),
+    *_width_and_layers(),
+    *_activations(),
+    *_regularized("dropout", "dropout", FIRST_STEP_ON_ONE_INPUT, dropout=Fraction(1, 10)),
+    *_regularized(
+        "batch-norm", "batch normalization", FIRST_STEP, normalization=Normalization.BATCH
+    ),
+)
