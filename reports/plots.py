@@ -27,6 +27,8 @@ _STYLE: dict[Any, Any] = {
     "grid.alpha": 0.25,
     "axes.grid.which": "major",
 }
+# How relations begin whose statistic is the logarithm of what the cells hold.
+_LOGARITHMIC = ("smaller", "equal")
 _MEASURED, _PREDICTED, _RIVAL = "#1b4965", "#c1121f", "#7d8597"
 
 
@@ -54,7 +56,7 @@ def _draw_prediction(axes: Axes, entry: PredictionEntry, sizes: np.ndarray) -> N
     def line_of(statistic: float) -> np.ndarray:
         if not exact:
             return _through_middle(sizes, entry.cells, statistic)
-        if entry.relation.startswith("smaller"):
+        if entry.relation.startswith(_LOGARITHMIC):
             return np.asarray(values * np.exp(statistic))
         return np.asarray(values * statistic)
 

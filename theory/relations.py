@@ -1,4 +1,4 @@
-"""What a prediction says about an observable: twelve relations, each an interval of a statistic.
+"""What a prediction says about an observable: thirteen relations, each an interval of a statistic.
 
 A relation has a statistic (an exponent, a ratio, a difference of exponents, the logarithm of a
 ratio), and with a margin it becomes a band of values of that statistic. Measurements accept it when
@@ -208,6 +208,27 @@ class SettingsOrdered(_Smaller):
 
 
 @dataclass(frozen=True, slots=True)
+class SettingsEqual(_Equals):
+    """In every cell the observable is that in ``other``, paired by replicate.
+
+    The statistic is that of ``SettingsOrdered``; the margin is the largest difference that does
+    not count.
+    """
+
+    axis: Axis | str
+    other: Setting | str
+    origin: str
+
+    @property
+    def expected(self) -> float:
+        """The predicted logarithm of the ratio."""
+        return 0.0
+
+    def __str__(self) -> str:
+        return f"equal to that in [{self.other}] in every cell"
+
+
+@dataclass(frozen=True, slots=True)
 class ExponentsEqual(_Equals):
     """The exponent is the same in ``other``; the statistic is the paired difference."""
 
@@ -346,7 +367,9 @@ Exponent = (
     | ExponentsOrdered
     | BestRate
 )
-Value = ValueEquals | ValueAtMost | CurveEquals | SettingsOrdered | TunedOrdered
+# Values whose statistic is the logarithm of a ratio.
+LogRatio = SettingsOrdered | SettingsEqual | TunedOrdered
+Value = ValueEquals | ValueAtMost | CurveEquals | LogRatio
 Relation = Exponent | Value
 Sweep = BestRate | TunedOrdered
-Paired = SettingsOrdered | ExponentsEqual | ExponentsOrdered | TunedOrdered
+Paired = SettingsOrdered | SettingsEqual | ExponentsEqual | ExponentsOrdered | TunedOrdered

@@ -22,6 +22,7 @@ from theory.relations import (
     ExponentsEqual,
     ExponentsOrdered,
     Relation,
+    SettingsEqual,
     SettingsOrdered,
     Sweep,
     TunedOrdered,
@@ -81,7 +82,7 @@ class Evidence:
     """What the measurements of one claim say, before a level is known.
 
     ``samples`` has shape (replicates, k): one exponent per replicate, or a ratio (a logarithm of
-    one, for ordered settings) at each of k cells; ``logs`` (replicates, cells) is what exponents
+    one, for two settings) at each of k cells; ``logs`` (replicates, cells) is what exponents
     were fitted to. ``problem`` names what keeps the data from being judged, and ``without_data`` is
     the verdict in that case. ``note`` is said whatever the verdict.
     """
@@ -223,7 +224,7 @@ def _at_edges(*edges: IntArray) -> str | None:
 
 def _weigh_values(claim: Claim, relation: Value, measured: Measured, note: str) -> Evidence:
     """Every cell is tested at level / cells: accepting needs all of them, rejecting one."""
-    if isinstance(relation, SettingsOrdered):
+    if isinstance(relation, SettingsOrdered | SettingsEqual):
         assert measured.other is not None
         samples = np.log(measured.values) - np.log(measured.other)
     elif isinstance(relation, TunedOrdered):

@@ -22,6 +22,7 @@ from theory import (
     Profile,
     Protocol,
     Setting,
+    SettingsEqual,
     SettingsOrdered,
     TunedOrdered,
     ValueAtMost,
@@ -44,6 +45,7 @@ PLAIN = Setting(residual(2), depth_mup(), Protocol(Experiment.TRAINING, batch=2,
         (ValueEquals(Axis.DEPTH, 3.0, ""), Band(0.9, 1.1), "value = 3 in every cell"),
         (ValueAtMost(Axis.DEPTH, 3.0, ""), Band(-math.inf, 1.1), "value <= 3 in every cell"),
         (SettingsOrdered("depth", "plain", ""), Band(-math.inf, -0.1), "smaller than in [plain]"),
+        (SettingsEqual("depth", "plain", ""), Band(-0.1, 0.1), "equal to that in [plain] in every"),
         (
             ExponentsEqual("depth", "plain", ""),
             Band(-0.1, 0.1),
@@ -111,6 +113,7 @@ def test_values_with_relative_margins_are_positive(
 def test_predictions_name_settings_axes_and_rates(prediction: Prediction) -> None:
     for relation in (
         ExponentsEqual(Axis.DEPTH, "a name", ""),
+        SettingsEqual(Axis.DEPTH, "a name", ""),
         ExponentEquals("a column", HALF, ""),
         BestRateExponentEquals(Axis.DEPTH, HALF, ""),
     ):
