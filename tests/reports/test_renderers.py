@@ -20,6 +20,7 @@ from theory import (
     Setting,
     SettingsEqual,
     SettingsOrdered,
+    TransferRegretAtMost,
     TunedOrdered,
     depth_mup,
     residual,
@@ -77,6 +78,7 @@ RATES = tuple(Fraction(2) ** k for k in range(5))
         SettingsEqual(Axis.DEPTH, PLAIN, ""),
         SettingsOrdered(Axis.DEPTH, PLAIN, ""),
         TunedOrdered(Axis.DEPTH, PLAIN, "", RATES),
+        TransferRegretAtMost(Axis.DEPTH, Fraction(0), 0.02, "", RATES),
     ],
     ids=lambda relation: type(relation).__name__,
 )
@@ -95,6 +97,16 @@ def test_a_claim_about_the_logarithm_of_a_ratio_is_drawn_as_the_ratio(
     np.testing.assert_allclose(np.asarray(axes.lines[0].get_ydata()), np.exp(relation.expected))
     drawn = axes.collections[0].get_paths()[0].get_extents()
     assert (drawn.y0, drawn.y1) == pytest.approx((max(np.exp(low), 0.5), np.exp(high)))
+
+
+def test_the_line_of_a_rival_is_that_of_an_exponent(report: Report) -> None:
+    """A rival about values says something of other cells' numbers, or of other rates."""
+    rival = report.predictions[1].rival
+    exponent = report.predictions[0].model_copy(update={"rival": rival})
+    cells = [cell.model_copy(update={"predicted": 1.0}) for cell in exponent.cells]
+    value = exponent.model_copy(update={"cells": cells})
+    assert "rival: exponent of L = 1/2" in scaling_plot(exponent)
+    assert "rival" not in scaling_plot(value)
 
 
 def test_text_is_escaped(report: Report) -> None:
