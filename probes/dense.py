@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.optim.adam import adam
+from torch.optim.adamw import adamw
 
 from probes.weights import Rule, Weight
 from theory.parameterization import Optimizer
@@ -69,12 +69,12 @@ class DenseWeight(Weight):
         self.matrix.addcmul_(velocity, self.rule.rate, value=-1)
 
     def _adam(self, g: Tensor, x: Tensor, scale: float) -> None:
-        """torch's own step, fused, once for each learning rate among the members."""
+        """torch's own step (AdamW), fused, once for each learning rate among the members."""
         if not self._moments:
             self._moments = (torch.zeros_like(self.matrix), torch.zeros_like(self.matrix))
         gradient = torch.baddbmm(self._nothing, g.mT, x, beta=0, alpha=scale)
         for rate, some in self.rule.blocks:
-            adam(
+            adamw(
                 [self.matrix[some]],
                 [gradient[some]],
                 [self._moments[0][some]],

@@ -26,8 +26,9 @@ class Rule:
     """How a weight of some role learns: the optimizer, and its constants for that role.
 
     ``base_rate`` (R, 1, 1) is the base learning rate eta of every member, ``factor`` what the role
-    multiplies it by. Momentum and weight decay are those of torch's SGD (decay is added to the
-    gradient), ``epsilon`` is Adam's.
+    multiplies it by. Momentum is that of torch's SGD, ``epsilon`` Adam's. Weight decay is added to
+    the gradient under SGD; under Adam it is decoupled, as in torch's AdamW: a step takes the role's
+    rate times the decay of the weight itself.
     """
 
     optimizer: Optimizer

@@ -222,8 +222,10 @@ class Protocol:
     """Everything about an experiment that is not the network.
 
     ``batch`` inputs per step; only for training, fitting and convergence, ``steps`` at base
-    learning rate ``rate``, with SGD's ``momentum`` and a ``weight_decay`` that is added to the
-    gradient, the same for every role (one-step derivatives are taken at rate 1).
+    learning rate ``rate``, with SGD's ``momentum`` and a ``weight_decay``, the same for every role
+    (one-step derivatives are taken at rate 1). SGD adds weight_decay * W to the gradient; under
+    Adam the decay is decoupled (AdamW: Loshchilov and Hutter, arXiv 1711.05101, Algorithm 2): each
+    step takes rate * weight_decay * W from W, at the learning rate of W's role.
     ``independent_backward``: the backward pass of fitting uses an independent copy of the blocks'
     weights, and both learn. ``reference``: the cell of the network that stands for the limit in
     experiments on convergence, and in no others. Raises ``DomainError`` for a momentum outside

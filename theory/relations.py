@@ -1,4 +1,4 @@
-"""What a prediction says about an observable: twelve relations, each an interval of a statistic.
+"""What a prediction says about an observable: fourteen relations, each an interval of a statistic.
 
 A relation has a statistic (an exponent, a ratio, a difference of exponents, the logarithm of a
 ratio), and with a margin it becomes a band of values of that statistic. Measurements accept it when
@@ -208,6 +208,27 @@ class SettingsOrdered(_Smaller):
 
 
 @dataclass(frozen=True, slots=True)
+class SettingsEqual(_Equals):
+    """In every cell the observable is that in ``other``, paired by replicate.
+
+    The statistic is that of ``SettingsOrdered``; the margin is the largest difference that does
+    not count.
+    """
+
+    axis: Axis | str
+    other: Setting | str
+    origin: str
+
+    @property
+    def expected(self) -> float:
+        """The predicted logarithm of the ratio."""
+        return 0.0
+
+    def __str__(self) -> str:
+        return f"equal to that in [{self.other}] in every cell"
+
+
+@dataclass(frozen=True, slots=True)
 class ExponentsEqual(_Equals):
     """The exponent is the same in ``other``; the statistic is the paired difference."""
 
@@ -337,6 +358,41 @@ class TunedOrdered(_OfSweeps, _Smaller):
         return f"smaller, at the best rate, than in [{self.other}] in every cell"
 
 
+@dataclass(frozen=True, slots=True)
+class TransferRegretAtMost(_OfSweeps, _AtMost):
+    """Zero-shot transfer: tuned at the smallest size and carried, a rate costs at most ``bound``.
+
+    The base rate that is best at the smallest size s_0 is used at every other size s as
+    rate * (s / s_0)^``exponent`` (arXiv 2203.03466, Algorithm 1; 0 where the parameterization has
+    every power of the size). The statistic is the regret there, in nats:
+    log(f(s, carried) / f(s, best)), f(s, rate) the observable's mean over all networks and data.
+    It is what the theory costs who tunes on runs without number; the noise of tuning on few is no
+    part of it. Where most replicates diverge at the carried rate, the bound is broken. A best or
+    a carried rate outside of ``rates`` widens the grid. Raises ``DomainError`` for a bound that is
+    negative or not finite, and as ``BestRateExponentEquals`` does for rates.
+    """
+
+    axis: Axis
+    exponent: Fraction
+    bound: float
+    origin: str
+    rates: tuple[Fraction, ...]
+
+    def __post_init__(self) -> None:
+        _OfSweeps.__post_init__(self)
+        if not 0 <= self.bound < math.inf:
+            raise DomainError(f"bound {self.bound!r}: expected 0 or a positive number of nats")
+
+    @property
+    def expected(self) -> float:
+        """The largest regret that is claimed."""
+        return self.bound
+
+    def __str__(self) -> str:
+        power = f"{_symbol(self.axis)}^{self.exponent}"
+        return f"transfer of the learning rate as {power} costs <= {self.bound:g}"
+
+
 BestRate = BestRateExponentEquals | BestRateDrifts
 Exponent = (
     ExponentEquals
@@ -346,7 +402,9 @@ Exponent = (
     | ExponentsOrdered
     | BestRate
 )
-Value = ValueEquals | ValueAtMost | CurveEquals | SettingsOrdered | TunedOrdered
+# Values whose statistic is the logarithm of a ratio.
+LogRatio = SettingsOrdered | SettingsEqual | TunedOrdered | TransferRegretAtMost
+Value = ValueEquals | ValueAtMost | CurveEquals | LogRatio
 Relation = Exponent | Value
-Sweep = BestRate | TunedOrdered
-Paired = SettingsOrdered | ExponentsEqual | ExponentsOrdered | TunedOrdered
+Sweep = BestRate | TunedOrdered | TransferRegretAtMost
+Paired = SettingsOrdered | SettingsEqual | ExponentsEqual | ExponentsOrdered | TunedOrdered

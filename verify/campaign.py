@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from probes.costs import engine_of
 from probes.engines import Engine
+from theory.errors import DomainError
 from theory.experiment import Setting
 from theory.prediction import Control, Grid, Prediction, Profile, Verdict
 from theory.relations import (
@@ -31,6 +32,7 @@ from theory.relations import (
     Paired,
     Relation,
     Sweep,
+    TransferRegretAtMost,
     TunedOrdered,
     ValueAtMost,
     ValueEquals,
@@ -41,12 +43,13 @@ from verify.statistics.excess import Continuation
 from verify.statistics.minimum import best_log_rates
 from verify.statistics.multiplicity import holm_levels
 from verify.statistics.regression import PowerLaw
+from verify.statistics.transfer import Transfer
 from verify.store import Design, Store, design_of, trial_key
 from verify.verdict import Judgement, Look, conclude, fit_levels_of
 
 FloatArray = npt.NDArray[np.float64]
 
-# A best learning rate at the edge of its grid widens the grid by this many rates, this often.
+# A best or carried learning rate at the edge of its grid widens it by this many rates, this often.
 WIDER_BY, MOST_WIDENINGS = 2, 2
 
 
@@ -107,7 +110,10 @@ class Question:
 def claim_of(
     prediction: Prediction, relation: Relation, cells: Sequence[Cell], replicates: int
 ) -> Claim:
-    """A relation about a prediction's setting on a grid of cells."""
+    """A relation about a prediction's setting on a grid of cells.
+
+    Raises ``DomainError`` for a transfer that does not start from the smallest cell, or ends there.
+    """
     axis, setting = relation.axis, prediction.setting
     assert isinstance(axis, Axis)
     law, predicted = None, None
@@ -119,6 +125,13 @@ def claim_of(
             PowerLaw.of_cells(cells, axis, prediction.regime.corrections),
             sizes=Continuation.of(sizes, relation.expected).sizes,
         )
+    elif isinstance(relation, TransferRegretAtMost):
+        if len(cells) < 2 or sizes[0] >= sizes[1:].min():
+            raise DomainError(
+                f"{prediction.id}: a rate is tuned at the first cell and carried to larger ones; "
+                f"these are {'; '.join(map(str, cells))}"
+            )
+        cells = cells[1:]
     elif isinstance(relation, Exponent):
         law = PowerLaw.of_cells(cells, axis, prediction.regime.corrections)
     elif isinstance(relation, CurveEquals):
@@ -168,7 +181,7 @@ class Trials:
         relation = self.question.relation
         if isinstance(relation, TunedOrdered):
             return (*_at(self.setting, relation.rates), *_at(relation.other, relation.rates))
-        if isinstance(relation, BestRate):
+        if isinstance(relation, Sweep):
             return _at(self.setting, self._rates(relation))
         if isinstance(relation, Paired) and isinstance(relation.other, Setting):
             return (self.setting, relation.other)
@@ -178,27 +191,38 @@ class Trials:
         """Values of the replicates that are complete in every cell of every setting."""
         relation, parts = self.question.relation, self._values(self.settings())
         if isinstance(relation, Sweep):
-            grid = self._rates(relation) if isinstance(relation, BestRate) else relation.rates
+            grid = relation.rates if isinstance(relation, TunedOrdered) else self._rates(relation)
             rates = np.array([float(rate) for rate in grid])
             own, other = parts[: len(rates)], parts[len(rates) :]
             compared = np.stack(other, axis=-1) if other else None
             return Measured(np.stack(own, axis=-1), compared, rates=rates)
         return Measured(parts[0], parts[1] if len(parts) > 1 else None)
 
-    def _rates(self, relation: BestRate) -> tuple[Fraction, ...]:
-        """The grid, wider where complete measurements have their minimum at its edge."""
+    def _rates(self, relation: BestRate | TransferRegretAtMost) -> tuple[Fraction, ...]:
+        """The grid, wider where complete measurements show that it ends too early."""
         below = above = 0
         for _ in range(MOST_WIDENINGS):
             rates = relation.widened(below, above)
             losses = np.stack(self._values(_at(self.setting, rates)), axis=-1)
             if len(losses) < self.replicates:
                 return rates
-            edge = best_log_rates(losses, np.array([float(rate) for rate in rates])).edge
-            if not edge.any():
+            ends = self._ends(relation, losses, np.array([float(rate) for rate in rates]))
+            if not any(ends):
                 return rates
-            below += WIDER_BY * int((edge < 0).any())
-            above += WIDER_BY * int((edge > 0).any())
+            below += WIDER_BY * ends[0]
+            above += WIDER_BY * ends[1]
         return relation.widened(below, above)
+
+    def _ends(
+        self, relation: BestRate | TransferRegretAtMost, losses: FloatArray, rates: FloatArray
+    ) -> tuple[bool, bool]:
+        """Whether the grid ends too early, below and above."""
+        if isinstance(relation, TransferRegretAtMost):
+            sizes = np.array([float(cell.along(relation.axis)) for cell in self.cells])
+            found = Transfer.of(losses, rates, sizes, float(relation.exponent))
+            return bool(found.below.any()), bool(found.above.any())
+        edge = best_log_rates(losses, rates).edge
+        return bool((edge < 0).any()), bool((edge > 0).any())
 
     def _values(self, settings: tuple[Setting, ...]) -> list[FloatArray]:
         """(complete replicates, cells) of every setting."""

@@ -26,8 +26,16 @@ from reports.document import (
     Times,
 )
 from theory.prediction import Verdict
-from theory.relations import BestRate, ExcessExponentEquals, Exponent, Paired, Relation
-from verify.evidence import Claim, Evidence, Measured, clustered
+from theory.relations import (
+    BestRate,
+    ExcessExponentEquals,
+    Exponent,
+    LogRatio,
+    Paired,
+    Relation,
+    TransferRegretAtMost,
+)
+from verify.evidence import Claim, Evidence, clustered
 from verify.statistics.equivalence import Interval, mean_interval, mean_intervals
 from verify.statistics.fit_checks import CHECK_LEVEL, Elsewhere
 from verify.verdict import Judgement, Look
@@ -148,10 +156,12 @@ def plotted(relation: Relation, name: str) -> str:
         return f"{name}, excess over the limit by that over the largest size"
     if isinstance(relation, BestRate):
         return f"best learning rate, by {name}"
+    if isinstance(relation, TransferRegretAtMost):
+        return f"{name} at the carried learning rate, over the smallest"
     return f"{name}, ratio of two settings" if isinstance(relation, Paired) else name
 
 
-def cell_entries(evidence: Evidence | None, measured: Measured) -> list[CellEntry]:
+def cell_entries(evidence: Evidence | None) -> list[CellEntry]:
     """Means with 95 percent intervals, and the fit or the predicted value, of every cell.
 
     Geometric means where an exponent was fitted (of the ratio of two settings, of the best rates);
@@ -168,7 +178,7 @@ def cell_entries(evidence: Evidence | None, measured: Measured) -> list[CellEntr
         return _cells(claim, ends, fitted=claim.law.fitted(evidence.logs))
     predicted = np.ones(len(claim.labels)) if claim.predicted is None else claim.predicted
     means = mean_intervals(evidence.samples, CHECK_LEVEL)
-    if measured.other is not None:
+    if isinstance(claim.relation, LogRatio):
         ends = [np.exp(part) for part in (means.estimate, means.low, means.high)]
     else:
         ends = [predicted * part for part in (means.estimate, means.low, means.high)]
@@ -181,7 +191,7 @@ def _cells(
     fitted: FloatArray | None = None,
     predicted: FloatArray | None = None,
 ) -> list[CellEntry]:
-    sizes = claim.sizes if claim.law is None else claim.law.sizes
+    sizes = claim.sizes[-len(claim.labels) :] if claim.law is None else claim.law.sizes
     return [
         CellEntry(
             label=label,

@@ -22,8 +22,10 @@ from theory.relations import (
     ExponentsEqual,
     ExponentsOrdered,
     Relation,
+    SettingsEqual,
     SettingsOrdered,
     Sweep,
+    TransferRegretAtMost,
     TunedOrdered,
     Value,
 )
@@ -32,6 +34,7 @@ from verify.statistics.excess import MOST_RELATIVE_ERROR, Continuation, Excess
 from verify.statistics.fit_checks import CHECK_LEVEL, FitChecks, check_fit
 from verify.statistics.minimum import best_log_rates
 from verify.statistics.regression import PowerLaw
+from verify.statistics.transfer import Transfer
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
@@ -49,7 +52,8 @@ class Claim:
     ``labels`` names the cells and ``sizes`` holds their sizes along the axis; ``law`` is the
     regression of an exponent, ``predicted`` the predicted values of a relation about values. Of an
     excess over the largest size, ``labels`` are of the cells that have one, and the law has sizes
-    of its own (``Continuation``).
+    of its own (``Continuation``). Of a transferred rate, the first size is that at which it is
+    tuned, and ``labels`` are of the others.
     """
 
     relation: Relation
@@ -81,7 +85,7 @@ class Evidence:
     """What the measurements of one claim say, before a level is known.
 
     ``samples`` has shape (replicates, k): one exponent per replicate, or a ratio (a logarithm of
-    one, for ordered settings) at each of k cells; ``logs`` (replicates, cells) is what exponents
+    one, for a ``LogRatio``) at each of k cells; ``logs`` (replicates, cells) is what exponents
     were fitted to. ``problem`` names what keeps the data from being judged, and ``without_data`` is
     the verdict in that case. ``note`` is said whatever the verdict.
     """
@@ -101,7 +105,7 @@ def weigh(claim: Claim, measured: Measured) -> Evidence:
 
     Diverged and missing trials are data: a replicate with a missing one is left out and counted,
     too many of them are a failed precondition, and so is a diverged trial, but for a bound on an
-    exponent, which the divergence of most replicates breaks.
+    exponent or on a regret, which the divergence of most replicates breaks.
     """
     count = len(measured.values)
     nothing = np.empty((count, 0))
@@ -126,6 +130,8 @@ def weigh(claim: Claim, measured: Measured) -> Evidence:
         return _weigh_excess(claim, complete, note)
     if isinstance(claim.relation, Exponent):
         return _weigh_exponent(claim, claim.relation, complete, note)
+    if isinstance(claim.relation, TransferRegretAtMost):
+        return _weigh_transfer(claim, claim.relation, complete, note)
     return _weigh_values(claim, claim.relation, complete, note)
 
 
@@ -150,11 +156,15 @@ def _diverged(relation: Relation, measured: Measured) -> BoolArray | None:
 
 
 def _weigh_divergence(claim: Claim, measured: Measured, diverged: BoolArray) -> Evidence:
-    """A bound is broken when more than half of all replicates diverge, by a binomial test."""
-    nothing = np.empty((len(measured.values), 0))
     reason = f"{int(diverged.sum())} of {diverged.size} trials diverged"
-    if not isinstance(claim.relation, ExponentAtMost):
-        return Evidence(claim, nothing, 1.0, problem=reason)
+    if isinstance(claim.relation, ExponentAtMost):
+        return _weigh_broken_bound(claim, diverged, reason)
+    return Evidence(claim, np.empty((len(measured.values), 0)), 1.0, problem=reason)
+
+
+def _weigh_broken_bound(claim: Claim, diverged: BoolArray, reason: str) -> Evidence:
+    """A bound is broken when more than half of all replicates diverge, by a binomial test."""
+    nothing = np.empty((len(diverged), 0))
     replicates: BoolArray = np.any(diverged, axis=1)
     test = stats.binomtest(int(replicates.sum()), len(replicates), 0.5, alternative="greater")
     p_value = min(1.0, 2 * float(test.pvalue))
@@ -222,8 +232,7 @@ def _at_edges(*edges: IntArray) -> str | None:
 
 
 def _weigh_values(claim: Claim, relation: Value, measured: Measured, note: str) -> Evidence:
-    """Every cell is tested at level / cells: accepting needs all of them, rejecting one."""
-    if isinstance(relation, SettingsOrdered):
+    if isinstance(relation, SettingsOrdered | SettingsEqual):
         assert measured.other is not None
         samples = np.log(measured.values) - np.log(measured.other)
     elif isinstance(relation, TunedOrdered):
@@ -238,7 +247,45 @@ def _weigh_values(claim: Claim, relation: Value, measured: Measured, note: str) 
     else:
         assert claim.predicted is not None
         samples = measured.values / claim.predicted
-    band, cells = relation.band(claim.margin), samples.shape[1]
+    return _of_cells(claim, samples, note)
+
+
+def _weigh_transfer(
+    claim: Claim, relation: TransferRegretAtMost, measured: Measured, note: str
+) -> Evidence:
+    """Divergence at the carried rate first, for it may break the bound."""
+    assert measured.rates is not None
+    exponent = float(relation.exponent)
+    found = Transfer.of(measured.values, measured.rates, claim.sizes, exponent)
+    if found.diverged.any():
+        reason = f"{int(found.diverged.sum())} of {found.diverged.size} trials diverged at the "
+        return _weigh_broken_bound(claim, found.diverged, reason + "carried learning rate")
+    unread = _unread(claim, found)
+    if unread is not None:
+        return Evidence(claim, np.empty((len(measured.values), 0)), 1.0, problem=unread)
+    return _of_cells(claim, found.samples(relation.band(claim.margin).high), note)
+
+
+def _unread(claim: Claim, found: Transfer) -> str | None:
+    """What keeps a regret from being known, and where."""
+    labels = np.array(["the size of tuning", *claim.labels])
+    outside = found.below | found.above
+    if outside.any():
+        places = "; ".join(labels[outside])
+        return f"at {places} the best or the carried learning rate lies at the edge of the grid"
+    nowhere = np.isnan(found.regret).any(axis=0)
+    if nowhere.any():
+        places = "; ".join(labels[1:][nowhere])
+        return (
+            f"at {places} the carried learning rate lies beside one at which a trial diverged, and "
+            "its loss is not known; take a finer grid of rates"
+        )
+    return None
+
+
+def _of_cells(claim: Claim, samples: FloatArray, note: str) -> Evidence:
+    """Every cell is tested at level / cells: accepting needs all of them, rejecting one."""
+    band, cells = claim.relation.band(claim.margin), samples.shape[1]
     p_values = decision_p_values(samples, band)
     mean = samples.mean(axis=0)
     outside = (mean < band.low) | (mean > band.high)

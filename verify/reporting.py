@@ -87,7 +87,7 @@ def _prediction(
         engines=_engines(campaign, prediction),
         recorded=None if record is None else record.verdict,
         checks=checks_entry(evidence),
-        cells=cell_entries(evidence, answer.measured),
+        cells=cell_entries(evidence),
         controls=[
             _control(answer, control, judgement)
             for control, judgement in zip(prediction.controls, answer.controls, strict=True)

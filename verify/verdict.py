@@ -14,7 +14,7 @@ import numpy.typing as npt
 from scipy import stats
 
 from theory.prediction import Verdict
-from theory.relations import Band, SettingsOrdered, TunedOrdered
+from theory.relations import Band, LogRatio
 from verify.evidence import Claim, Evidence
 from verify.statistics.design import replicates_to_decide
 from verify.statistics.equivalence import Interval, Intervals, mean_intervals
@@ -170,7 +170,7 @@ def fit_problem(
 
 def _skewed(evidence: Evidence, cells: list[int]) -> str | None:
     """Values are averaged as they are, so that a skewed distribution needs many replicates."""
-    if isinstance(evidence.claim.relation, SettingsOrdered | TunedOrdered):
+    if isinstance(evidence.claim.relation, LogRatio):
         return None
     samples, count = evidence.samples[:, cells], len(evidence.samples)
     skewness = np.abs(np.nan_to_num(stats.skew(samples, axis=0)))

@@ -104,7 +104,7 @@ def _optimizer(
         return torch.optim.SGD(groups, momentum=float(protocol.momentum), weight_decay=decay)
     for group, key in zip(groups, leaves, strict=True):
         group["eps"] = ADAM_EPSILON * network.parameterization.epsilon(key.role, network.cell)
-    return torch.optim.Adam(groups, weight_decay=decay)
+    return torch.optim.AdamW(groups, weight_decay=decay)
 
 
 def dense_step(

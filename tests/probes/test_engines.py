@@ -13,13 +13,14 @@ from scipy import stats
 from torch import Tensor
 
 from probes.architectures import Network, Trace, WeightKey
+from probes.dense import DenseWeight
 from probes.engines import Engine, dense_weights, matrix_free_weights
 from probes.experiments.one_step import first_order_change
 from probes.experiments.training import Lessons, training
 from probes.gaussian_matrix import Product
 from probes.matrix_free import Side
 from probes.trials import run_group
-from probes.weights import Weight
+from probes.weights import Rule, Weight
 from tests.probes import plain
 from tests.probes.test_networks import architectures, cells, parameterizations
 from theory import (
@@ -148,7 +149,7 @@ def test_the_dense_engine_trains_every_rate_of_a_sweep_like_torch_optim(
     protocol: Protocol,
     seed: int,
 ) -> None:
-    """SGD with momentum and weight decay, and Adam: two replicates at three rates in one group."""
+    """SGD with momentum and weight decay, and AdamW: two replicates at three rates in one group."""
     if parameterization.optimizer is Optimizer.ADAM:
         protocol = replace(protocol, momentum=Fraction(0))
     network = Network(architecture, parameterization, cell, inputs=3, outputs=1)
@@ -163,6 +164,42 @@ def test_the_dense_engine_trains_every_rate_of_a_sweep_like_torch_optim(
     # Adam divides by |g| + epsilon: where g is rounding, so is the step.
     tolerance = 1e-6 if parameterization.optimizer is Optimizer.ADAM else 1e-10
     assert difference(run(network, dense, x, y), wanted) <= tolerance
+
+
+def test_weights_under_adam_decay_as_those_of_adamw_at_every_step() -> None:
+    """Two members at two rates, held against torch.optim.AdamW step by step.
+
+    Decay that was added to the gradient (torch.optim.Adam) would leave them far away.
+    """
+    generator = torch.Generator().manual_seed(2)
+
+    def normal(*shape: int) -> Tensor:
+        return torch.randn(shape, dtype=torch.float64, generator=generator)
+
+    rates, factor, decay, start = (0.05, 0.2), 0.5, 0.3, normal(2, 4, 3)
+    base = torch.tensor(rates, dtype=torch.float64)[:, None, None]
+    rule = Rule(Optimizer.ADAM, base, factor, weight_decay=decay, epsilon=1e-8)
+    ours = DenseWeight(start.clone(), rule)
+
+    def theirs(optimizer: type[torch.optim.Adam]) -> tuple[list[Tensor], torch.optim.Optimizer]:
+        leaves = [matrix.clone().requires_grad_() for matrix in start]
+        groups = [
+            {"params": [leaf], "lr": r * factor} for leaf, r in zip(leaves, rates, strict=True)
+        ]
+        return leaves, optimizer(groups, weight_decay=decay)
+
+    decoupled, coupled = theirs(torch.optim.AdamW), theirs(torch.optim.Adam)
+    for _ in range(6):
+        g, x = normal(2, 5, 4), normal(2, 5, 3)
+        ours.descend(g, x, scale=0.7)
+        for leaves, optimizer in (decoupled, coupled):
+            for leaf, signals, inputs in zip(leaves, g, x, strict=True):
+                leaf.grad = 0.7 * signals.T @ inputs
+            optimizer.step()
+        torch.testing.assert_close(
+            ours.matrix, torch.stack(decoupled[0]).detach(), rtol=1e-10, atol=0
+        )
+    assert not torch.allclose(ours.matrix, torch.stack(coupled[0]), rtol=0.05)
 
 
 def moments(values: Tensor) -> np.ndarray:

@@ -1,13 +1,31 @@
 """What people read: every fact of the document, in a page that needs nothing else."""
 
 import io
+import math
 import re
+from fractions import Fraction
 from xml.etree import ElementTree
 
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
 from rich.console import Console
 
 from reports import Report, print_report, render_html
-from reports.plots import scaling_plot
+from reports.plots import _draw_prediction, _sizes, scaling_plot
+from theory import (
+    Axis,
+    Experiment,
+    Protocol,
+    Setting,
+    SettingsEqual,
+    SettingsOrdered,
+    TransferRegretAtMost,
+    TunedOrdered,
+    depth_mup,
+    residual,
+)
+from theory.relations import LogRatio
 
 
 def test_the_page_is_self_contained(report: Report) -> None:
@@ -48,6 +66,47 @@ def test_the_plot_is_an_svg_with_points_fit_and_prediction(report: Report) -> No
     ElementTree.fromstring(svg)
     for text in ("measured", "fit", "predicted: exponent of L = 0", "depth L"):
         assert f">{text}</text>" in svg or f">{text}<" in svg
+
+
+PLAIN = Setting(residual(2), depth_mup(), Protocol(Experiment.TRAINING, batch=2, steps=1))
+RATES = tuple(Fraction(2) ** k for k in range(5))
+
+
+@pytest.mark.parametrize(
+    "relation",
+    [
+        SettingsEqual(Axis.DEPTH, PLAIN, ""),
+        SettingsOrdered(Axis.DEPTH, PLAIN, ""),
+        TunedOrdered(Axis.DEPTH, PLAIN, "", RATES),
+        TransferRegretAtMost(Axis.DEPTH, Fraction(0), 0.02, "", RATES),
+    ],
+    ids=lambda relation: type(relation).__name__,
+)
+def test_a_claim_about_the_logarithm_of_a_ratio_is_drawn_as_the_ratio(
+    relation: LogRatio, report: Report
+) -> None:
+    """The predicted line is the exponential of the statistic, and so are the ends of the band."""
+    low, high = relation.band(0.1)
+    known = {"relation": str(relation), "predicted": relation.expected}
+    band = {"band": (None if math.isinf(low) else low, high)}
+    cells = [c.model_copy(update={"predicted": 1.0}) for c in report.predictions[0].cells]
+    entry = report.predictions[0].model_copy(update={**known, **band, "cells": cells})
+    axes = Figure().add_subplot()
+    axes.set_ylim(0.5, 2.0)
+    _draw_prediction(axes, entry, _sizes(entry))
+    np.testing.assert_allclose(np.asarray(axes.lines[0].get_ydata()), np.exp(relation.expected))
+    drawn = axes.collections[0].get_paths()[0].get_extents()
+    assert (drawn.y0, drawn.y1) == pytest.approx((max(np.exp(low), 0.5), np.exp(high)))
+
+
+def test_the_line_of_a_rival_is_that_of_an_exponent(report: Report) -> None:
+    """A rival about values says something of other cells' numbers, or of other rates."""
+    rival = report.predictions[1].rival
+    exponent = report.predictions[0].model_copy(update={"rival": rival})
+    cells = [cell.model_copy(update={"predicted": 1.0}) for cell in exponent.cells]
+    value = exponent.model_copy(update={"cells": cells})
+    assert "rival: exponent of L = 1/2" in scaling_plot(exponent)
+    assert "rival" not in scaling_plot(value)
 
 
 def test_text_is_escaped(report: Report) -> None:

@@ -22,7 +22,9 @@ from theory import (
     Profile,
     Protocol,
     Setting,
+    SettingsEqual,
     SettingsOrdered,
+    TransferRegretAtMost,
     TunedOrdered,
     ValueAtMost,
     ValueEquals,
@@ -44,6 +46,7 @@ PLAIN = Setting(residual(2), depth_mup(), Protocol(Experiment.TRAINING, batch=2,
         (ValueEquals(Axis.DEPTH, 3.0, ""), Band(0.9, 1.1), "value = 3 in every cell"),
         (ValueAtMost(Axis.DEPTH, 3.0, ""), Band(-math.inf, 1.1), "value <= 3 in every cell"),
         (SettingsOrdered("depth", "plain", ""), Band(-math.inf, -0.1), "smaller than in [plain]"),
+        (SettingsEqual("depth", "plain", ""), Band(-0.1, 0.1), "equal to that in [plain] in every"),
         (
             ExponentsEqual("depth", "plain", ""),
             Band(-0.1, 0.1),
@@ -70,6 +73,11 @@ PLAIN = Setting(residual(2), depth_mup(), Protocol(Experiment.TRAINING, batch=2,
             Band(-math.inf, -0.1),
             "smaller, at the best rate, than in [residual, m = 2",
         ),
+        (
+            TransferRegretAtMost(Axis.DEPTH, -HALF, 0.02, "", RATES),
+            Band(-math.inf, 0.12),
+            "transfer of the learning rate as L^-1/2 costs <= 0.02",
+        ),
     ],
     ids=lambda value: type(value).__name__,
 )
@@ -94,6 +102,7 @@ def test_grids_of_rates_are_checked(rates: tuple[Fraction, ...]) -> None:
         lambda: BestRateExponentEquals(Axis.DEPTH, HALF, "", rates),
         lambda: BestRateDrifts(Axis.DEPTH, Direction.RISES, "", rates),
         lambda: TunedOrdered(Axis.DEPTH, PLAIN, "", rates),
+        lambda: TransferRegretAtMost(Axis.DEPTH, HALF, 0.0, "", rates),
     ):
         with pytest.raises(DomainError, match="at least five, ascending, in constant ratio"):
             relation()
@@ -108,11 +117,19 @@ def test_values_with_relative_margins_are_positive(
         relation(Axis.DEPTH, value, "")
 
 
+@pytest.mark.parametrize("bound", [-0.01, math.nan, math.inf])
+def test_a_regret_has_a_bound_of_nats(bound: float) -> None:
+    with pytest.raises(DomainError, match="expected 0 or a positive number of nats"):
+        TransferRegretAtMost(Axis.DEPTH, HALF, bound, "", RATES)
+
+
 def test_predictions_name_settings_axes_and_rates(prediction: Prediction) -> None:
     for relation in (
         ExponentsEqual(Axis.DEPTH, "a name", ""),
+        SettingsEqual(Axis.DEPTH, "a name", ""),
         ExponentEquals("a column", HALF, ""),
         BestRateExponentEquals(Axis.DEPTH, HALF, ""),
+        TransferRegretAtMost(Axis.DEPTH, HALF, 0.0, "", ()),
     ):
         with pytest.raises(DomainError, match=r"columns of tables|no learning rates"):
             replace(prediction, relation=relation)

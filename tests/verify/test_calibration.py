@@ -5,9 +5,10 @@ import pytest
 from scipy import stats
 
 from theory import Axis, ExponentAtMost, ExponentEquals, Verdict, rational
-from theory.relations import Exponent
+from theory.relations import Band, Exponent
 from verify.calibration import document, planned_scenarios, scenarios
 from verify.evidence import Claim, Measured, weigh
+from verify.statistics.equivalence import mean_intervals
 from verify.statistics.multiplicity import holm_levels
 from verify.statistics.synthetic import (
     ACCEPTED,
@@ -24,6 +25,7 @@ from verify.statistics.synthetic import (
     synthetic_logs,
     verdicts,
 )
+from verify.statistics.transfer import Transfer
 from verify.verdict import conclude, fit_levels_of
 
 CAMPAIGNS = 2000
@@ -128,6 +130,57 @@ def test_planned_replicates_have_the_planned_power(truth: Truth, looks: int, fam
     assert found.decided.share >= stats.binom.ppf(0.001, total, 0.9) / total
     wrong = found.wrong_rejects if truth is Truth.INSIDE else found.wrong_accepts
     assert wrong.share < 0.01
+
+
+def carried_too_low(replicates: int, noise: float, seed: int) -> tuple[Transfer, float]:
+    """Two sizes and a rate that is best at the first one, and what it costs at the second one.
+
+    Log losses are parabolas with an optimum and a level of their own in every network, and noise
+    in every trial. Means over optima that scatter by s have the curvature a / (1 - 2 a s^2).
+    """
+    curvature, scatter, shift, generator = 0.15, 0.3, 0.8, np.random.default_rng(seed)
+    rates = np.exp2(np.arange(-7.0, 4.0))
+    best = np.array([0.1, 0.1 + shift]) + scatter * generator.standard_normal((replicates, 2))
+    levels = 0.2 * generator.standard_normal((replicates, 2, 1))
+    logs = curvature * (np.log(rates) - best[..., None]) ** 2 + levels
+    logs += noise * generator.standard_normal(logs.shape)
+    regret = curvature / (1 - 2 * curvature * scatter**2) * shift**2
+    return Transfer.of(np.exp(logs), rates, np.array([4.0, 32.0]), 0.0), regret
+
+
+@pytest.mark.parametrize(
+    ("replicates", "noise"), [(8, 0.02), (8, 0.05), (24, 0.05), (24, 0.1), (64, 0.15)]
+)
+def test_transfers_at_the_bound_are_misjudged_as_rarely_as_promised(
+    replicates: int, noise: float
+) -> None:
+    """The regret at the end of the band; 99.9 percent binomial bound.
+
+    A step of the grid bends log loss by 0.15. Where the noise of a mean is a third of that (8
+    replicates, noise 0.15), the smallest of noisy losses is too small even for a jackknife: 7
+    percent are rejected. With noise a fifth of it (24), 5.5 percent err on either side.
+    """
+    campaigns = 500
+    allowed = stats.binom.ppf(0.999, campaigns, 0.05)
+    accepted = rejected = 0
+    for seed in range(campaigns):
+        found, regret = carried_too_low(replicates, noise, seed)
+        interval = mean_intervals(found.samples(regret), 0.05).at(0)
+        accepted += interval.within(Band(-np.inf, regret))
+        rejected += interval.disjoint_from(Band(-np.inf, regret))
+    assert accepted <= allowed
+    assert rejected <= allowed
+    assert accepted + rejected > 0
+
+
+def test_a_jackknife_of_regrets_and_not_of_roots_would_accept_too_often() -> None:
+    """The noise of a regret vanishes with it, and takes the width of a t interval along."""
+    accepted = 0
+    for seed in range(500):
+        found, regret = carried_too_low(8, 0.1, seed)
+        parts = 8 * found.regret[0] - 7 * found.regret[1:]
+        accepted += mean_intervals(parts, 0.05).at(0).within(Band(-np.inf, regret))
+    assert accepted > stats.binom.ppf(0.999, 500, 0.05)
 
 
 def test_intervals_cover_as_often_as_they_say() -> None:

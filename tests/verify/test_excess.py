@@ -127,7 +127,7 @@ def test_a_diverged_trial_is_invalid() -> None:
 def test_cells_are_those_that_have_an_excess() -> None:
     measured = Measured(losses(-1.0, 800))
     evidence = weigh(claim(800), measured)
-    entries = cell_entries(evidence, measured)
+    entries = cell_entries(evidence)
     assert [entry.label for entry in entries] == [str(cell) for cell in CELLS[:-1]]
     continued = Continuation.of(SIZES, -1.0)
     assert [entry.size for entry in entries] == pytest.approx(continued.sizes)

@@ -96,6 +96,8 @@ def sweep(exponent: float) -> pd.DataFrame:
         (two(-1, -2), {"same_exponent": True, "pair": "setting"}, Verdict.REJECTED),
         (two(-2, -1), {"smaller_exponent": "ours", "pair": "setting"}, Verdict.ACCEPTED),
         (two(-2, -1), {"smaller_exponent": "theirs", "pair": "setting"}, Verdict.REJECTED),
+        (two(-1, -1), {"same": True, "pair": "setting"}, Verdict.ACCEPTED),
+        (two(-1, -2), {"same": True, "pair": "setting"}, Verdict.REJECTED),
         (two(-2, -1), {"smaller": "ours", "pair": "setting"}, Verdict.ACCEPTED),
         (two(-2, -1), {"smaller": "theirs", "pair": "setting"}, Verdict.REJECTED),
         (sweep(-0.5), {"best_rate_exponent": "-1/2", "rate": "rate"}, Verdict.ACCEPTED),
@@ -285,6 +287,7 @@ def test_a_bad_table_is_one_clear_line(
         (("C1.rate.depth", "--correction", "1/depth"), "declares its own corrections"),
         (("Z9",), "unknown prediction 'Z9'"),
         (("--same-exponent", "--margin", "0.1"), "a comparison needs a pairing column"),
+        (("--same", "--margin", "0.1"), "a comparison needs a pairing column"),
         (
             ("--exponent", "1", "--margin", "0.1", "--pair", "width"),
             "a pairing column a",
@@ -423,6 +426,7 @@ def test_the_command_compares_settings_and_finds_best_rates(tmp_path: Path) -> N
     assert run("judge", pairs, *paired, "--smaller-exponent", "ours") == 0
     assert run("judge", pairs, *paired, "--smaller", "theirs") == 1
     assert run("judge", pairs, *paired, "--same-exponent") == 1
+    assert run("judge", pairs, *paired, "--same") == 1
     best = (*OPTIONS, "--rate", "rate", "--margin", "0.1", "--best-rate-exponent")
     assert run("judge", rates, *best, "-1/2") == 0
     assert run("judge", rates, *best, "0") == 1

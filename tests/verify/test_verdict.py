@@ -24,6 +24,7 @@ from theory import (
     ExponentsOrdered,
     Protocol,
     Setting,
+    SettingsEqual,
     SettingsOrdered,
     TunedOrdered,
     ValueAtMost,
@@ -291,6 +292,7 @@ RATES = BestRateExponentEquals(Axis.DEPTH, rational("-1/2"), "a test")
             Measured(0.5 * pair(0, 0).values, pair(0, 0).other),
             Measured(*reversed([0.5 * pair(0, 0).values, pair(0, 0).values])),
         ),
+        (SettingsEqual(Axis.DEPTH, OTHER, "a test"), 0.1, pair(0.7, 0.7), pair(0.7, 0.8)),
         (ExponentsEqual(Axis.DEPTH, OTHER, "a test"), 0.1, pair(0.7, 0.7), pair(0.7, 1.0)),
         (ExponentsOrdered(Axis.DEPTH, OTHER, "a test"), 0.1, pair(0.4, 0.7), pair(0.7, 0.7)),
         (RATES, 0.1, sweep(-0.5), sweep(-1.0)),
@@ -319,14 +321,29 @@ def test_every_relation_is_accepted_where_it_holds_and_rejected_where_it_does_no
     assert rejected.verdict is Verdict.REJECTED, rejected.reason
 
 
-def test_pairing_removes_what_pairs_share() -> None:
+@pytest.mark.parametrize(("relation", "ratio"), [(SettingsOrdered, 0.8), (SettingsEqual, 1.0)])
+def test_pairing_removes_what_pairs_share(
+    relation: type[SettingsOrdered | SettingsEqual], ratio: float
+) -> None:
     """Intercepts of spread 1 leave no trace in an interval made of differences."""
-    claim = claimed(SettingsOrdered(Axis.DEPTH, OTHER, "a test"), 0.1)
-    data = Measured(0.8 * pair(0, 0).values, pair(0, 0).other)
+    claim = claimed(relation(Axis.DEPTH, OTHER, "a test"), 0.1)
+    data = Measured(ratio * pair(0, 0).values, pair(0, 0).other)
     judgement = conclude(weigh(claim, data), 0.05)
     assert judgement.verdict is Verdict.ACCEPTED
     assert judgement.interval is not None
     assert judgement.interval.high - judgement.interval.low < 0.1
+
+
+@pytest.mark.parametrize("ratio", [0.8, 1.25])
+def test_settings_that_are_equal_but_in_one_cell_are_not_equal(ratio: float) -> None:
+    """Rejected from either side, by the cell that differs."""
+    data = pair(0.7, 0.7)
+    data.values[:, 2] *= ratio
+    judgement = conclude(weigh(claimed(SettingsEqual(Axis.DEPTH, OTHER, "a test")), data), 0.05)
+    assert judgement.verdict is Verdict.REJECTED
+    assert f"worst cell: {CELLS[2]}" in judgement.reason
+    assert judgement.interval is not None
+    assert judgement.interval.estimate == pytest.approx(np.log(ratio), abs=0.05)
 
 
 def test_the_best_rate_is_found_between_the_rates_of_the_grid() -> None:
@@ -548,6 +565,18 @@ def test_values_too_skewed_for_a_t_interval_are_invalid() -> None:
     judgement = conclude(weigh(claim, Measured(0.2 * noise)), 0.05)
     assert judgement.verdict is Verdict.INVALID
     assert "too skewed for 64 replicates" in judgement.reason
+
+
+@pytest.mark.parametrize("relation", [SettingsOrdered, SettingsEqual])
+def test_ratios_of_settings_are_skewed_but_their_logarithms_are_judged(
+    relation: type[SettingsOrdered | SettingsEqual],
+) -> None:
+    """A logarithm with skewness 2, the mean of which is tried, not that of the values."""
+    noise = 0.1 * (np.random.default_rng(3).exponential(size=(64, len(CELLS))) - 1)
+    claim = claimed(relation(Axis.DEPTH, OTHER, "a test"), margin=0.1, replicates=64)
+    ratio = 1.0 if relation is SettingsEqual else 0.8
+    judgement = conclude(weigh(claim, Measured(ratio * np.exp(noise), np.ones_like(noise))), 0.05)
+    assert judgement.verdict is Verdict.ACCEPTED, judgement.reason
 
 
 def test_the_means_of_log_normal_values_are_judged_with_the_nominal_error() -> None:

@@ -39,6 +39,7 @@ _CODES = {Verdict.ACCEPTED: 0, Verdict.REJECTED: 1, Verdict.INVALID: 1, Verdict.
 @click.option("--value-at-most", type=float, help="The mean of y is at most this at every x.")
 @click.option("--same-exponent", is_flag=True, help="Both settings have one exponent.")
 @click.option("--smaller-exponent", metavar="SETTING", help="This setting's exponent is smaller.")
+@click.option("--same", is_flag=True, help="y is the same in both settings at every x.")
 @click.option("--smaller", metavar="SETTING", help="y is smaller in this setting at every x.")
 @click.option("--margin", type=float, help="How far off is still right; brought along by an ID.")
 @click.option(
@@ -64,6 +65,7 @@ def judge_table(
     value_at_most: float | None,
     same_exponent: bool,
     smaller_exponent: str | None,
+    same: bool,
     smaller: str | None,
     margin: float | None,
     corrections: tuple[str, ...],
@@ -87,6 +89,7 @@ def judge_table(
         value_at_most=_number("--value-at-most", value_at_most),
         same_exponent=same_exponent,
         smaller_exponent=smaller_exponent,
+        same=same,
         smaller=smaller,
     )
     columns = Columns(x, y, replicate, pair, rate)

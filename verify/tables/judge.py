@@ -26,8 +26,11 @@ from theory.relations import (
     ExponentsOrdered,
     Paired,
     Relation,
+    SettingsEqual,
     SettingsOrdered,
     Sweep,
+    TransferRegretAtMost,
+    TunedOrdered,
     ValueAtMost,
     ValueEquals,
 )
@@ -49,9 +52,9 @@ class Statement:
 
     ``prediction``: an id of the catalogue. ``exponent``, ``exponent_at_most``: of x.
     ``best_rate_exponent``: of the learning rate with the smallest y. ``value``, ``value_at_most``:
-    of the mean of y in every cell. ``same_exponent``: of the two settings of the pairing column.
-    ``smaller_exponent``, ``smaller``: which of the two has the smaller exponent, or the smaller y
-    in every cell.
+    of the mean of y in every cell. ``same_exponent``, ``same``: of the two settings of the pairing
+    column, whose exponents are equal, or y in every cell. ``smaller_exponent``, ``smaller``: which
+    of the two has the smaller exponent, or the smaller y in every cell.
     """
 
     prediction: str | None = None
@@ -62,6 +65,7 @@ class Statement:
     value_at_most: float | None = None
     same_exponent: bool = False
     smaller_exponent: str | None = None
+    same: bool = False
     smaller: str | None = None
 
     def __post_init__(self) -> None:
@@ -76,7 +80,8 @@ class Statement:
     @property
     def pairs(self) -> bool:
         """Two settings are compared."""
-        return self.same_exponent or self.smaller_exponent is not None or self.smaller is not None
+        named = self.smaller_exponent is not None or self.smaller is not None
+        return self.same_exponent or self.same or named
 
 
 class Task(NamedTuple):
@@ -106,6 +111,7 @@ def judge(
     value_at_most: float | None = None,
     same_exponent: bool = False,
     smaller_exponent: str | None = None,
+    same: bool = False,
     smaller: str | None = None,
 ) -> Judgement:
     """The verdict on a frame with one measurement a row, at confidence 0.95.
@@ -127,6 +133,7 @@ def judge(
         value_at_most=value_at_most,
         same_exponent=same_exponent,
         smaller_exponent=smaller_exponent,
+        same=same,
         smaller=smaller,
     )
     if isinstance(corrections, str):
@@ -168,7 +175,7 @@ def task_of(
         law = _law(frame, columns, grid, found, corrections)
     elif corrections:
         raise DomainError(f"[{relation}] is no exponent: corrections say nothing; leave them out")
-    elif not isinstance(relation, SettingsOrdered):
+    elif not isinstance(relation, SettingsOrdered | SettingsEqual):
         predicted = _predicted(frame, columns, grid, found, relation)
     claim = Claim(
         relation,
@@ -185,14 +192,16 @@ def task_of(
 
 
 def _check_columns(columns: Columns, statement: Statement, found: Prediction | None) -> None:
+    if found is not None and isinstance(
+        found.relation, ExcessExponentEquals | TunedOrdered | TransferRegretAtMost
+    ):
+        raise DomainError(f"{found.id} claims [{found.relation}]; no table is judged by that")
     if found is not None and isinstance(found.relation, Paired | Sweep):
         raise DomainError(f"{found.id} compares settings or rates; state the claim itself instead")
-    if found is not None and isinstance(found.relation, ExcessExponentEquals):
-        raise DomainError(f"{found.id} is about an excess over a limit; no table is judged by it")
     if statement.pairs != (columns.pair is not None):
         raise DomainError(
             "a comparison needs a pairing column, and a pairing column a comparison: one of "
-            "same_exponent, smaller_exponent, smaller"
+            "same_exponent, smaller_exponent, same, smaller"
         )
     if (statement.best_rate_exponent is not None) != (columns.rate is not None):
         raise DomainError(
@@ -235,6 +244,11 @@ def _relation(statement: Statement, columns: Columns, grid: Grid) -> Relation:
         return ValueEquals(x, statement.value, _ORIGIN)
     if statement.value_at_most is not None:
         return ValueAtMost(x, statement.value_at_most, _ORIGIN)
+    return _comparison(statement, columns, grid)
+
+
+def _comparison(statement: Statement, columns: Columns, grid: Grid) -> Relation:
+    """What is claimed of the two settings of the pairing column."""
     if len(grid.names) != 2:
         named = listed(map(repr, grid.names))
         raise DomainError(f"column {columns.pair!r} names {named}; expected two settings")
@@ -245,10 +259,13 @@ def _relation(statement: Statement, columns: Columns, grid: Grid) -> Relation:
             f"{', '.join(grid.names)}"
         )
     (other,) = (name for name in grid.names if name != first)
+    x = columns.x
     if statement.same_exponent:
         return ExponentsEqual(x, other, _ORIGIN)
     if statement.smaller_exponent is not None:
         return ExponentsOrdered(x, other, _ORIGIN)
+    if statement.same:
+        return SettingsEqual(x, other, _ORIGIN)
     return SettingsOrdered(x, other, _ORIGIN)
 
 

@@ -40,7 +40,7 @@ def table_report(
         engines={},
         recorded=None if record is None else record.verdict,
         checks=checks_entry(evidence),
-        cells=cell_entries(evidence, task.measured),
+        cells=cell_entries(evidence),
         controls=[],
         rival=None,
         campaigns=[],
