@@ -48,18 +48,18 @@ def resolve_device(name: str) -> torch.device:
 
 
 def network_of(setting: Setting, cell: Cell) -> Network:
-    """The finite network of a setting at one cell."""
-    real = setting.protocol.experiment is Experiment.TRAINING
-    dimension = data.SYNTHETIC_DIMENSION
-    if real:
+    """The finite network of a setting at one cell.
+
+    Raises ``DomainError`` when the images that it is trained on cannot be read, or are too few.
+    """
+    inputs, outputs = data.SYNTHETIC_DIMENSION, 1
+    if setting.protocol.experiment is Experiment.TRAINING:
+        shape = data.images_of(setting.protocol).shape
         sequence = setting.architecture.family is Family.TRANSFORMER
-        dimension = data.DIGIT_TOKEN_DIMENSION if sequence else data.DIGIT_DIMENSION
+        inputs = shape.dimension // data.TOKENS + data.TOKENS if sequence else shape.dimension
+        outputs = shape.classes
     return Network(
-        setting.architecture,
-        setting.parameterization,
-        cell,
-        inputs=dimension,
-        outputs=data.DIGIT_CLASSES if real else 1,
+        setting.architecture, setting.parameterization, cell, inputs=inputs, outputs=outputs
     )
 
 
@@ -175,24 +175,22 @@ def _measure(
     def floats(array: FloatArray) -> Tensor:
         return torch.from_numpy(array).to(device=device, dtype=dtype)
 
-    def labels(arrays: list[npt.NDArray[np.int64]]) -> Tensor:
-        return torch.from_numpy(np.stack(arrays)).to(device)
-
     sequence = network.architecture.family is Family.TRANSFORMER
     if protocol.experiment is Experiment.TRAINING:
-        seen = data.digit_tokens if sequence else np.asarray
-        each = {r: data.digits(seed, r, protocol.batch, protocol.steps) for r in set(members)}
-        batches = [each[r] for r in members]
+        images, seen = data.images_of(protocol), data.image_tokens if sequence else np.asarray
+        replicates = sorted(set(members))
+        drawn = [data.batches(protocol, seed, replicate) for replicate in replicates]
         lessons = Lessons(
-            floats(seen(np.stack([b.inputs for b in batches]))),
-            labels([b.classes for b in batches]),
-            floats(seen(np.stack([b.held_out for b in batches]))),
-            labels([b.held_out_classes for b in batches]),
+            lambda numbers: floats(seen(images.inputs(numbers))),
+            lambda numbers: torch.from_numpy(images.classes[numbers]).to(device),
+            np.stack([each.training for each in drawn]),
+            np.stack([each.held_out for each in drawn]),
+            torch.tensor([replicates.index(each) for each in members], device=device),
         )
         measured = training(network, weights, lessons)
     else:
-        drawn = data.sequences if sequence else data.synthetic
-        inputs, signs = map(floats, drawn(seed, members, protocol.batch))
+        synthetic = data.sequences if sequence else data.synthetic
+        inputs, signs = map(floats, synthetic(seed, members, protocol.batch))
         if protocol.experiment is Experiment.PROPAGATION:
             measured = propagation(network, weights, inputs)
         elif protocol.experiment is Experiment.COUPLING:
