@@ -12,6 +12,7 @@ from probes import data
 from probes.architectures import Network, WeightKey
 from probes.dense import DenseWeight
 from probes.images import load
+from probes.randomness import data_generator
 from probes.trials import run_group, run_sweep
 from theory import (
     Cell,
@@ -53,9 +54,12 @@ class PlainResidual(nn.Module):
         return output
 
 
-def test_training_is_sgd_with_the_rates_of_the_parameterization() -> None:
+@pytest.mark.parametrize(("batch", "steps", "passes"), [(8, 3, 1), (600, 4, 2)])
+def test_training_is_sgd_with_the_rates_of_the_parameterization(
+    batch: int, steps: int, passes: int
+) -> None:
     cell, seed, replicate, rate = Cell(12, 3), 7, 2, Fraction(1, 4)
-    protocol = Protocol(Experiment.TRAINING, batch=8, steps=3, rate=rate)
+    protocol = Protocol(Experiment.TRAINING, batch, steps, rate, passes=passes)
     setting = Setting(residual(2), depth_mup_corrected(), protocol)
     measured = run_group(setting, cell, seed, [0, replicate], CPU, torch.float64)
 
@@ -73,8 +77,8 @@ def test_training_is_sgd_with_the_rates_of_the_parameterization() -> None:
     batches, digits = data.batches(protocol, seed, replicate), load("digits")
     held_out = torch.from_numpy(digits.inputs(batches.held_out))
     before = model.stream(held_out).detach()
-    for batch in batches.training:
-        x, classes = digits.inputs(batch), digits.classes[batch]
+    for numbers in batches.training:
+        x, classes = digits.inputs(numbers), digits.classes[numbers]
         optimizer.zero_grad()
         loss = nn.functional.cross_entropy(model(torch.from_numpy(x)), torch.from_numpy(classes))
         loss.backward()  # type: ignore[no-untyped-call]
@@ -122,6 +126,13 @@ def test_what_diverged_costs_nothing_afterwards(monkeypatch: pytest.MonkeyPatch)
     assert np.isfinite(measured[0][Observable.TRAINED_LOSS]).all()
 
 
+def test_batches_are_those_with_which_everything_on_record_was_measured() -> None:
+    batches = data.batches(Protocol(Experiment.TRAINING, batch=16, steps=4), 5, 3)
+    order = data_generator(5, 3).permutation(1797)
+    np.testing.assert_array_equal(batches.held_out, order[:256])
+    np.testing.assert_array_equal(batches.training.ravel(), order[256 : 256 + 64])
+
+
 @pytest.mark.parametrize("passes", [1, 2])
 def test_batches_and_held_out_images_share_none(passes: int) -> None:
     protocol = Protocol(Experiment.TRAINING, batch=16, steps=4, passes=passes)
@@ -155,17 +166,3 @@ def test_every_pass_shows_every_image_once_in_an_order_of_its_own() -> None:
     np.testing.assert_array_equal(
         data.batches(replace(one, passes=2), 0, 3).training, first.reshape(67, 23)
     )
-
-
-def test_passes_are_learned_from() -> None:
-    """The last step of a second pass moves the weights: all steps but it end elsewhere."""
-    protocol = Protocol(Experiment.TRAINING, batch=512, steps=5, passes=2, rate=Fraction(1, 4))
-    setting = Setting(residual(2), depth_mup_corrected(), protocol)
-    longer, shorter = (
-        run_group(
-            replace(setting, protocol=replace(protocol, steps=steps)), Cell(12, 3), 7, [0], CPU
-        )
-        for steps in (5, 4)
-    )
-    change = Observable.TRAINED_STREAM_CHANGE
-    assert longer[change] > 1.05 * shorter[change]

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+from probes.trials import network_of, run_group
 from reports import Report
 from tests.verify.test_cli import run
 from theory import (
@@ -31,6 +33,7 @@ from theory import (
     on_images,
     rational,
     residual,
+    transformer,
 )
 from theory.prediction import product
 from verify import measuring
@@ -174,6 +177,17 @@ def test_only_what_is_on_record_is_compared(
     entry = report.predictions[0].model_copy(update={"verdict": verdict, "recorded": recorded})
     changed = {"predictions": [entry], "complete": True, "images": "mnist5k, 5000 images"}
     assert exit_code(report.model_copy(update=changed)) == code
+
+
+def test_networks_have_the_size_of_the_images(source: str) -> None:
+    """3 * 32^2 numbers, or four bands of them with four for their place; two classes."""
+    protocol = replace(STEPS, images=source)
+    for architecture, inputs in ((residual(2), 3072), (transformer(), 768 + 4)):
+        setting = Setting(architecture, depth_mup(), protocol)
+        network = network_of(setting, Cell(8, 2))
+        assert (network.inputs, network.outputs) == (inputs, 2)
+        for values in run_group(setting, Cell(8, 2), 0, [0], torch.device("cpu")).values():
+            assert np.isfinite(values).all()
 
 
 def test_plan_runs_its_pilot_on_them(
