@@ -1,4 +1,4 @@
-"""Inputs and labels of a replicate, the same for all of its cells. Imports numpy and scikit-learn.
+"""Inputs and labels of a replicate, the same for all of its cells. Imports numpy and ``probes``.
 
 All inputs are scaled to |x|^2 = d, so that the first stream state has second moment 1.
 """
@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.datasets import load_digits
 
+from probes.images import ImageSet, ImageShape, load
 from probes.randomness import data_generator
 from theory.convolution import Convolution
 from theory.errors import DomainError
+from theory.experiment import Protocol
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -59,62 +60,78 @@ def _labelled(seed: int, replicates: Sequence[int], *shape: int) -> tuple[FloatA
 
 
 @dataclass(frozen=True, slots=True)
-class DigitBatches:
-    """Training batches (steps, batch, d) with classes (steps, batch), and held-out ones."""
+class Batches:
+    """Numbers of images: of training batches (steps, batch), and of the held-out ones."""
 
-    inputs: FloatArray
-    classes: IntArray
-    held_out: FloatArray
-    held_out_classes: IntArray
+    training: IntArray
+    held_out: IntArray
 
 
-@cache
-def _digits() -> tuple[FloatArray, IntArray]:
-    images, classes = load_digits(return_X_y=True)
-    centred = images - images.mean(axis=0)
-    return _on_sphere(centred.astype(np.float64)), classes.astype(np.int64)
+def images_of(protocol: Protocol) -> ImageSet:
+    """The images of a training experiment.
 
-
-DIGIT_SIDE = 8
-DIGIT_DIMENSION = DIGIT_SIDE**2
-DIGIT_CLASSES = 10
-DIGIT_TOKEN_DIMENSION = DIGIT_DIMENSION // TOKENS + TOKENS
-
-
-def digits(seed: int, replicate: int, batch: int, steps: int) -> DigitBatches:
-    """Batches of scikit-learn's 8x8 digits without repetition, drawn for one replicate.
-
-    Pixels are centred over the data set and each image is scaled to |x|^2 = 64.
+    Raises ``DomainError`` when they cannot be read, or are fewer than the protocol shows.
     """
-    images, classes = _digits()
-    if HELD_OUT + steps * batch > len(images):
+    images = load(protocol.images)
+    available = len(images) - HELD_OUT
+    if protocol.steps * protocol.batch > protocol.passes * available:
+        often = "once" if protocol.passes == 1 else f"{protocol.passes} times"
         raise DomainError(
-            f"{steps} steps of batch {batch}: expected at most {len(images) - HELD_OUT} images, "
-            "for none is shown twice; take fewer steps or a smaller batch"
+            f"{protocol.steps} steps of batch {protocol.batch}: expected at most "
+            f"{max(0, protocol.passes * available)} images of {images.name}, for {HELD_OUT} of "
+            f"{len(images)} are held out, and none is shown more than {often}; "
+            "take fewer steps, a smaller batch, or more passes or images"
         )
-    order = data_generator(seed, replicate).permutation(len(images))
-    held_out, rest = order[:HELD_OUT], order[HELD_OUT : HELD_OUT + steps * batch]
-    chosen = rest.reshape(steps, batch)
-    return DigitBatches(images[chosen], classes[chosen], images[held_out], classes[held_out])
+    return images
 
 
-def digit_grid(images: FloatArray, convolution: Convolution) -> FloatArray:
-    """Images on a grid: (..., 64) to (..., positions, d), |x|^2 = d at a position on average.
+def batches(protocol: Protocol, seed: int, replicate: int) -> Batches:
+    """Which images one replicate is trained on and tested on, drawn without repetition.
 
-    The positions of one dimension are rows, with their pixels side by side. Raises ``DomainError``
-    for a grid of another side.
+    Every further pass, where the protocol has more, goes through the same images in an order of
+    its own. Raises ``DomainError`` as ``images_of`` does.
     """
-    if convolution.side != DIGIT_SIDE:
-        raise DomainError(
-            f"side {convolution.side} of a grid: digits have {DIGIT_SIDE}; give a convolution this"
-        )
-    return images.reshape(*images.shape[:-1], convolution.positions, -1)
+    count, shown = len(images_of(protocol)), protocol.steps * protocol.batch
+    generator = data_generator(seed, replicate)
+    order = generator.permutation(count)
+    held_out, rest = order[:HELD_OUT], order[HELD_OUT:]
+    passes = [rest]
+    while len(passes) * len(rest) < shown:
+        passes.append(generator.permutation(rest))
+    training = np.concatenate(passes)[:shown].reshape(protocol.steps, protocol.batch)
+    return Batches(training, held_out)
 
 
-def digit_tokens(images: FloatArray) -> FloatArray:
-    """Images as sequences of pairs of rows, each with its place: (..., 64) to (..., 4, 20).
+def image_grid(images: FloatArray, shape: ImageShape, convolution: Convolution) -> FloatArray:
+    """Images on the grid of a convolution: (..., d) to (..., positions, channels).
 
-    A token is 16 pixels, of squared length 16 on average, and a one-hot place of squared length 4.
+    Pixels are averaged down to the side of the grid (or repeated), and rows of other length scaled
+    to |x|^2 = dimension again. Positions of one dimension are rows, their pixels side by side.
+    """
+    side = convolution.side
+    pixels = images.reshape(*images.shape[:-1], *shape[:3])
+    if shape[:2] != (side, side):
+        down, across = (_averages(side, length) for length in shape[:2])
+        pixels = np.einsum("ih,...hwc,jw->...ijc", down, pixels, across)
+        pixels = _on_sphere(pixels.reshape(*images.shape[:-1], -1))
+    return pixels.reshape(*images.shape[:-1], convolution.positions, -1)
+
+
+def _averages(count: int, length: int) -> FloatArray:
+    """(count, length): the means over ``count`` neighbourhoods of a row that cover it evenly."""
+    places = np.arange(length)
+    first = np.arange(count) * length // count
+    last = -(-np.arange(1, count + 1) * length // count)
+    inside = (places >= first[:, None]) & (places < last[:, None])
+    means: FloatArray = inside / inside.sum(1, keepdims=True)
+    return means
+
+
+def image_tokens(images: FloatArray) -> FloatArray:
+    """Images as sequences of bands of rows, each with its place: (..., d) to (..., 4, d / 4 + 4).
+
+    A token is d / 4 numbers, of squared length d / 4 on average, and a one-hot place of squared
+    length 4.
     """
     pixels = images.reshape(*images.shape[:-1], TOKENS, -1)
     places = np.broadcast_to(np.sqrt(TOKENS) * np.eye(TOKENS), (*pixels.shape[:-1], TOKENS))

@@ -26,6 +26,7 @@ from probes.experiments.fitting import fitting
 from probes.experiments.one_step import one_step
 from probes.experiments.propagation import propagation
 from probes.experiments.training import Lessons, training
+from probes.images import ImageShape
 from probes.randomness import copy_generator, mask_generator
 from probes.weights import Weight
 from theory.architecture import Architecture, Family
@@ -50,20 +51,17 @@ def resolve_device(name: str) -> torch.device:
 
 
 def network_of(setting: Setting, cell: Cell) -> Network:
-    """The finite network of a setting at one cell."""
-    real = setting.protocol.experiment is Experiment.TRAINING
-    dimension = data.SYNTHETIC_DIMENSION
-    convolution = setting.architecture.convolution
-    if real:
-        sequence = setting.architecture.family is Family.TRANSFORMER
-        dimension = data.DIGIT_TOKEN_DIMENSION if sequence else data.DIGIT_DIMENSION
-        dimension //= 1 if convolution is None else convolution.positions
+    """The finite network of a setting at one cell.
+
+    Raises ``DomainError`` when the images that it is trained on cannot be read, or are too few.
+    """
+    inputs, outputs = data.SYNTHETIC_DIMENSION, 1
+    if setting.protocol.experiment is Experiment.TRAINING:
+        shape = data.images_of(setting.protocol).shape
+        seen = _view(setting.architecture, shape)(np.ones((1, shape.dimension)))
+        inputs, outputs = seen.shape[-1], shape.classes
     return Network(
-        setting.architecture,
-        setting.parameterization,
-        cell,
-        inputs=dimension,
-        outputs=data.DIGIT_CLASSES if real else 1,
+        setting.architecture, setting.parameterization, cell, inputs=inputs, outputs=outputs
     )
 
 
@@ -161,11 +159,11 @@ def _matrix_free(
     return _measure(network, weights, copies, protocol, seed, replicates, device, dtype)
 
 
-def _view(architecture: Architecture) -> Callable[[FloatArray], FloatArray]:
-    """How networks see images (..., d)."""
+def _view(architecture: Architecture, shape: ImageShape) -> Callable[[FloatArray], FloatArray]:
+    """How networks see images (..., d) of a shape."""
     if architecture.convolution is not None:
-        return partial(data.digit_grid, convolution=architecture.convolution)
-    return data.digit_tokens if architecture.family is Family.TRANSFORMER else np.asarray
+        return partial(data.image_grid, shape=shape, convolution=architecture.convolution)
+    return data.image_tokens if architecture.family is Family.TRANSFORMER else np.asarray
 
 
 def _examples(
@@ -204,18 +202,17 @@ def _measure(
     def floats(array: FloatArray) -> Tensor:
         return torch.from_numpy(array).to(device=device, dtype=dtype)
 
-    def labels(arrays: list[npt.NDArray[np.int64]]) -> Tensor:
-        return torch.from_numpy(np.stack(arrays)).to(device)
-
     if protocol.experiment is Experiment.TRAINING:
-        seen = _view(network.architecture)
-        each = {r: data.digits(seed, r, protocol.batch, protocol.steps) for r in set(members)}
-        batches = [each[r] for r in members]
+        images = data.images_of(protocol)
+        seen = _view(network.architecture, images.shape)
+        replicates = sorted(set(members))
+        drawn = [data.batches(protocol, seed, replicate) for replicate in replicates]
         lessons = Lessons(
-            floats(seen(np.stack([b.inputs for b in batches]))),
-            labels([b.classes for b in batches]),
-            floats(seen(np.stack([b.held_out for b in batches]))),
-            labels([b.held_out_classes for b in batches]),
+            lambda numbers: floats(seen(images.inputs(numbers))),
+            lambda numbers: torch.from_numpy(images.classes[numbers]).to(device),
+            np.stack([each.training for each in drawn]),
+            np.stack([each.held_out for each in drawn]),
+            torch.tensor([replicates.index(each) for each in members], device=device),
         )
         measured = training(network, weights, lessons)
     else:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from theory.prediction import Profile, Verdict
 
-SCHEMA_VERSION: Literal["2.2"] = "2.2"
+SCHEMA_VERSION: Literal["2.3"] = "2.3"
 
 
 class _Frozen(BaseModel):
@@ -188,10 +188,11 @@ class Environment(_Frozen):
 class Report(_Frozen):
     """A campaign: its design, its verdicts, and the command that reproduces it."""
 
-    schema_version: Literal["2.2"] = SCHEMA_VERSION
+    schema_version: Literal["2.3"] = SCHEMA_VERSION
     profile: Profile | None = Field(description="None for a table of measurements")
     seed: int | None
     table: str | None = Field(description="the table that was judged, if one was")
+    images: str | None = Field(description="what was trained on, where it is not digits")
     family: int = Field(description="number of relations judged together")
     family_alpha: float = Field(description="nominal family-wise error rate")
     looks: int = Field(description="announced looks, which share the error rate equally")

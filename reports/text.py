@@ -31,7 +31,8 @@ def source_text(report: Report) -> str:
     """Where the measurements come from."""
     if report.table is not None:
         return f"table {report.table}"
-    return f"profile {report.profile}, seed {report.seed}"
+    images = "" if report.images is None else f", training on {report.images}"
+    return f"profile {report.profile}, seed {report.seed}{images}"
 
 
 def campaigns_text(entry: PredictionEntry) -> str:

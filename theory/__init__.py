@@ -19,7 +19,17 @@ from theory.errors import DomainError
 from theory.experiment import Experiment, Observable, Protocol, Setting
 from theory.parameterization import Optimizer, Parameterization, RoleScaling
 from theory.power_counting import count_powers, diagnose
-from theory.prediction import Citation, Control, Grid, Prediction, Profile, Regime, Rival, Verdict
+from theory.prediction import (
+    Citation,
+    Control,
+    Grid,
+    Prediction,
+    Profile,
+    Regime,
+    Rival,
+    Verdict,
+    on_images,
+)
 from theory.presets import (
     am_mup,
     completep,
@@ -105,6 +115,7 @@ __all__ = [
     "mean_field",
     "mup",
     "ntk",
+    "on_images",
     "rational",
     "residual",
     "residual_he",

@@ -5,12 +5,13 @@ Imports the standard library and ``theory`` only.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
 
 from theory.architecture import Architecture, Family, Normalization
 from theory.errors import DomainError
+from theory.images import DIGITS, source_of
 from theory.parameterization import Optimizer, Parameterization
 from theory.scaling import Cell
 
@@ -228,8 +229,10 @@ class Protocol:
     step takes rate * weight_decay * W from W, at the learning rate of W's role.
     ``independent_backward``: the backward pass of fitting uses an independent copy of the blocks'
     weights, and both learn. ``reference``: the cell of the network that stands for the limit in
-    experiments on convergence, and in no others. Raises ``DomainError`` for a momentum outside
-    [0, 1), a negative weight decay, or a reference where none belongs.
+    experiments on convergence, and in no others. Only for training, ``images``: what is learned
+    (see ``theory.images``), and ``passes``: how often an image is shown at most. Raises
+    ``DomainError`` for a momentum outside [0, 1), a negative weight decay, images of no known
+    source, less than one pass, or any of these where it does not belong.
     """
 
     experiment: Experiment
@@ -240,6 +243,10 @@ class Protocol:
     weight_decay: Fraction = Fraction(0)
     independent_backward: bool = False
     reference: Cell | None = None
+    # Not in the repr, by which measurements are found again: these depend on what the images are,
+    # wherever they lie, and not on how many passes would have been allowed.
+    images: str = field(default=DIGITS, repr=False)
+    passes: int = field(default=1, repr=False)
 
     def __post_init__(self) -> None:
         if (self.reference is None) == (self.experiment is Experiment.CONVERGENCE):
@@ -251,14 +258,24 @@ class Protocol:
             raise DomainError(f"momentum {self.momentum}: expected a number from 0 to below 1")
         if self.weight_decay < 0:
             raise DomainError(f"weight decay {self.weight_decay}: expected 0 or a positive number")
+        source_of(self.images)
+        if self.passes < 1:
+            raise DomainError(f"{self.passes} passes: expected at least 1")
+        shown = self.images != DIGITS or self.passes > 1
+        if shown and self.experiment is not Experiment.TRAINING:
+            raise DomainError(
+                f"{self.experiment} with images {self.images!r} and {self.passes} passes: only "
+                "training shows images; leave them out"
+            )
 
     def __str__(self) -> str:
         if self.experiment is Experiment.TRAINING:
+            passes = f" in at most {self.passes} passes" if self.passes > 1 else ""
             extras = f", momentum {self.momentum}" if self.momentum else ""
             extras += f", weight decay {self.weight_decay}" if self.weight_decay else ""
             return (
-                f"{self.steps} steps on digits, cross-entropy, batch {self.batch}, "
-                f"base rate {self.rate}{extras}"
+                f"{self.steps} steps on {source_of(self.images).name}{passes}, cross-entropy, "
+                f"batch {self.batch}, base rate {self.rate}{extras}"
             )
         data = "Gaussian inputs with |x|^2 = d"
         if self.experiment is Experiment.PROPAGATION:

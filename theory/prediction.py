@@ -5,12 +5,13 @@ Imports the standard library and ``theory`` only.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from fractions import Fraction
 
 from theory.errors import DomainError
-from theory.experiment import FINITE_SIZE, Observable, Setting
+from theory.experiment import FINITE_SIZE, Experiment, Observable, Setting
+from theory.images import DIGITS, source_of
 from theory.relations import Paired, Relation, Sweep
 from theory.scaling import Axis, Cell, Power
 
@@ -176,3 +177,43 @@ class Prediction:
             )
         if isinstance(self.relation, Sweep) and not self.relation.rates:
             raise DomainError(f"{self.id}: no learning rates to choose the best of")
+
+
+def on_images(prediction: Prediction, images: str) -> Prediction:
+    """The same claim about training on other images, in every setting that it compares.
+
+    It is another prediction, of which nothing is on record: behind an ``@``, its id names the
+    images, if they are not digits. One that does not train, or trains on these anyway, is returned
+    as it is. Raises ``DomainError`` for images of no known source.
+    """
+    source = source_of(images)
+    protocol = prediction.setting.protocol
+    if protocol.experiment is not Experiment.TRAINING or protocol.images == images:
+        return prediction
+
+    def moved(setting: Setting) -> Setting:
+        return replace(setting, protocol=replace(setting.protocol, images=images))
+
+    def about(relation: Relation) -> Relation:
+        if isinstance(relation, Paired) and isinstance(relation.other, Setting):
+            return replace(relation, other=moved(relation.other))
+        return relation
+
+    def against(control: Control) -> Control:
+        return replace(control, setting=moved(control.setting))
+
+    rival, claim = prediction.rival, claim_id(prediction)
+    return replace(
+        prediction,
+        id=claim if images == DIGITS else f"{claim}@{source.name}",
+        setting=moved(prediction.setting),
+        relation=about(prediction.relation),
+        controls=tuple(against(control) for control in prediction.controls),
+        rival=rival
+        and replace(rival, relation=about(rival.relation), control=against(rival.control)),
+    )
+
+
+def claim_id(prediction: Prediction) -> str:
+    """Its id in the catalogue, whatever the images."""
+    return prediction.id.partition("@")[0]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from datetime import datetime
 
+from probes.images import load
 from reports.document import (
     CampaignEntry,
     ControlEntry,
@@ -13,7 +15,8 @@ from reports.document import (
     RivalEntry,
 )
 from theory.catalogue import Recorded, recorded
-from theory.prediction import Control, Prediction
+from theory.images import DIGITS
+from theory.prediction import Control, Prediction, claim_id
 from verify.campaign import Answer, Campaign
 from verify.entries import cell_entries, checks_entry, environment, plotted, times, verdict_fields
 from verify.evidence import FAMILY_ALPHA
@@ -26,8 +29,16 @@ def _control(answer: Answer, control: Control, judgement: Judgement) -> ControlE
     return ControlEntry(name=control.name, setting=str(control.setting), **fields)
 
 
-def _command(campaign: Campaign, patterns: tuple[str, ...]) -> str:
+def _sources(predictions: Sequence[Prediction]) -> list[str]:
+    """Images other than digits that are trained on; the command line gives one at most."""
+    return sorted({each.setting.protocol.images for each in predictions} - {DIGITS})
+
+
+def _command(
+    campaign: Campaign, patterns: tuple[str, ...], predictions: Sequence[Prediction]
+) -> str:
     parts = ["scaleproof", "verify", *patterns, "--profile", campaign.profile.value]
+    parts += [part for source in _sources(predictions) for part in ("--data", source)]
     parts += ["--seed", str(campaign.seed), "--device", campaign.device]
     return shlex.join([*parts, "--engine", campaign.engine or "auto"])
 
@@ -94,7 +105,7 @@ def _prediction(
         ],
         rival=None if rival is None else _rival(rival, record),
         campaigns=_campaigns(campaign, store, prediction),
-        command=_command(campaign, (prediction.id,)),
+        command=_command(campaign, (claim_id(prediction),), [prediction]),
         **verdict_fields(answer.claim, answer.judgement, answer.looks),
     )
 
@@ -114,15 +125,17 @@ def build_report(
             continue
         rival = following if answer.question.prediction.rival is not None else None
         entries.append(_prediction(campaign, store, answer, rival))
+    images = [str(load(source)) for source in _sources(campaign.predictions)]
     return Report(
         profile=campaign.profile,
         seed=campaign.seed,
         table=None,
+        images="; ".join(images) or None,
         family=len(answers),
         family_alpha=FAMILY_ALPHA,
         looks=campaign.looks,
         complete=complete,
-        command=_command(campaign, patterns),
+        command=_command(campaign, patterns, campaign.predictions),
         environment=environment(campaign.device),
         times=times(started),
         predictions=entries,

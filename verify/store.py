@@ -1,8 +1,9 @@
 """Measurements on disk: one SQLite file, keyed by content. Imports the standard library and numpy.
 
 A measurement is found again only if everything that it depends on is the same: setting, cell,
-seed, replicate, device, engine, the source of ``probes`` and ``theory`` (but for its catalogue),
-and the versions of torch, numpy and scikit-learn. A campaign that was stopped continues where it
+seed, replicate, device, engine, the images themselves where they are not digits, the source of
+``probes`` and ``theory`` (but for its catalogue), and the versions of torch, numpy and
+scikit-learn. A campaign that was stopped continues where it
 was, and nothing is counted twice.
 """
 
@@ -22,10 +23,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from probes.images import load
 from theory.errors import DomainError
 from theory.experiment import Observable, Setting
+from theory.images import DIGITS
 from theory.prediction import Prediction, Profile, Verdict
-from theory.relations import CurveEquals
+from theory.relations import CurveEquals, Paired
 from theory.scaling import Cell
 
 FloatArray = npt.NDArray[np.float64]
@@ -65,10 +68,16 @@ def fingerprint() -> str:
     return digest.hexdigest()
 
 
+def _image_digests(settings: Iterable[Setting]) -> list[str]:
+    """Of the images other than digits, which scikit-learn's version stands for."""
+    sources = {setting.protocol.images for setting in settings} - {DIGITS}
+    return sorted(load(source).digest for source in sources)
+
+
 def trial_key(setting: Setting, cell: Cell, seed: int, device: str, engine: str) -> str:
     """The content key of a cell's trials; the replicate is stored beside it."""
-    content = f"{fingerprint()}|{setting!r}|{cell!r}|{seed}|{device}|{engine}"
-    return hashlib.sha256(content.encode()).hexdigest()
+    parts = [fingerprint(), f"{setting!r}", f"{cell!r}", f"{seed}", device, engine]
+    return hashlib.sha256("|".join(parts + _image_digests([setting])).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +107,12 @@ def design_of(
     relations = [prediction.relation] + ([rival.relation] if rival else [])
     settings = [prediction.setting, *(control.setting for control in prediction.controls)]
     settings += [rival.control.setting] if rival else []
+    others = [r.other for r in relations if isinstance(r, Paired) and isinstance(r.other, Setting)]
     parts = [fingerprint(), prediction.margin, prediction.regime.grid(profile), seed, machinery]
     # The name of a curve's function, not its address, says which curve it is.
     parts += [r.origin if isinstance(r, CurveEquals) else repr(r) for r in relations]
     parts += [*settings, prediction.regime.corrections, sorted(family)]
+    parts += _image_digests([*settings, *others])
     key = hashlib.sha256("|".join(map(repr, parts)).encode()).hexdigest()
     return Design(prediction.id, key, seed, profile, float(prediction.margin), len(family))
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -12,25 +14,41 @@ from probes.architectures import Network, WeightKey
 from probes.weights import Weight, learning
 from theory.experiment import Observable
 
+IntArray = npt.NDArray[np.int64]
+
 # Members that diverged are put out of the group once they are this part of it: going on without
 # them costs a copy of the weights.
 WORTH_A_COPY = 1 / 8
 
 
 class Lessons(NamedTuple):
-    """What R members learn from, and what they are asked afterwards (d inputs, B or H at once).
+    """What R members, each one of S replicates, learn from, and what they are asked afterwards.
 
-    Shapes: inputs (R, steps, B, d), classes (R, steps, B); held_out (R, H, d), its classes (R, H).
+    Images are fetched by number when their step comes, for all steps would not fit in memory:
+    ``inputs`` and ``classes`` turn numbers (S, B) into tensors (S, B, ...) and (S, B). Shapes:
+    batches (S, steps, B), held_out (S, H), members (R,), the place of each one's replicate.
     """
 
-    inputs: Tensor
-    classes: Tensor
-    held_out: Tensor
-    held_out_classes: Tensor
+    inputs: Callable[[IntArray], Tensor]
+    classes: Callable[[IntArray], Tensor]
+    batches: IntArray
+    held_out: IntArray
+    members: Tensor
+
+    def step(self, index: int) -> tuple[Tensor, Tensor]:
+        """Inputs (R, B, ...) and classes (R, B) of a step."""
+        return self._of_members(self.batches[:, index])
+
+    def test(self) -> tuple[Tensor, Tensor]:
+        """Inputs (R, H, ...) and classes (R, H) that no step shows."""
+        return self._of_members(self.held_out)
+
+    def _of_members(self, numbers: IntArray) -> tuple[Tensor, Tensor]:
+        return self.inputs(numbers)[self.members], self.classes(numbers)[self.members]
 
     def of(self, members: Tensor) -> Lessons:
         """Those of some of the members."""
-        return Lessons(*(tensor[members] for tensor in self))
+        return self._replace(members=self.members[members])
 
 
 def training(
@@ -41,16 +59,17 @@ def training(
     The weights learn by their rules. A member whose loss is not finite has diverged: it is nan from
     then on, and costs nothing once it has left the group.
     """
-    count = len(lessons.inputs)
+    count = len(lessons.members)
+    held_out, classes = lessons.test()
     with torch.no_grad():
-        before = network.forward(weights, lessons.held_out).stream[-1]
+        before = network.forward(weights, held_out).stream[-1]
     alive = _train(network, weights, lessons)
     measured = torch.full((2, count), torch.nan, dtype=torch.float64, device=before.device)
     if len(alive):
         with torch.no_grad():
-            trace = network.forward(weights, lessons.held_out[alive])
+            trace = network.forward(weights, held_out[alive])
         change = (trace.stream[-1] - before[alive]).double().square().mean((1, 2)).sqrt()
-        entropy = _cross_entropy(trace.output.double(), lessons.held_out_classes[alive])
+        entropy = _cross_entropy(trace.output.double(), classes[alive])
         measured[:, alive] = torch.stack([change, entropy])
     return dict(
         zip((Observable.TRAINED_STREAM_CHANGE, Observable.TRAINED_LOSS), measured, strict=True)
@@ -67,12 +86,13 @@ def _cross_entropy(logits: Tensor, classes: Tensor) -> Tensor:
 
 def _train(network: Network, weights: Mapping[WeightKey, Weight], lessons: Lessons) -> Tensor:
     """All steps; returns the members that did not diverge, to which the weights are reduced."""
-    members = torch.arange(len(lessons.inputs), device=lessons.inputs.device)
+    members = torch.arange(len(lessons.members), device=lessons.members.device)
     finite = torch.ones_like(members, dtype=torch.bool)
-    for step in range(lessons.inputs.shape[1]):
+    for step in range(lessons.batches.shape[1]):
+        inputs, classes = lessons.step(step)
         with learning(weights.values()):
-            logits = network.forward(weights, lessons.inputs[:, step]).output
-            loss = _cross_entropy(logits, lessons.classes[:, step])
+            logits = network.forward(weights, inputs).output
+            loss = _cross_entropy(logits, classes)
             # Summed over members, so that each has the gradient of its own mean loss.
             torch.autograd.backward(loss.sum())
         finite &= loss.detach().isfinite()

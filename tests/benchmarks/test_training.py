@@ -16,6 +16,7 @@ from probes import data
 from probes.architectures import WeightKey
 from probes.costs import group_size
 from probes.engines import Engine, dense_weights
+from probes.images import load
 from probes.trials import network_of, run_sweep
 from tests.benchmarks.interleaved import against
 from theory import (
@@ -33,6 +34,7 @@ from theory import (
 )
 
 CPU = torch.device("cpu")
+DIGITS = load("digits")
 
 
 # ---- Coordinate check: MLP of three hidden layers, four steps on one batch of digits.
@@ -45,9 +47,9 @@ class Mlp(nn.Module):
 
     def __init__(self, width: int, readout: Callable[..., nn.Module]) -> None:
         super().__init__()
-        sizes = [data.DIGIT_DIMENSION, *[width] * HIDDEN]
+        sizes = [DIGITS.shape.dimension, *[width] * HIDDEN]
         self.layers = nn.ModuleList([nn.Linear(a, b, bias=False) for a, b in pairwise(sizes)])
-        self.readout = readout(width, data.DIGIT_CLASSES, bias=False)
+        self.readout = readout(width, DIGITS.class_count, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         for layer in self.layers:
@@ -56,17 +58,20 @@ class Mlp(nn.Module):
         return logits
 
 
+def first_batch() -> tuple[Tensor, Tensor]:
+    """Inputs (batch, d) and classes (batch,) of replicate 0."""
+    (numbers,) = data.batches(Protocol(Experiment.TRAINING, BATCH, 1), 0, 0).training
+    inputs, classes = DIGITS.inputs(numbers), DIGITS.classes[numbers]
+    return torch.from_numpy(inputs).float(), torch.from_numpy(classes)
+
+
 def mup_coordinates(widths: Sequence[int], seeds: int, optimizer: str) -> Any:
     """mup's own coordinate check."""
     from mup import MuReadout, set_base_shapes
     from mup.coord_check import get_coord_data
 
     base, delta = Mlp(8, MuReadout), Mlp(16, MuReadout)
-    batches = data.digits(0, 0, BATCH, 1)
-    batch = (
-        torch.from_numpy(batches.inputs[0]).float(),
-        torch.from_numpy(batches.classes[0]),
-    )
+    batch = first_batch()
 
     def lazy(width: int) -> Callable[[], nn.Module]:
         return lambda: set_base_shapes(Mlp(width, MuReadout), base, delta=delta)
@@ -88,25 +93,22 @@ def our_coordinates(widths: Sequence[int], seeds: int, optimizer: Optimizer) -> 
     rate = Fraction(1, 10) if optimizer is Optimizer.SGD else Fraction(1, 1000)
     protocol = Protocol(Experiment.TRAINING, batch=BATCH, steps=STEPS, rate=rate)
     setting = Setting(chain(), mup(optimizer), protocol)
-    batches = data.digits(0, 0, BATCH, 1)
     found = []
     for width in widths:
         cell = Cell(width, HIDDEN)
         size = group_size(setting, cell, "cpu", Engine.DENSE)
         groups = [range(seeds)[first : first + size] for first in range(0, seeds, size)]
-        parts = [_recorded(setting, cell, members, batches) for members in groups]
+        parts = [_recorded(setting, cell, members) for members in groups]
         found.append(torch.cat(parts, dim=2))
     return found
 
 
-def _recorded(
-    setting: Setting, cell: Cell, members: Sequence[int], batches: data.DigitBatches
-) -> Tensor:
+def _recorded(setting: Setting, cell: Cell, members: Sequence[int]) -> Tensor:
     network = network_of(setting, cell)
     matrices = network.initial_weights(0, members, CPU)
     weights = dense_weights(network, setting.protocol, matrices)
-    x = torch.from_numpy(batches.inputs[0]).float().expand(len(members), -1, -1)
-    classes = torch.from_numpy(batches.classes[0]).repeat(len(members))
+    inputs, labels = first_batch()
+    x, classes = inputs.expand(len(members), -1, -1), labels.repeat(len(members))
     for weight in weights.values():
         weight.learns = True
     recorded = []
@@ -158,10 +160,10 @@ class Residual(nn.Module):
     def __init__(self, width: int, depth: int) -> None:
         super().__init__()
         self.width, self.depth = width, depth
-        self.enter = nn.Linear(data.DIGIT_DIMENSION, width, bias=False)
+        self.enter = nn.Linear(DIGITS.shape.dimension, width, bias=False)
         self.first = nn.ModuleList([nn.Linear(width, width, bias=False) for _ in range(depth)])
         self.last = nn.ModuleList([nn.Linear(width, width, bias=False) for _ in range(depth)])
-        self.leave = nn.Linear(width, data.DIGIT_CLASSES, bias=False)
+        self.leave = nn.Linear(width, DIGITS.class_count, bias=False)
 
     def load(self, matrices: dict[WeightKey, Tensor], member: int) -> None:
         """Start from our weights, so that the losses can be compared."""
@@ -173,7 +175,7 @@ class Residual(nn.Module):
                 linear.weight.copy_(matrix[member])  # type: ignore[operator]
 
     def forward(self, x: Tensor) -> Tensor:
-        h = self.enter(x) / data.DIGIT_DIMENSION**0.5
+        h = self.enter(x) / DIGITS.shape.dimension**0.5
         for first, last in zip(self.first, self.last, strict=True):
             branch = last(torch.relu(first(h) / self.width**0.5))
             h = h + branch / (self.width * self.depth) ** 0.5
@@ -189,15 +191,16 @@ def sequential(width: int, depth: int, prepared: dict[WeightKey, Tensor]) -> np.
             model = Residual(width, depth)
             model.load(prepared, replicate)
             optimizer = torch.optim.SGD(model.parameters(), lr=float(rate) * width)
-            batches = data.digits(0, replicate, 16, 60)
-            inputs = torch.from_numpy(batches.inputs).float()
-            for x, classes in zip(inputs, torch.from_numpy(batches.classes), strict=True):
+            batches = data.batches(SWEEP.protocol, 0, replicate)
+            inputs = torch.from_numpy(DIGITS.inputs(batches.training)).float()
+            labels = torch.from_numpy(DIGITS.classes[batches.training])
+            for x, classes in zip(inputs, labels, strict=True):
                 optimizer.zero_grad()
                 nn.functional.cross_entropy(model(x), classes).backward()  # type: ignore[no-untyped-call]
                 optimizer.step()
             with torch.no_grad():
-                logits = model(torch.from_numpy(batches.held_out).float())
-            classes = torch.from_numpy(batches.held_out_classes)
+                logits = model(torch.from_numpy(DIGITS.inputs(batches.held_out)).float())
+            classes = torch.from_numpy(DIGITS.classes[batches.held_out])
             losses[place, replicate] = nn.functional.cross_entropy(logits, classes).item()
     return losses
 
@@ -276,8 +279,8 @@ def test_share_of_the_bmm_peak(benchmark: BenchmarkFixture, width: int) -> None:
     network = network_of(setting, cell)
     matrices = network.initial_weights(0, members, CPU)
     weights = dense_weights(network, protocol, matrices)
-    x = torch.randn(len(members), 16, data.DIGIT_DIMENSION)
-    classes = torch.randint(0, data.DIGIT_CLASSES, (16 * len(members),))
+    x = torch.randn(len(members), 16, DIGITS.shape.dimension)
+    classes = torch.randint(0, DIGITS.class_count, (16 * len(members),))
     for weight in weights.values():
         weight.learns = True
 

@@ -17,6 +17,7 @@ from probes.architectures import Network, WeightKey
 from probes.costs import operations
 from probes.engines import Engine, dense_weights, matrix_free_weights
 from probes.experiments.one_step import first_order_change
+from probes.images import ImageShape, load
 from probes.randomness import mask_generator
 from probes.trials import network_of, run_group
 from tests.probes import plain
@@ -360,13 +361,25 @@ def test_every_experiment_runs_and_groups_do_not_matter(
 
 
 def test_digits_lie_on_a_grid() -> None:
-    digits = data.digits(3, 0, 16, 2).inputs
-    rows, pixels = (data.digit_grid(digits, Convolution(d, 3, 8)) for d in (1, 2))
-    assert rows.shape == (2, 16, 8, 8)
-    assert pixels.shape == (2, 16, 64, 1)
+    images = load("digits")
+    digits = images.inputs(np.arange(20).reshape(2, 10))
+    rows, pixels = (data.image_grid(digits, images.shape, Convolution(d, 3, 8)) for d in (1, 2))
+    assert rows.shape == (2, 10, 8, 8)
+    assert pixels.shape == (2, 10, 64, 1)
     np.testing.assert_array_equal(rows.reshape(digits.shape), digits)
-    with pytest.raises(DomainError, match="side 16 of a grid: digits have 8"):
-        data.digit_grid(digits, Convolution(1, 3, 16))
+    np.testing.assert_array_equal(pixels.reshape(digits.shape), digits)
+
+
+def test_images_of_other_sides_are_averaged_over_what_covers_them() -> None:
+    shape = ImageShape(height=8, width=4, channels=2, classes=3)
+    picture = np.arange(64.0).reshape(1, 8, 4, 2)
+    found = data.image_grid(picture.reshape(1, -1), shape, Convolution(2, 3, 4))
+    wanted = picture.reshape(1, 4, 2, 4, 2).mean(2)
+    scale = np.sqrt(32 / np.square(wanted).sum())
+    np.testing.assert_allclose(found.reshape(1, 4, 4, 2), scale * wanted)
+    for side in (3, 5):  # neighbourhoods overlap, or repeat
+        uniform = data.image_grid(np.full((1, 64), 7.0), shape, Convolution(1, 3, side))
+        np.testing.assert_allclose(uniform, np.ones((1, side, side * 2)))
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,8 @@ from torch import nn
 from probes import data
 from probes.architectures import Network, WeightKey
 from probes.dense import DenseWeight
+from probes.images import load
+from probes.randomness import data_generator
 from probes.trials import run_group, run_sweep
 from theory import (
     Cell,
@@ -52,13 +54,16 @@ class PlainResidual(nn.Module):
         return output
 
 
-def test_training_is_sgd_with_the_rates_of_the_parameterization() -> None:
+@pytest.mark.parametrize(("batch", "steps", "passes"), [(8, 3, 1), (600, 4, 2)])
+def test_training_is_sgd_with_the_rates_of_the_parameterization(
+    batch: int, steps: int, passes: int
+) -> None:
     cell, seed, replicate, rate = Cell(12, 3), 7, 2, Fraction(1, 4)
-    protocol = Protocol(Experiment.TRAINING, batch=8, steps=3, rate=rate)
+    protocol = Protocol(Experiment.TRAINING, batch, steps, rate, passes=passes)
     setting = Setting(residual(2), depth_mup_corrected(), protocol)
     measured = run_group(setting, cell, seed, [0, replicate], CPU, torch.float64)
 
-    network = Network(residual(2), depth_mup_corrected(), cell, data.DIGIT_DIMENSION, 10)
+    network = Network(residual(2), depth_mup_corrected(), cell, 64, 10)
     weights = network.initial_weights(seed, [replicate], CPU, torch.float64)
     model = PlainResidual({k: w.detach().clone() for k, w in weights.items()}, 12, 3)
     groups = [
@@ -69,17 +74,18 @@ def test_training_is_sgd_with_the_rates_of_the_parameterization() -> None:
         for name, matrix in model.matrices.items()
     ]
     optimizer = torch.optim.SGD(groups)
-    batches = data.digits(seed, replicate, 8, 3)
-    held_out = torch.from_numpy(batches.held_out)
+    batches, digits = data.batches(protocol, seed, replicate), load("digits")
+    held_out = torch.from_numpy(digits.inputs(batches.held_out))
     before = model.stream(held_out).detach()
-    for x, classes in zip(batches.inputs, batches.classes, strict=True):
+    for numbers in batches.training:
+        x, classes = digits.inputs(numbers), digits.classes[numbers]
         optimizer.zero_grad()
         loss = nn.functional.cross_entropy(model(torch.from_numpy(x)), torch.from_numpy(classes))
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     change = (model.stream(held_out).detach() - before).square().mean().sqrt().item()
-    classes = torch.from_numpy(batches.held_out_classes)
-    after = nn.functional.cross_entropy(model(held_out), classes).item()
+    asked = torch.from_numpy(digits.classes[batches.held_out])
+    after = nn.functional.cross_entropy(model(held_out), asked).item()
     assert measured[Observable.TRAINED_LOSS][1] == pytest.approx(after, rel=1e-10)
     assert measured[Observable.TRAINED_STREAM_CHANGE][1] == pytest.approx(change, rel=1e-10)
     assert change > 0.01
@@ -120,16 +126,43 @@ def test_what_diverged_costs_nothing_afterwards(monkeypatch: pytest.MonkeyPatch)
     assert np.isfinite(measured[0][Observable.TRAINED_LOSS]).all()
 
 
-def test_digits_are_real_normalised_and_never_shared_between_batches_and_held_out() -> None:
-    batches = data.digits(0, 0, batch=16, steps=4)
-    assert batches.inputs.shape == (4, 16, 64)
-    assert set(batches.classes.flatten()) <= set(range(10))
-    rows = torch.from_numpy(batches.inputs).flatten(0, 1)
-    torch.testing.assert_close(rows.square().sum(1), torch.full((64,), 64.0, dtype=torch.float64))
-    images = torch.cat([rows, torch.from_numpy(batches.held_out)])
-    assert len(np.unique(images.numpy(), axis=0)) == 64 + data.HELD_OUT
+def test_batches_are_those_with_which_everything_on_record_was_measured() -> None:
+    batches = data.batches(Protocol(Experiment.TRAINING, batch=16, steps=4), 5, 3)
+    order = data_generator(5, 3).permutation(1797)
+    np.testing.assert_array_equal(batches.held_out, order[:256])
+    np.testing.assert_array_equal(batches.training.ravel(), order[256 : 256 + 64])
+
+
+@pytest.mark.parametrize("passes", [1, 2])
+def test_batches_and_held_out_images_share_none(passes: int) -> None:
+    protocol = Protocol(Experiment.TRAINING, batch=16, steps=4, passes=passes)
+    batches = data.batches(protocol, 0, 0)
+    assert batches.training.shape == (4, 16)
+    assert batches.held_out.shape == (data.HELD_OUT,)
+    assert len({*batches.training.flat, *batches.held_out}) == 64 + data.HELD_OUT
 
 
 def test_more_images_than_there_are_is_one_clear_line() -> None:
-    with pytest.raises(DomainError, match=r"200 steps of batch 16: expected at most 1541 images"):
-        data.digits(0, 0, batch=16, steps=200)
+    protocol = Protocol(Experiment.TRAINING, batch=16, steps=200)
+    with pytest.raises(
+        DomainError, match=r"200 steps of batch 16: expected at most 1541 images .* once"
+    ):
+        data.batches(protocol, 0, 0)
+    with pytest.raises(DomainError, match=r"expected at most 3082 images .* more than 2 times"):
+        data.batches(replace(protocol, steps=193, passes=2), 0, 0)
+
+
+def test_every_pass_shows_every_image_once_in_an_order_of_its_own() -> None:
+    """Of 1541 images, in 134 steps of 23: two whole passes, of which the first is that of one."""
+    one = Protocol(Experiment.TRAINING, batch=23, steps=67)
+    single = data.batches(one, 0, 3)
+    twice = data.batches(replace(one, steps=134, passes=2), 0, 3)
+    np.testing.assert_array_equal(twice.training[:67], single.training)
+    np.testing.assert_array_equal(twice.held_out, single.held_out)
+    first, second = twice.training.reshape(2, -1)
+    np.testing.assert_array_equal(np.sort(first), np.sort(second))
+    assert (first == second).mean() < 0.01
+    assert not set(second) & set(twice.held_out)
+    np.testing.assert_array_equal(
+        data.batches(replace(one, passes=2), 0, 3).training, first.reshape(67, 23)
+    )

@@ -17,6 +17,7 @@ from probes.architectures import Network, WeightKey
 from probes.costs import operations
 from probes.engines import Engine, dense_weights, matrix_free_weights
 from probes.experiments.one_step import first_order_change
+from probes.images import load
 from probes.trials import network_of, run_group
 from tests.probes import plain
 from tests.probes.test_engines import TOLERANCE, difference, expected, is_tame, protocols, run
@@ -241,12 +242,18 @@ def test_sequences_are_data_of_the_replicate() -> None:
     np.testing.assert_allclose(np.square(inputs).sum(-1), 32)
     np.testing.assert_array_equal(data.sequences(3, [1], 6)[0][0], inputs[1])
     assert not np.isclose(inputs[0], inputs[1]).any()
-    images = data.digits(3, 0, 16, 2).inputs
-    tokens = data.digit_tokens(images)
-    assert tokens.shape == (2, 16, 4, 20)
+
+
+def test_images_are_sequences_of_bands_of_rows_with_their_places() -> None:
+    """Images of 12 rows, 5 columns and 2 channels: a token is three rows, and its place."""
+    images = np.random.default_rng(0).normal(size=(6, 12, 5, 2))
+    tokens = data.image_tokens(images.reshape(6, -1))
+    assert tokens.shape == (6, 4, 30 + 4)
+    np.testing.assert_array_equal(tokens[:, 1, :30], images[:, 3:6].reshape(6, -1))
+    np.testing.assert_array_equal(tokens[0, :, 30:], 2 * np.eye(4))
+    digits = load("digits")
+    tokens = data.image_tokens(digits.inputs(np.arange(32)))
     assert np.square(tokens).sum(-1).mean() == pytest.approx(20)
-    np.testing.assert_array_equal(tokens[..., :16].reshape(images.shape), images)
-    np.testing.assert_array_equal(tokens[0, 0, :, 16:], 2 * np.eye(4))
 
 
 @pytest.mark.parametrize("engine", Engine)

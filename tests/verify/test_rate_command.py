@@ -7,7 +7,17 @@ from fractions import Fraction
 import pytest
 
 from tests.verify.test_cli import run
-from theory import Activation, Architecture, BlockForm, DomainError, chain, residual, transformer
+from theory import (
+    Activation,
+    Architecture,
+    BlockForm,
+    DomainError,
+    Normalization,
+    chain,
+    residual,
+    transformer,
+)
+from theory.convolution import Convolution
 from verify.cli.architecture import architecture_of
 
 SMALL = ("--width", 16, "--replicates", 6)
@@ -20,8 +30,16 @@ TWO = Fraction(2)
         ("chain", chain(2)),
         ("residual-1", replace(residual(1), variance_factor=TWO)),
         ("residual-12", replace(residual(12), variance_factor=TWO)),
-        ("normalized-2", replace(residual(2, normalized=True), variance_factor=TWO)),
+        (
+            "normalized-2",
+            replace(residual(2, normalization=Normalization.RMS), variance_factor=TWO),
+        ),
         ("transformer", replace(transformer(), variance_factor=TWO)),
+        ("conv1d", replace(chain(2), convolution=Convolution(1, 3, 16))),
+        (
+            "conv2d-residual-2",
+            replace(residual(2), variance_factor=TWO, convolution=Convolution(2, 3, 8)),
+        ),
     ],
 )
 def test_names_of_architectures(name: str, expected: Architecture) -> None:

@@ -15,6 +15,7 @@ from importlib.resources import files
 
 from theory.catalogue import (
     beyond,
+    convolutions,
     depth_parameterizations,
     feature_learning_dynamics,
     gradient_independence,
@@ -22,6 +23,7 @@ from theory.catalogue import (
     infinite_depth,
     learning_rate_transfer,
     maximal_update_rate,
+    one_pass_training,
     scaling_trends,
     transformers,
 )
@@ -34,7 +36,9 @@ PREDICTIONS: tuple[Prediction, ...] = (
     *gradient_independence.PREDICTIONS,
     *infinite_depth.PREDICTIONS,
     *scaling_trends.PREDICTIONS,
+    *convolutions.PREDICTIONS,
     *maximal_update_rate.PREDICTIONS,
+    *one_pass_training.PREDICTIONS,
     *depth_parameterizations.PREDICTIONS,
     *hidden_width.PREDICTIONS,
     *beyond.PREDICTIONS,

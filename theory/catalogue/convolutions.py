@@ -42,6 +42,7 @@ _ALONG_RAY = Regime(
     Grid(ray(16, (4, 8, 16, 32, 64, 128)), 256, 64),
 )
 _QUICK_TOO = replace(_ALONG_RAY, quick=Grid(ray(16, (2, 4, 8, 16)), 384, 96))
+_COSTLY = replace(_ALONG_RAY, standard=Grid(ray(16, (2, 4, 8, 16, 32)), 160, 40))
 _IN_BLOCKS = Regime(
     None,
     Grid(product((64,), (8, 16, 32, 64, 128)), 96, 24),
@@ -50,8 +51,9 @@ _IN_BLOCKS = Regime(
 )
 # Batches of four images spread more.
 _REGULARIZED = replace(_IN_BLOCKS, standard=Grid(product((64,), (8, 16, 32, 64)), 256, 64))
-_SHALLOW = Regime(None, Grid(ray(16, (4, 8, 16)), 32, 16), (), Grid(ray(16, (4, 8, 16)), 64, 16))
-# Two depths: what a user reads off between them, where one setting follows no power of depth.
+_SHALLOW = Regime(None, Grid(ray(16, (4, 8, 16)), 32, 16))
+# A ratio between two depths, and no law: with what B8 adds, signals or gradients of chains change
+# by a factor with each layer.
 _TWO_DEPTHS = Regime(None, Grid(ray(16, (4, 16)), 64, 32))
 _IN_WIDTH = Regime(None, Grid(product((64, 128, 256, 512), (4,)), 128, 32))
 _FORWARD = Regime(None, Grid(product((64,), (8, 16, 32, 64)), 64, 16))
@@ -80,8 +82,8 @@ def _chains() -> tuple[Prediction, ...]:
     """B1 and B2."""
     kinds = (
         ("B1.rate.depth.kernel-3", "1-D", LINE, _QUICK_TOO),
-        ("B1.rate.depth.kernel-5", "1-D", replace(LINE, kernel=5), _ALONG_RAY),
-        ("B2.rate.depth", "2-D", SQUARE, _ALONG_RAY),
+        ("B1.rate.depth.kernel-5", "1-D", replace(LINE, kernel=5), _COSTLY),
+        ("B2.rate.depth", "2-D", SQUARE, _COSTLY),
     )
     predictions = []
     for name, dimensions, convolution, regime in kinds:
@@ -187,7 +189,11 @@ def _residual_networks() -> tuple[Prediction, ...]:
     kinds = (
         ("conv", "one convolution", _blocks(1)),
         ("conv-mlp", "a convolution and an MLP layer", _blocks(2)),
-        ("conv-post-centred", "one convolution, centred behind its activation,", _blocks(1, centred)),
+        (
+            "conv-post-centred",
+            "one convolution, centred behind its activation,",
+            _blocks(1, centred),
+        ),
         (
             "conv-mlp-post-centred",
             "a convolution and an MLP layer, centred behind the last activation,",
@@ -279,17 +285,19 @@ def _activations() -> tuple[Prediction, ...]:
     return tuple(predictions)
 
 
-def _regularized(name: str, what: str, protocol: Protocol, **changes: object) -> tuple[Prediction, ...]:
-    """B8: the exponent of depth in blocks and in chains, and the prefactor in blocks."""
+def _regularized(
+    name: str, what: str, protocol: Protocol, **changes: object
+) -> tuple[Prediction, ...]:
+    """B8, in blocks and in chains."""
     where = "batch normalization and dropout change the prefactor, hardly the exponent"
     blocks, line = (replace(each, protocol=protocol) for each in (_setting(_blocks(1)), _CHAIN))
     changed, other = _with(blocks, **changes), _with(line, **changes)
     slower = Control("depth-muP", replace(changed, parameterization=depth_mup()))
-    sentence = "the maximal-update learning rate has the same exponent of depth"
     return (
         _paired(
             f"B8.{name}.depth.blocks",
-            f"In residual networks of one convolution a block, {sentence} with {what} as without.",
+            "In residual networks of one convolution a block, the maximal-update learning rate has "
+            f"the same exponent of depth with {what} as without.",
             changed,
             ExponentsEqual(Axis.DEPTH, blocks, STATED),
             _REGULARIZED,
@@ -298,7 +306,8 @@ def _regularized(name: str, what: str, protocol: Protocol, **changes: object) ->
         ),
         _paired(
             f"B8.{name}.depth.chains",
-            f"In convolutional chains, {sentence} with {what} as without.",
+            "From 4 to 16 layers of a convolutional chain, the maximal-update learning rate falls "
+            f"by the same factor with {what} as without.",
             other,
             ExponentsEqual(Axis.DEPTH, line, STATED),
             _TWO_DEPTHS,

@@ -12,18 +12,25 @@ from theory.architecture import (
     Activation,
     Architecture,
     BlockForm,
+    Normalization,
     chain,
     residual,
     transformer,
 )
+from theory.convolution import Convolution
 from theory.errors import DomainError, choices
 
+_LINE, _SQUARE = Convolution(1, 3, 16), Convolution(2, 3, 8)
 # A factory receives the number that stands for M in its name, or 1.
 _FACTORIES: Mapping[str, Callable[[int], Architecture]] = {
     "chain": lambda _: chain(),
     "residual-M": residual,
-    "normalized-M": lambda layers: residual(layers, normalized=True),
+    "normalized-M": lambda layers: residual(layers, normalization=Normalization.RMS),
     "transformer": lambda _: transformer(),
+    "conv1d": lambda _: replace(chain(), convolution=_LINE),
+    "conv2d": lambda _: replace(chain(), convolution=_SQUARE),
+    "conv1d-residual-M": lambda layers: replace(residual(layers), convolution=_LINE),
+    "conv2d-residual-M": lambda layers: replace(residual(layers), convolution=_SQUARE),
 }
 _LAYERS = re.compile(r"-([0-9]{1,4})$")
 _LEAST, _MOST = Fraction(1, 1000), Fraction(1000)

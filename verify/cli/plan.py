@@ -15,6 +15,7 @@ from rich.table import Table
 from theory.catalogue import select
 from theory.prediction import Profile
 from verify.cli.console import stdout_console
+from verify.cli.data import data_option, on_data
 from verify.cli.engine import engine_option, resolve_engine
 from verify.planning import PILOT_REPLICATES, Outlook, outlooks
 from verify.statistics.design import TARGET_POWER
@@ -31,9 +32,10 @@ from verify.statistics.design import TARGET_POWER
 )
 @click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
 @engine_option
+@data_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def plan_predictions(
-    patterns: tuple[str, ...], profile: str, device: str, engine: str, as_json: bool
+    patterns: tuple[str, ...], profile: str, device: str, engine: str, data: str, as_json: bool
 ) -> None:
     """Print replicates, power, detectable margin and cost before anything is verified.
 
@@ -44,7 +46,7 @@ def plan_predictions(
     with Progress(console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task("pilot")
         found = outlooks(
-            select(patterns, Profile(profile)),
+            on_data(select(patterns, Profile(profile)), data),
             Profile(profile),
             device,
             resolve_engine(engine),

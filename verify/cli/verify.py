@@ -26,6 +26,7 @@ from theory.catalogue import select
 from theory.prediction import Profile, Verdict
 from verify.campaign import Campaign, judge_campaign, keep_verdicts
 from verify.cli.console import stdout_console
+from verify.cli.data import data_option, on_data
 from verify.cli.engine import engine_option, resolve_engine
 from verify.cli.output import folder, write_report
 from verify.measuring import check_engine, measure
@@ -35,7 +36,7 @@ from verify.workers import available
 
 AS_RECORDED, NOT_AS_RECORDED, UNDECIDED, FAILED = 0, 1, 3, 4
 _MEANING = {
-    AS_RECORDED: "Exit code 0: every verdict is the one on record.",
+    AS_RECORDED: "Exit code 0: every verdict is the one on record, if there is one for its data.",
     NOT_AS_RECORDED: "Exit code 1: some verdict is not the one on record.",
     UNDECIDED: "Exit code 3: nothing contradicts the record, but all announced looks were too few "
     "to decide everything; a larger --profile would.",
@@ -57,6 +58,7 @@ _MEANING = {
 )
 @click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
 @engine_option
+@data_option
 @click.option(
     "--workers",
     type=click.IntRange(min=1),
@@ -77,6 +79,7 @@ def verify_predictions(
     seed: int,
     device: str,
     engine: str,
+    data: str,
     workers: int | None,
     out: Path,
     as_json: bool,
@@ -88,7 +91,7 @@ def verify_predictions(
     interrupted campaign continues where it was.
     """
     resolve_device(device)  # refuses an unknown or absent one before anything is written
-    predictions = select(patterns, Profile(profile))
+    predictions = on_data(select(patterns, Profile(profile)), data)
     campaign = Campaign(predictions, Profile(profile), seed, device, resolve_engine(engine))
     check_engine(campaign)
     processes = workers or (available() if device == "cpu" else 1)
@@ -117,10 +120,15 @@ def verify_predictions(
 
 
 def exit_code(report: Report) -> int:
-    """0 all as on record, 1 some not, 3 only inconclusive ones are left, 4 interrupted."""
+    """0 all as on record, 1 some not, 3 only inconclusive ones are left, 4 interrupted.
+
+    On other images than digits nothing is on record: whatever was decided there is no difference.
+    """
     if not report.complete:
         return FAILED
     differing = [entry for entry in judged(report).values() if not agrees(entry)]
+    if report.images is not None:
+        differing = [e for e in differing if e.recorded or e.verdict is Verdict.INCONCLUSIVE]
     if not differing:
         return AS_RECORDED
     undecided = all(entry.verdict is Verdict.INCONCLUSIVE for entry in differing)

@@ -51,6 +51,7 @@ def table_report(
         profile=None,
         seed=None,
         table=path.name,
+        images=None,
         family=1,
         family_alpha=FAMILY_ALPHA,
         looks=1,
