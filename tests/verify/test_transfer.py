@@ -31,6 +31,7 @@ from theory import (
     Rival,
     Setting,
     TransferRegretAtMost,
+    TunedOrdered,
     Verdict,
     completep,
     depth_mup,
@@ -164,6 +165,11 @@ def test_a_rate_beyond_a_diverged_end_of_the_grid_has_diverged() -> None:
     judgement = judged(losses, Fraction(2))
     assert judgement.verdict is Verdict.REJECTED
     assert "16 of 48 trials diverged at the carried learning rate" in judgement.reason
+    assert not Transfer.of(losses, GRID, SIZES, 2.0).above[-1]  # a wider grid would not help
+    losses[:, -1, 0] = np.inf
+    below = Transfer.of(losses, GRID, SIZES, -5.0)
+    assert below.below[-1]  # below one that diverged there may be some that do not
+    assert not below.diverged.any()
 
 
 def test_divergence_above_the_carried_rate_does_not_matter_and_beside_it_is_unknown() -> None:
@@ -179,13 +185,25 @@ def test_divergence_above_the_carried_rate_does_not_matter_and_beside_it_is_unkn
 
 
 def test_a_tuned_rate_beside_a_diverged_one_is_carried_to_a_rate_of_the_grid() -> None:
-    """Tuning takes the rate 1 itself; 8^(1/3) of that is a rate of the grid, but for rounding."""
-    losses = sweep(1 / 3, spread=0.02)
-    losses[0, 0, 9:] = np.inf
-    losses[0, 3, 10:] = np.inf
-    found = Transfer.of(losses, GRID, SIZES, 1 / 3)
+    """2^-3 is tuned and, times 2, is the last rate at which nothing diverges at size 8, and best.
+
+    As numbers, the logarithms differ from those of the grid by rounding.
+    """
+    losses = sweep(0.0, spread=0.02)
+    losses[0, 0, 6:] = np.inf
+    losses[0, 1, 7:] = np.inf
+    found = Transfer.of(losses, GRID, SIZES, 1.0)
     assert not found.diverged.any()
+    np.testing.assert_array_equal(found.regret[:, 0], 0.0)
     assert np.isfinite(found.regret).all()
+
+
+def test_no_rate_of_the_grid_beats_the_smallest_loss() -> None:
+    """Beside a cliff the parabola's minimum is half a step off, where more is lost than at best."""
+    logs = CURVATURE * np.log(GRID) ** 2 + np.zeros((3, 2, 1))
+    logs[:, 1, 6:11] = [0.0, -0.05, -0.1, 5.0, 9.0]
+    found = Transfer.of(np.exp(logs), GRID, SIZES[:2], 0.0)
+    np.testing.assert_allclose(found.regret, 0.0, atol=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -324,10 +342,14 @@ def test_a_rate_is_tuned_at_the_smallest_cell(transfer: Prediction) -> None:
             claim_of(transfer, transfer.relation, cells, 16)
 
 
-def test_a_table_is_not_judged_by_a_transfer(
-    transfer: Prediction, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("relation", ["transfer", "tuned"])
+def test_no_table_is_judged_by_losses_at_tuned_rates(
+    relation: str, transfer: Prediction, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("verify.tables.judge.find", lambda _: transfer)
+    """Neither by a regret nor by two tuned settings: no option states either claim."""
+    tuned = replace(transfer, relation=TunedOrdered(Axis.DEPTH, OTHER, "a test", RATES))
+    found = {"transfer": transfer, "tuned": tuned}[relation]
+    monkeypatch.setattr("verify.tables.judge.find", lambda _: found)
     frame = pd.DataFrame({"depth": [4, 8], "seed": [0, 1], "loss": [1.0, 2.0]})
-    with pytest.raises(DomainError, match="costs <= 0]; no table is judged by that"):
-        verify.judge(frame, x="depth", y="loss", replicate="seed", prediction=transfer.id)
+    with pytest.raises(DomainError, match="about losses at tuned rates; no table is judged by it"):
+        verify.judge(frame, x="depth", y="loss", replicate="seed", prediction=found.id)

@@ -6,7 +6,7 @@ function of means over replicates. Tuned and read in one replicate, a rate would
 that replicate, and the mean of such regrets is far too large; tuned on the other replicates and
 read in the one left out, it would have an error that all replicates share and no spread shows.
 
-The jackknife (Miller 1974, Biometrika 61, sections 2 and 3) does neither: means are taken without
+The jackknife (Miller, Biometrika 61, 1974) does neither: means are taken without
 each replicate in turn, and R T - (R - 1) T_r is the part of a statistic T that belongs to replicate
 r. T is the root of the regret, for a regret goes as the square of a distance between log rates: the
 noise of its root is the same at any distance, and its own vanishes with it, so that a t interval of
@@ -36,7 +36,7 @@ class Transfer:
     ``regret`` (1 + replicates, sizes - 1): of the means over all replicates, then without each;
     nan where no loss can be read. ``below`` and ``above`` (sizes,): where the grid of rates ends
     too early for a minimum or a carried rate. ``diverged`` (replicates, sizes - 1): at the carried
-    rate; between two rates of the grid, at both of them.
+    rate; at both neighbours between two rates of the grid, and at its end beyond it.
     """
 
     regret: FloatArray
@@ -65,7 +65,7 @@ class Transfer:
         best, at = _places(tuned.log_rate[:, 1:], rates), _places(carried, rates)
         low: BoolArray = tuned.edge < 0
         high: BoolArray = tuned.edge > 0
-        low[:, 1:] |= (at < 0) & usable[1:, 0]
+        low[:, 1:] |= at < 0
         high[:, 1:] |= (at > len(rates) - 1) & usable[1:, -1]
         there = curves[:, 1:]
         smallest = np.minimum(_read(there, best), there.min(axis=-1))
@@ -83,7 +83,8 @@ class Transfer:
 
         They are judged against ``end``: r^2 - end is (r - root(end)) (r + root(end)), so that with
         the last factor their deviations from the square of the mean root make the t interval of
-        regrets end beyond ``end`` exactly where that of roots ends beyond its root.
+        regrets end beyond ``end`` exactly where that of roots ends beyond its root. (A mean root
+        below zero is taken as zero, and the interval is longer.)
         """
         roots = np.sqrt(np.maximum(self.regret, 0.0))
         count = len(roots) - 1
@@ -147,5 +148,5 @@ def _diverged(bad: BoolArray, at: FloatArray) -> BoolArray:
     place = np.clip(np.nan_to_num(at), 0, bad.shape[-1] - 1)
     sizes = np.arange(len(at))
     lower, upper = np.floor(place).astype(int), np.ceil(place).astype(int)
-    both: BoolArray = bad[:, sizes, lower] & bad[:, sizes, upper] & np.isfinite(at)
+    both: BoolArray = bad[:, sizes, lower] & bad[:, sizes, upper] & (at >= 0)
     return both

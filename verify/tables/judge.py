@@ -192,12 +192,12 @@ def task_of(
 
 
 def _check_columns(columns: Columns, statement: Statement, found: Prediction | None) -> None:
-    if found is not None and isinstance(
-        found.relation, ExcessExponentEquals | TunedOrdered | TransferRegretAtMost
-    ):
-        raise DomainError(f"{found.id} claims [{found.relation}]; no table is judged by that")
+    if found is not None and isinstance(found.relation, TunedOrdered | TransferRegretAtMost):
+        raise DomainError(f"{found.id} is about losses at tuned rates; no table is judged by it")
     if found is not None and isinstance(found.relation, Paired | Sweep):
         raise DomainError(f"{found.id} compares settings or rates; state the claim itself instead")
+    if found is not None and isinstance(found.relation, ExcessExponentEquals):
+        raise DomainError(f"{found.id} is about an excess over a limit; no table is judged by it")
     if statement.pairs != (columns.pair is not None):
         raise DomainError(
             "a comparison needs a pairing column, and a pairing column a comparison: one of "
