@@ -56,7 +56,7 @@ def test_margins_are_tight(prediction: Prediction) -> None:
         # Of a loss: the smallest difference that counts.
         assert prediction.margin == Fraction(1, 20)
         return
-    if prediction.id.startswith("B9."):
+    if prediction.id.startswith(("B9.", "X.best-rate.")):
         assert prediction.margin == Fraction(1, 5)  # training, between -1 and -3/2
         assert prediction.margin_reason
         return

@@ -1,5 +1,7 @@
 """Claims B9 to B11: the best learning rate of one pass over the data, and what carrying it costs.
 
+And beyond the source: other optimizers, and ten passes.
+
 Source: arXiv 2510.04327. 48 steps of batch 32 show every digit once; the held-out loss behind them
 is that of the training distribution, for nothing was seen twice. SGD without momentum. ``scaleproof
 verify --data`` tries the same on other images (B11). Imports ``theory`` only.
@@ -15,12 +17,15 @@ from theory.catalogue import sources
 from theory.catalogue.statements import best_rate_claim
 from theory.convolution import Convolution
 from theory.experiment import Experiment, Observable, Protocol, Setting
+from theory.parameterization import Optimizer
+from theory.power_counting import with_matched_epsilon
 from theory.prediction import Control, Grid, Prediction, Regime, Rival, product, ray
 from theory.presets import am_mup, depth_mup
 from theory.relations import BestRateExponentEquals, TransferRegretAtMost
 from theory.scaling import Axis
 
 RATES = tuple(Fraction(2) ** k for k in range(-7, 2))
+ADAM_RATES = tuple(Fraction(2) ** k for k in range(-10, 0))
 ONE_PASS = Protocol(Experiment.TRAINING, batch=32, steps=48, rate=RATES[0])
 ROWS = Convolution(dimensions=1, kernel=3, side=8)  # of a digit, with their pixels side by side
 PUBLISHED = Fraction(-3, 2)
@@ -137,7 +142,49 @@ def _transfer(name: str, what: str, architecture: Architecture, regime: Regime) 
     )
 
 
+_OTHERS = Regime(None, Grid(product((32,), (4, 8, 16, 32)), 48, 16))
+_WITH_ADAM = with_matched_epsilon(_blocks(None), am_mup(Optimizer.ADAM))
+_TEN_PASSES = replace(ONE_PASS, steps=480, passes=10)
+
+
+def _beyond() -> tuple[Prediction, ...]:
+    """Does the exponent of one-layer blocks hold?"""
+    momentum, decay = Fraction(9, 10), Fraction(1, 10)
+    kinds = (
+        (
+            "momentum",
+            "SGD with momentum 9/10",
+            am_mup(),
+            replace(ONE_PASS, momentum=momentum),
+            RATES,
+        ),
+        ("adam", "Adam", _WITH_ADAM, ONE_PASS, ADAM_RATES),
+        ("adamw", "AdamW", _WITH_ADAM, replace(ONE_PASS, weight_decay=decay), ADAM_RATES),
+        ("ten-passes", "SGD in ten passes", am_mup(), _TEN_PASSES, RATES),
+    )
+    predictions = []
+    for name, what, parameterization, protocol, rates in kinds:
+        setting = Setting(_blocks(None), parameterization, protocol)
+        transferring = depth_mup(parameterization.optimizer)
+        prediction = best_rate_claim(
+            f"X.best-rate.depth.{name}",
+            "In residual networks of one-layer blocks under AM-muP, the best learning rate of "
+            f"{what} goes as L^-1.",
+            Axis.DEPTH,
+            setting,
+            rates,
+            _OTHERS,
+            sources.power_counting("largest stable rate: L^-1"),
+            Control("depth-muP", replace(setting, parameterization=transferring)),
+        )
+        predictions.append(
+            replace(prediction, margin=TRAINING_MARGIN, margin_reason=TRAINING_REASON)
+        )
+    return tuple(predictions)
+
+
 PREDICTIONS: tuple[Prediction, ...] = (
     *(_best_rate(*kind) for kind in _KINDS),
     *(_transfer(*kind) for kind in _KINDS),
+    *_beyond(),
 )

@@ -25,7 +25,7 @@ from theory.catalogue.statements import (
 from theory.experiment import Experiment, Observable, Protocol, Setting
 from theory.parameterization import Parameterization
 from theory.prediction import Control, Grid, Prediction, Regime, product
-from theory.presets import completep, depth_mup, mup
+from theory.presets import am_mup, completep, depth_mup, mup
 from theory.propagation import backward_second_moment, forward_second_moment
 from theory.scaling import Axis, Power
 
@@ -235,6 +235,23 @@ def _transfer(name: str, parameterization: Parameterization) -> Prediction:
     )
 
 
+def _update_rate() -> Prediction:
+    """AM-muP's rate in a transformer, of which the source does not speak."""
+    setting = Setting(_TRANSFORMER, am_mup(), FIRST_STEP_ON_ONE_INPUT)
+    blocks = replace(residual(1), variance_factor=Fraction(2))
+    return exponent_claim(
+        "X.update-rate.depth.transformer",
+        f"In {_TRANSFORMER} under AM-muP, the maximal-update learning rate does not change with "
+        "depth.",
+        Observable.MAXIMAL_UPDATE_RATE,
+        Axis.DEPTH,
+        setting,
+        TRANSFORMER_STEP,
+        sources.power_counting("two layers with Var W = c/(K fan_in): change of the stream L^0"),
+        (Control("residual blocks of one layer", replace(setting, architecture=blocks)),),
+    )
+
+
 def _transformers() -> tuple[Prediction, ...]:
     predictions = []
     for alpha, parameterization in (("1/2", depth_mup()), ("1", completep(1))):
@@ -251,4 +268,4 @@ def _transformers() -> tuple[Prediction, ...]:
     return *predictions, *own
 
 
-PREDICTIONS: tuple[Prediction, ...] = (*_normalized(), *_transformers())
+PREDICTIONS: tuple[Prediction, ...] = (*_normalized(), *_transformers(), _update_rate())
