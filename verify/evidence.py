@@ -253,34 +253,23 @@ def _weigh_values(claim: Claim, relation: Value, measured: Measured, note: str) 
 def _weigh_transfer(
     claim: Claim, relation: TransferRegretAtMost, measured: Measured, note: str
 ) -> Evidence:
-    """Divergence at the carried rate first, for it may break the bound."""
+    """Divergence of most at the carried rate breaks the bound; of few, it has its price."""
     assert measured.rates is not None
     exponent = float(relation.exponent)
     found = Transfer.of(measured.values, measured.rates, claim.sizes, exponent)
     if found.diverged.any():
         reason = f"{int(found.diverged.sum())} of {found.diverged.size} trials diverged at the "
-        return _weigh_broken_bound(claim, found.diverged, reason + "carried learning rate")
-    unread = _unread(claim, found)
-    if unread is not None:
-        return Evidence(claim, np.empty((len(measured.values), 0)), 1.0, problem=unread)
-    return _of_cells(claim, found.samples(relation.band(claim.margin).high), note)
-
-
-def _unread(claim: Claim, found: Transfer) -> str | None:
-    """What keeps a regret from being known, and where."""
-    labels = np.array(["the size of tuning", *claim.labels])
+        broken = _weigh_broken_bound(claim, found.diverged, reason + "carried learning rate")
+        if broken.without_data is Verdict.REJECTED:
+            return broken
+        note = f"; {broken.problem}{note}"
     outside = found.below | found.above
     if outside.any():
-        places = "; ".join(labels[outside])
-        return f"at {places} the best or the carried learning rate lies at the edge of the grid"
-    nowhere = np.isnan(found.regret).any(axis=0)
-    if nowhere.any():
-        places = "; ".join(labels[1:][nowhere])
-        return (
-            f"at {places} the carried learning rate lies beside one at which a trial diverged, and "
-            "its loss is not known; take a finer grid of rates"
-        )
-    return None
+        labels = np.array(["the size of tuning", *claim.labels])[outside]
+        places = "; ".join(labels)
+        reason = f"at {places} the best or the carried learning rate lies at the edge of the grid"
+        return Evidence(claim, np.empty((len(measured.values), 0)), 1.0, problem=reason)
+    return _of_cells(claim, found.samples(relation.band(claim.margin).high), note)
 
 
 def _of_cells(claim: Claim, samples: FloatArray, note: str) -> Evidence:
