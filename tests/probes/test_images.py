@@ -211,6 +211,11 @@ def damage_truncated(folder: Path, distribution: Distribution) -> None:
     path.write_bytes(path.read_bytes()[:-1])
 
 
+def damage_record(folder: Path, distribution: Distribution) -> None:
+    path = folder / "data_batch_4.bin"
+    path.write_bytes(path.read_bytes()[: -distribution.record])
+
+
 def damage_record_size(folder: Path, distribution: Distribution) -> None:
     """CIFAR-100 under the name of CIFAR-10: a label more in every record."""
     other = content(small("cifar100"))["train.bin"]
@@ -232,6 +237,7 @@ def damage_all(folder: Path, distribution: Distribution) -> None:
     [
         (damage_missing, r"cannot read '\S*data_batch_3.bin' \(No such file or directory\)"),
         (damage_truncated, r"data_batch_2.bin' has 18437 bytes; expected 18438, 6 records of 3073"),
+        (damage_record, r"data_batch_4.bin' has 15365 bytes; expected 18438"),
         (damage_record_size, r"data_batch_1.bin' has 18444 bytes; expected 18438"),
         (damage_label, r"data_batch_5.bin' has label 10; expected 0 to 9"),
         (damage_all, r"holds neither cifar-10-batches-bin/data_batch_1.bin, nor data_batch_1.bin"),
@@ -284,13 +290,14 @@ def write_folder(folder: Path, count: int = 2, side: int = 32) -> np.ndarray:
 
 
 def test_a_folder_has_a_class_for_each_folder_in_it(tmp_path: Path) -> None:
-    expected = write_folder(tmp_path)
+    expected = write_folder(tmp_path, count=20)
     (tmp_path / "notes.txt").write_text("no class")
     (tmp_path / "cat" / "notes.txt").write_text("no image")
+    (tmp_path / "cat" / "._000.png").write_text("what macOS leaves beside an image")
     (tmp_path / ".cache").mkdir()
     pixels, classes, count = read_folder(tmp_path)
     np.testing.assert_array_equal(pixels, expected)
-    assert list(classes) == [0, 0, 1, 1]
+    assert list(classes) == [0] * 20 + [1] * 20
     assert count == 2
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from theory.errors import DomainError
-from theory.images import DIGITS, SOURCES, source_of
+from theory.images import DIGITS, SOURCES
 from theory.prediction import Prediction, on_images
 
 data_option = click.option(
@@ -23,7 +23,6 @@ def on_data(predictions: tuple[Prediction, ...], data: str) -> tuple[Prediction,
 
     Raises ``DomainError`` for images of no known source, and where they would not be used.
     """
-    source_of(data)
     moved = tuple(on_images(prediction, data) for prediction in predictions)
     if data != DIGITS and moved == predictions:
         raise DomainError(
