@@ -364,14 +364,15 @@ class TransferRegretAtMost(_OfSweeps, _AtMost):
 
     The base rate that is best at the smallest size s_0 is used at every other size s as
     rate * (s / s_0)^``exponent`` (arXiv 2203.03466, Algorithm 1; 0 where the parameterization has
-    every power of the size). The statistic is the regret there, in nats:
-    log(f(s, carried) / f(s, best)), f(s, rate) the observable's mean over all networks and data.
-    It is what the theory costs who tunes on runs without number; the noise of tuning on few is no
-    part of it. A trial that diverges or explodes counts as the worst of its sweep at a rate that is
-    smaller than the best, so that ``rates`` should begin where nothing is learned; where most
-    diverge at the carried rate, the bound is broken. A best or a carried rate outside of ``rates``
-    widens the grid. Raises ``DomainError`` for a bound that is negative or not finite, and as
-    ``BestRateExponentEquals`` does for rates.
+    every power of the size). The statistic is the regret there in nats, f(s, carried) - f(s, best),
+    f(s, rate) the mean of the observable's logarithm over all networks and data. It is what the
+    theory costs who tunes on runs without number; the noise of tuning on few is no part of it.
+
+    A trial that diverges or explodes counts as the worst of its sweep up to its best rate, so that
+    ``rates`` should begin where nothing is learned; where most diverge at the carried rate, the
+    bound is broken. A best or a carried rate outside of ``rates`` widens the grid. Raises
+    ``DomainError`` for a bound that is negative or not finite, and as ``BestRateExponentEquals``
+    does for rates.
     """
 
     axis: Axis

@@ -157,7 +157,7 @@ def plotted(relation: Relation, name: str) -> str:
     if isinstance(relation, BestRate):
         return f"best learning rate, by {name}"
     if isinstance(relation, TransferRegretAtMost):
-        return f"{name} at the carried learning rate, over the smallest"
+        return f"{name}, carried over best rate"
     return f"{name}, ratio of two settings" if isinstance(relation, Paired) else name
 
 

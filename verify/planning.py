@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from probes.engines import Engine
 from theory.experiment import Setting
-from theory.prediction import Grid, Prediction, Profile, Regime
+from theory.prediction import Grid, Prediction, Profile, Regime, Verdict
 from theory.scaling import Cell
 from verify.campaign import Campaign, Question, Trials, questions
 from verify.evidence import FAMILY_ALPHA, Claim, Evidence, weigh
@@ -179,9 +179,9 @@ def _controls(pilot: _Pilot, question: Question, grid: Grid) -> float:
 
 
 def _rejection(evidence: Evidence, claim: Claim, grid: Grid) -> float:
-    """One column that is outside the band decides; the clearest is taken."""
+    """One column that is outside the band decides; the clearest is taken. So does divergence."""
     if evidence.problem is not None:
-        return 0.0
+        return float(evidence.without_data is Verdict.REJECTED)
     band, columns = claim.relation.band(claim.margin), evidence.samples
     replicates = grid.control_replicates * 2 ** (grid.looks - 1)
     level = FAMILY_ALPHA / grid.looks / columns.shape[1]

@@ -41,6 +41,7 @@ from theory.prediction import product
 from verify.campaign import Answer, Campaign, claim_of, judge_campaign
 from verify.evidence import Claim, Measured, weigh
 from verify.measuring import keep, missing, plan
+from verify.planning import _rejection
 from verify.statistics.equivalence import mean_intervals
 from verify.statistics.transfer import Transfer
 from verify.store import Store
@@ -54,10 +55,7 @@ CURVATURE, OPTIMUM = 0.2, 0.1
 
 
 def sweep(exponent: float, replicates: int = 16, spread: float = 0.1, seed: int = 0) -> np.ndarray:
-    """(replicates, sizes, rates); noise of each trial, and an optimum and a level of each network.
-
-    Means over networks with optima that scatter by s have the curvature a / (1 - 2 a s^2).
-    """
+    """(replicates, sizes, rates); each trial has noise, each network an optimum and a level."""
     generator = np.random.default_rng(seed)
     best = OPTIMUM + exponent * np.log(SIZES / SIZES[0])
     best = best + spread * generator.standard_normal((replicates, len(SIZES)))
@@ -168,9 +166,11 @@ def test_a_rate_beyond_an_end_of_the_grid_where_most_diverge_has_diverged() -> N
 
 
 def test_divergence_elsewhere_than_at_the_carried_rate_breaks_nothing() -> None:
+    """From 2 on, the carried rates being 0.4 and 1.1: at one of its neighbours is beside it."""
     losses = sweep(-0.5)
     losses[:, -1, 9:] = np.inf
     assert judged(losses, HALF).verdict is Verdict.ACCEPTED
+    assert not Transfer.of(losses, GRID, SIZES, 0.0).diverged.any()
 
 
 @pytest.mark.parametrize("exploded", [np.nan, np.inf, 1e30])
@@ -181,21 +181,22 @@ def test_a_trial_that_explodes_is_worth_the_smallest_rate_of_its_sweep(exploded:
     untrained = losses[0, 0, 0]
     losses[2, 1, 8:] = exploded
     found = Transfer.of(losses, GRID, SIZES[:2], 0.0)
-    expected = np.log((3 + untrained) / 4) - CURVATURE * np.log(2) ** 2
+    expected = np.log(untrained) / 4 - CURVATURE * np.log(2) ** 2
     assert found.regret[0, 0] == pytest.approx(expected)
     assert found.diverged.sum() == (not np.isfinite(exploded))
 
 
-def test_divergence_of_few_has_its_price_and_is_said() -> None:
-    """At size 32 the rate 0.4 is carried and best, until three of 16 diverge there."""
+@pytest.mark.parametrize(("few", "verdict"), [(3, Verdict.INCONCLUSIVE), (7, Verdict.REJECTED)])
+def test_divergence_of_few_has_its_price_and_is_said(few: int, verdict: Verdict) -> None:
+    """At size 32 the rate 0.4 is carried and best, until some of 16 diverge there."""
     losses = sweep(-0.5)
     assert judged(losses, HALF).verdict is Verdict.ACCEPTED
-    losses[:3, -1, 6:] = np.nan
+    losses[:few, -1, 6:] = np.nan
     judgement = judged(losses, HALF)
-    assert judgement.verdict is Verdict.REJECTED
+    assert judgement.verdict is verdict
+    assert "worst cell: L=32" in judgement.reason
     assert judgement.reason.endswith(
-        "(worst cell: L=32); 3 of 48 trials diverged at the carried learning rate, in 3 of 16 "
-        "replicates"
+        f"; {few} of 48 trials diverged at the carried learning rate, in {few} of 16 replicates"
     )
 
 
@@ -228,10 +229,14 @@ def test_rates_at_the_edge_of_the_grid_or_beyond_it_are_named(
     assert bool(found.below.any()) is (exponent < 0)
 
 
-def test_a_size_of_tuning_without_a_minimum_is_named() -> None:
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize(("size", "name"), [(0, "the size of tuning"), (2, "L=16")])
+def test_a_size_without_a_minimum_is_named(order: int, size: int, name: str) -> None:
     losses = sweep(-0.5)
-    losses[:, 0] = np.sort(losses[:, 0], axis=-1)
-    assert judged(losses, HALF).reason.startswith("at the size of tuning the best or the carried")
+    losses[:, size] = np.sort(losses[:, size], axis=-1)[:, ::order]
+    assert judged(losses, HALF).reason.startswith(f"at {name} the best or the carried learning")
+    found = Transfer.of(losses, GRID, SIZES, -0.5)
+    assert (found.below if order == 1 else found.above).tolist() == [i == size for i in range(4)]
 
 
 # ---- Campaigns: losses as above are put where networks would be measured.
@@ -312,7 +317,7 @@ def test_the_report_shows_the_regret_of_every_size_but_the_first(
     report = verify.build_report(campaign, store, (), found, datetime.now(UTC), complete=True)
     (entry,) = report.predictions
     assert entry.relation == "transfer of the learning rate as L^0 costs <= 0"
-    assert entry.plotted == "trained_loss at the carried learning rate, over the smallest"
+    assert entry.plotted == "trained_loss, carried over best rate"
     assert entry.band == (None, 0.05)
     assert [(cell.label, cell.size) for cell in entry.cells] == [
         (str(cell), cell.depth) for cell in CELLS[1:]
@@ -341,6 +346,19 @@ def test_a_rate_is_tuned_at_the_smallest_cell(transfer: Prediction) -> None:
     for cells in (CELLS[:1], CELLS[::-1], (CELLS[0], *CELLS)):
         with pytest.raises(DomainError, match="tuned at the first cell and carried to larger ones"):
             claim_of(transfer, transfer.relation, cells, 16)
+
+
+def test_a_control_that_diverges_is_expected_to_be_rejected(transfer: Prediction) -> None:
+    """A plan counts on it as on a control whose regret is clear, and not on a sweep without end."""
+    losses = sweep(-0.5)
+    losses[:, -1, 8:] = np.nan
+    grid = transfer.regime.grid(Profile.QUICK)
+    for exponent, chance in ((Fraction(0), 1.0), (Fraction(9), 0.0)):
+        evidence = weigh(
+            claimed(exponent), Measured(sweep(-0.5) if exponent else losses, rates=GRID)
+        )
+        assert evidence.problem is not None
+        assert _rejection(evidence, evidence.claim, grid) == chance
 
 
 @pytest.mark.parametrize("relation", ["transfer", "tuned"])

@@ -1,7 +1,7 @@
 """What it costs to carry a tuned learning rate to other sizes. Imports numpy and ``verify``.
 
-With f(size, rate) the expected loss, c the rate that is best at the first size times the factor by
-which it is carried, and o the rate that is best where it arrives, the regret is log f(c) / f(o), a
+With f(size, rate) the expected log loss, c the rate that is best at the first size times the factor
+by which it is carried, and o the rate that is best where it arrives, the regret is f(c) - f(o), a
 function of means over replicates. Tuned and read in one replicate, a rate would suit the noise of
 that replicate, and the mean of such regrets is far too large; tuned on the other replicates and
 read in the one left out, it would have an error that all replicates share and no spread shows.
@@ -10,7 +10,8 @@ The jackknife (Miller, Biometrika 61, 1974) does neither: means are taken withou
 turn, and R T - (R - 1) T_r is the part of a statistic T that belongs to replicate r. T is the root
 of the regret, for a regret goes as the square of a distance between log rates: the noise of its
 root is the same at any distance, and its own vanishes with it, so that a t interval of regrets
-would accept too easily.
+would accept too easily. It cannot know what replicates do not show: of explosions in one trial of
+twenty beside the best rate, 16 replicates often have none, and 48 seldom.
 """
 
 from __future__ import annotations
@@ -49,12 +50,12 @@ class Transfer:
         """Of losses (replicates, sizes, rates), diverged ones infinite or nan.
 
         ``rates`` (rates,) are in constant ratio; the tuned one is carried as (size / first size) to
-        the ``exponent``. The best rate is that of the parabola of ``minimum`` in the logarithm of
-        the mean loss. Between the rates of the grid that logarithm is read from a line with a bend,
-        continuous in rates and losses and exact for parabolas. The smallest loss is that at the
-        best rate, or at a rate of the grid where that is smaller.
+        the ``exponent``. The best rate is that of the parabola of ``minimum`` in mean log loss,
+        which is read between the rates of the grid from a line with a bend, continuous in rates and
+        losses and exact for parabolas. The smallest loss is that at the best rate, or at a rate of
+        the grid where that is smaller.
         """
-        curves, last = _log_means(_capped(losses)), len(rates) - 1
+        curves, last = _means(np.log(_capped(losses))), len(rates) - 1
         tuned = best_log_rates(curves, rates)
         carried = tuned.log_rate[:, :1] + exponent * np.log(sizes[1:] / sizes[0])
         step = np.log(rates[1] / rates[0])
@@ -96,7 +97,7 @@ def _capped(losses: FloatArray) -> FloatArray:
     """Losses no larger than the largest up to the best rate of their sweep; diverged ones are that.
 
     A sweep begins where little is learned: a trial that explodes is worth no more than that, and no
-    less. At its face value a single one of 1e12 would decide about the mean of all replicates.
+    less. At its face value a single one of 1e30 would decide about the mean of all replicates.
     """
     finite = np.where(np.isfinite(losses), losses, np.inf)
     best = finite.argmin(axis=-1)[..., None]
@@ -106,12 +107,10 @@ def _capped(losses: FloatArray) -> FloatArray:
     return capped
 
 
-def _log_means(losses: FloatArray) -> FloatArray:
-    """Log mean losses of all replicates, then without each: (1 + replicates, sizes, rates)."""
-    total = losses.sum(axis=0)
-    means = [total[None] / len(losses), (total - losses) / (len(losses) - 1)]
-    logs: FloatArray = np.log(np.concatenate(means))
-    return logs
+def _means(logs: FloatArray) -> FloatArray:
+    """Means over all replicates, then without each: (1 + replicates, sizes, rates)."""
+    total = logs.sum(axis=0)
+    return np.concatenate([total[None] / len(logs), (total - logs) / (len(logs) - 1)])
 
 
 def _neighbours(places: FloatArray, last: int) -> tuple[IntArray, IntArray]:
