@@ -295,7 +295,7 @@ def over_its_size(stream: Tensor) -> Tensor:
 
 
 def over_its_batch(states: Tensor) -> Tensor:
-    """Batch normalization without gains, by the batch at hand: over inputs and positions."""
+    """Batch normalization by the batch at hand, over inputs and positions: no gains, no epsilon."""
     centred = states - states.mean(1, keepdim=True)
     return centred * centred.square().mean(1, keepdim=True).rsqrt()
 

@@ -105,7 +105,7 @@ class Architecture:
       f = s_out V phi(z_L)
     * normalized (pre-norm), residual of pre-activation form:  the same with N(h) for what enters a
       block's first weight (phi(N(h)) for m = 1) and the readout, N(h) = h / rms(h) or the batch's
-      normalization; batch-normalized chains have z_l = N(sqrt(c) s_hidden W_l phi(z_{l-1}))
+      normalization; batch-normalized chains have z_l = N(of the product above), z_1 too
     * transformer, on sequences of tokens x_t:  h_0 = d^-1/2 s_in U x;  a block is h + sqrt(c) s
       s_last W_o A(N(h)), then h + sqrt(c) s s_last W_2 phi(s_first W_1 N(h)), in every token;
       f = s_out V (mean over tokens of N(h_L)).  With q, k, v = s_query W_q z, s_key W_k z,

@@ -241,8 +241,8 @@ def _update_rate() -> Prediction:
     blocks = replace(residual(1), variance_factor=Fraction(2))
     return exponent_claim(
         "X.update-rate.depth.transformer",
-        f"In {_TRANSFORMER} under AM-muP, the maximal-update learning rate does not change with "
-        "depth.",
+        f"In {_TRANSFORMER} with AM-muP's scales, K = L in every matrix of a block, the "
+        "maximal-update learning rate does not change with depth.",
         Observable.MAXIMAL_UPDATE_RATE,
         Axis.DEPTH,
         setting,
