@@ -16,6 +16,8 @@ from theory import (
     ExcessExponentEquals,
     Experiment,
     ExponentAtMost,
+    ExponentsEqual,
+    ExponentsOrdered,
     Observable,
     Optimizer,
     Prediction,
@@ -76,7 +78,7 @@ def test_regimes_identify_what_they_estimate(prediction: Prediction, profile: Pr
     assert isinstance(axis, Axis)
     assert list(grid.cells) == sorted(grid.cells)
     law = PowerLaw.of_cells(grid.cells, axis, prediction.regime.corrections)
-    if isinstance(prediction.relation, Paired) and len(grid.cells) == 2:
+    if isinstance(prediction.relation, ExponentsEqual | ExponentsOrdered) and len(grid.cells) == 2:
         assert re.search("falls by .* factor", prediction.sentence)  # two depths, and no law
     elif isinstance(prediction.relation, Exponent):
         assert len(grid.cells) > law.design.shape[1], "no degree of freedom left to check the fit"

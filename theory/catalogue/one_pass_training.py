@@ -89,7 +89,7 @@ _CONV_CHAINS = _Kind(
     "conv-chains",
     "1-D convolutional ReLU chains",
     _setting(replace(chain(), convolution=ROWS), MANY_STEPS),
-    Regime(None, Grid(ray(8, (4, 6, 8, 12)), 24, 8), (), Grid(ray(8, (4, 8, 16, 32, 64)), 24, 8)),
+    Regime(None, Grid(ray(8, (4, 6, 8, 12)), 16, 8), (), Grid(ray(8, (4, 8, 16, 32, 64)), 24, 8)),
 )
 _RESIDUAL = _Kind(
     "blocks",
@@ -108,7 +108,7 @@ _CONV_BLOCKS = _Kind(
     _setting(_blocks(ROWS), ONE_PASS),
     Regime(
         None,
-        Grid(product((32,), (4, 8, 16, 32)), 24, 8),
+        Grid(product((32,), (4, 8, 16, 32)), 16, 8),
         (),
         Grid(product((32,), (4, 8, 16, 32, 64)), 24, 8),
     ),
