@@ -200,6 +200,15 @@ def test_divergence_of_few_has_its_price_and_is_said(few: int, verdict: Verdict)
     )
 
 
+def test_a_sweep_that_diverges_at_every_rate_is_invalid_and_widens_nothing() -> None:
+    losses = sweep(-0.5)
+    losses[3, 2] = np.nan
+    found = Transfer.of(losses, GRID, SIZES, -0.5)
+    assert not found.below.any()
+    assert not found.above.any()
+    assert judged(losses, HALF).reason == "1 of 64 trials diverged"
+
+
 def test_no_rate_of_the_grid_beats_the_smallest_loss() -> None:
     """Beside a cliff the parabola's minimum is half a step off, where more is lost than at best."""
     logs = CURVATURE * np.log(GRID) ** 2 + np.zeros((3, 2, 1))

@@ -96,6 +96,8 @@ class Transfer:
 def _capped(losses: FloatArray) -> FloatArray:
     """Losses no larger than the largest up to the best rate of their sweep; diverged ones are that.
 
+    nan where a sweep has nothing but diverged ones.
+
     A sweep begins where little is learned: a trial that explodes is worth no more than that, and no
     less. At its face value a single one of 1e30 would decide about the mean of all replicates.
     """
@@ -103,7 +105,7 @@ def _capped(losses: FloatArray) -> FloatArray:
     best = finite.argmin(axis=-1)[..., None]
     sound = (np.arange(losses.shape[-1]) <= best) & np.isfinite(finite)
     ceiling = np.where(sound, finite, -np.inf).max(axis=-1, keepdims=True)
-    capped: FloatArray = np.minimum(finite, ceiling)
+    capped: FloatArray = np.minimum(finite, np.where(np.isfinite(ceiling), ceiling, np.nan))
     return capped
 
 
