@@ -146,7 +146,9 @@ def operations(engine: Engine, network: Network, protocol: Protocol) -> Operatio
         work["mix"] = mixed
         copies = 4 if network.parameterization.optimizer is Optimizer.ADAM else 1
         copies += bool(protocol.momentum)
-        return Operations({"call": weights * len(products)}, work, sets * copies * size)
+        # What the backward pass meets again: products, and what entered them.
+        met = 2 * coordinates * rows * protocol.batch
+        return Operations({"call": weights * len(products)}, work, sets * (copies * size + met))
     asked = [inputs for inputs, asks in products if asks]
     recalled = sum(k * sum(asked[:index]) for index, k in enumerate(asked))
     queries = weights * len(asked)

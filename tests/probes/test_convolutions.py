@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn.functional import batch_norm, conv1d, conv2d, pad
@@ -15,13 +15,13 @@ from torch.nn.functional import batch_norm, conv1d, conv2d, pad
 from probes import data
 from probes.architectures import Network, WeightKey
 from probes.costs import operations
-from probes.engines import Engine, dense_weights, matrix_free_weights
+from probes.engines import Engine, dense_weights
 from probes.experiments.one_step import first_order_change
 from probes.images import ImageShape, load
 from probes.randomness import mask_generator
 from probes.trials import network_of, run_group
 from tests.probes import plain
-from tests.probes.test_engines import TOLERANCE, difference, expected, is_tame, protocols, run
+from tests.probes.test_engines import assert_engines_agree, protocols
 from tests.probes.test_networks import CPU, parameterizations
 from theory import (
     Activation,
@@ -34,7 +34,6 @@ from theory import (
     Experiment,
     Normalization,
     Observable,
-    Optimizer,
     Padding,
     Parameterization,
     Protocol,
@@ -144,25 +143,13 @@ def test_both_engines_train_the_network_that_autograd_trains(
     seed: int,
 ) -> None:
     """Trajectories and the derivative at the end, with matrices that explain every answer."""
-    adam = parameterization.optimizer is Optimizer.ADAM
-    protocol = replace(protocol, momentum=Fraction(0)) if adam else protocol
     net = Network(architecture, parameterization, Cell(6, depth), inputs=3, outputs=1)
     assert architecture.convolution is not None
     steps = protocol.steps + 1
     x = images(architecture.convolution, steps * protocol.batch, 2)
     x = x.view(2, steps, protocol.batch, *x.shape[2:])
     y = x.sum((-1, -2)).sign()
-    free = {} if adam else matrix_free_weights(net, protocol, seed, [0, 1], CPU, torch.float64)
-    found = run(net, free, x, y) if free else None
-    matrices = {key: weight.materialise() for key, weight in free.items()}
-    matrices = matrices or net.initial_weights(seed, [0, 1], CPU, torch.float64)
-    wanted = expected(net, matrices, protocol, [protocol.rate] * 2, x, y)
-    assume(is_tame(wanted))
-    # Adam divides by |g| + epsilon: where g is rounding, so is the step.
-    tolerance = 1e-6 if adam else TOLERANCE[torch.float64]
-    assert difference(run(net, dense_weights(net, protocol, matrices), x, y), wanted) <= tolerance
-    if found is not None:
-        assert difference(found, wanted) <= tolerance
+    assert_engines_agree(net, protocol, seed, x, y)
 
 
 @pytest.mark.parametrize("architecture", PREDICTED, ids=str)

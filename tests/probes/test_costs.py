@@ -9,18 +9,20 @@ from hypothesis import strategies as st
 
 from probes.architectures import WeightKey
 from probes.costs import CALLS_SHARE, COSTS, engine_of, estimate, group_size, operations, seconds
-from probes.engines import Engine, matrix_free_weights
+from probes.engines import Engine, dense_weights, matrix_free_weights
 from probes.experiments.one_step import first_order_change
 from probes.matrix_free import Side
 from probes.trials import network_of
 from theory import (
     Cell,
+    Convolution,
     DomainError,
     Experiment,
     Optimizer,
     Protocol,
     Setting,
     depth_mup,
+    mup,
     residual,
 )
 
@@ -87,6 +89,30 @@ def test_the_model_counts_the_products_that_the_engine_makes() -> None:
     assert dense.work["draw"] == network.size
     assert dense.work["read"] == 3 * network.size
     assert dense.work["multiply"] == 3 * 4 * network.size
+
+
+def test_a_member_holds_at_least_what_the_backward_pass_meets() -> None:
+    """Saved tensors of a training step, weights included, as torch reports them."""
+    convolution = Convolution(2, 3, 8)
+    setting = replace(
+        TRAINING, architecture=replace(residual(1), convolution=convolution), parameterization=mup()
+    )
+    network = network_of(setting, Cell(8, 6))
+    saved: dict[int, int] = {}
+
+    def kept(tensor: torch.Tensor) -> torch.Tensor:
+        saved[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes() // 4
+        return tensor
+
+    batch = setting.protocol.batch
+    weights = dense_weights(
+        network, setting.protocol, network.initial_weights(0, [0], torch.device("cpu"))
+    )
+    x = torch.ones(1, batch, convolution.positions, network.inputs)
+    with torch.autograd.graph.saved_tensors_hooks(kept, lambda tensor: tensor):
+        network.forward(weights, x).output.sum()
+    held = operations(Engine.DENSE, network, setting.protocol).numbers - network.size
+    assert sum(saved.values()) <= held <= 4 * sum(saved.values())
 
 
 @pytest.mark.parametrize("engine", Engine)

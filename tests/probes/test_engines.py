@@ -111,6 +111,31 @@ def is_tame(wanted: Trajectory) -> bool:
     return bool((sizes < 1e3).all() and (sizes > 1e-3).all())
 
 
+def assert_engines_agree(
+    network: Network, protocol: Protocol, seed: int, x: Tensor, y: Tensor
+) -> None:
+    """Both engines train what autograd trains, in float64, from matrices that explain every answer.
+
+    Momentum and the matrix-free engine are left out under Adam.
+    """
+    adam = network.parameterization.optimizer is Optimizer.ADAM
+    protocol = replace(protocol, momentum=Fraction(0)) if adam else protocol
+    members = list(range(len(x)))
+    free = {} if adam else matrix_free_weights(network, protocol, seed, members, CPU, x.dtype)
+    found = run(network, free, x, y) if free else None
+    matrices = {key: weight.materialise() for key, weight in free.items()}
+    matrices = matrices or network.initial_weights(seed, members, CPU, x.dtype)
+    wanted = expected(network, matrices, protocol, [protocol.rate] * len(x), x, y)
+    assume(is_tame(wanted))
+    # Adam divides by |g| + epsilon: where g is rounding, so is the step.
+    tolerance = 1e-6 if adam else TOLERANCE[x.dtype]
+    assert difference(run(network, dense_weights(network, protocol, matrices), x, y), wanted) <= (
+        tolerance
+    )
+    if found is not None:
+        assert difference(found, wanted) <= tolerance
+
+
 @given(architectures, under_sgd, cells, protocols, dtypes, st.integers(0, 2**32))
 @settings(max_examples=150, suppress_health_check=[HealthCheck.filter_too_much])
 def test_matrix_free_trajectories_are_those_of_the_materialised_network(

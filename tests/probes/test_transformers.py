@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn.functional import rms_norm, scaled_dot_product_attention
@@ -15,12 +15,12 @@ from torch.nn.functional import rms_norm, scaled_dot_product_attention
 from probes import data
 from probes.architectures import Network, WeightKey
 from probes.costs import operations
-from probes.engines import Engine, dense_weights, matrix_free_weights
+from probes.engines import Engine, dense_weights
 from probes.experiments.one_step import first_order_change
 from probes.images import load
 from probes.trials import network_of, run_group
 from tests.probes import plain
-from tests.probes.test_engines import TOLERANCE, difference, expected, is_tame, protocols, run
+from tests.probes.test_engines import assert_engines_agree, protocols
 from tests.probes.test_networks import CPU, PRESETS, parameterizations
 from theory import (
     Activation,
@@ -32,7 +32,6 @@ from theory import (
     Family,
     Normalization,
     Observable,
-    Optimizer,
     Parameterization,
     Protocol,
     Role,
@@ -122,24 +121,12 @@ def test_both_engines_train_the_transformer_that_autograd_trains(
     parameterization: Parameterization, depth: int, protocol: Protocol, seed: int
 ) -> None:
     """Trajectories and the derivative at the end, with matrices that explain every answer."""
-    adam = parameterization.optimizer is Optimizer.ADAM
-    protocol = replace(protocol, momentum=Fraction(0)) if adam else protocol
     net = Network(transformer(), parameterization, Cell(8, depth), inputs=3, outputs=1)
     generator = torch.Generator().manual_seed(1)
     shape = (2, protocol.steps + 1, protocol.batch)
     x = torch.randn(*shape, 4, 3, dtype=torch.float64, generator=generator)
     y = torch.randn(shape, dtype=torch.float64, generator=generator).sign()
-    free = {} if adam else matrix_free_weights(net, protocol, seed, [0, 1], CPU, torch.float64)
-    found = run(net, free, x, y) if free else None
-    matrices = {key: weight.materialise() for key, weight in free.items()}
-    matrices = matrices or net.initial_weights(seed, [0, 1], CPU, torch.float64)
-    wanted = expected(net, matrices, protocol, [protocol.rate] * 2, x, y)
-    assume(is_tame(wanted))
-    # Adam divides by |g| + epsilon: where g is rounding, so is the step.
-    tolerance = 1e-6 if adam else TOLERANCE[torch.float64]
-    assert difference(run(net, dense_weights(net, protocol, matrices), x, y), wanted) <= tolerance
-    if found is not None:
-        assert difference(found, wanted) <= tolerance
+    assert_engines_agree(net, protocol, seed, x, y)
 
 
 def test_tokens_without_places_may_be_permuted() -> None:
