@@ -45,7 +45,11 @@ _ALONG_RAY = Regime(
 )
 _QUICK_TOO = replace(_ALONG_RAY, quick=Grid(ray(16, (2, 4, 8, 16)), 384, 96))
 _WIDER = replace(_ALONG_RAY, standard=Grid(ray(16, (2, 4, 8, 16, 32)), 160, 40))
-_COSTLY = replace(_ALONG_RAY, standard=Grid(ray(16, (2, 4, 8, 16, 32)), 96, 32))
+_COSTLY = replace(
+    _ALONG_RAY,
+    standard=Grid(ray(16, (2, 4, 8, 16, 32)), 96, 32),
+    full=Grid(ray(16, (4, 8, 16, 32, 64, 128)), 64, 32),
+)
 _IN_BLOCKS = Regime(
     None,
     Grid(product((64,), (8, 16, 32, 64, 128)), 96, 24),

@@ -81,15 +81,13 @@ _CHAINS = _Kind(
     "chains",
     "ReLU chains",
     _setting(chain(), MANY_STEPS),
-    Regime(
-        None, Grid(ray(16, (4, 6, 8, 12)), 48, 16), (), Grid(ray(16, (4, 8, 16, 32, 64)), 48, 16)
-    ),
+    Regime(None, Grid(ray(16, (4, 6, 8, 12)), 48, 16), (), Grid(ray(4, (8, 16, 32, 64)), 48, 16)),
 )
 _CONV_CHAINS = _Kind(
     "conv-chains",
     "1-D convolutional ReLU chains",
     _setting(replace(chain(), convolution=ROWS), MANY_STEPS),
-    Regime(None, Grid(ray(8, (4, 6, 8, 12)), 16, 8), (), Grid(ray(8, (4, 8, 16, 32, 64)), 24, 8)),
+    Regime(None, Grid(ray(8, (4, 6, 8, 12)), 16, 8), (), Grid(ray(4, (8, 16, 32, 64)), 16, 8)),
 )
 _RESIDUAL = _Kind(
     "blocks",
