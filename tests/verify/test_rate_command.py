@@ -76,7 +76,8 @@ def test_unknown_names_list_all(name: str) -> None:
         architecture_of(name)
     assert str(refused.value) == (
         f"unknown architecture {name!r}; choose one of: "
-        "chain, residual-M, normalized-M, transformer (M layers in a block)"
+        "chain, residual-M, normalized-M, transformer, conv1d, conv2d, conv1d-residual-M, "
+        "conv2d-residual-M (M layers in a block)"
     )
 
 
