@@ -16,7 +16,7 @@ from probes import data
 from probes.architectures import Network, WeightKey
 from probes.costs import operations
 from probes.engines import Engine, dense_weights
-from probes.experiments.one_step import first_order_change
+from probes.experiments.one_step import first_order_change, one_step
 from probes.images import ImageShape, load
 from probes.randomness import mask_generator
 from probes.trials import network_of, run_group
@@ -269,6 +269,12 @@ def test_what_is_dropped_belongs_to_the_replicate() -> None:
     alone = run_group(setting, Cell(8, 2), 3, [2], CPU, torch.float64)
     for name, values in alone.items():
         np.testing.assert_allclose(values, together[name][2:3], rtol=1e-9)
+    net = network_of(setting, Cell(8, 2))
+    weights = dense_weights(net, ONE_STEP, net.initial_weights(3, [2], CPU, torch.float64))
+    x, y = (torch.from_numpy(part) for part in data.synthetic(3, [2], ONE_STEP.batch))
+    its_own = one_step(net, weights, x, y, plain.masks(net, 3, [2]))
+    for name, exact in its_own.items():
+        np.testing.assert_allclose(exact, together[name][2:3], rtol=1e-9)
     one, other = (mask_generator(3, r, Cell(8, 2)).random(4) for r in (0, 1))
     assert not np.isclose(one, other).any()
 
