@@ -1,6 +1,6 @@
 """Exact infinite-width signals and gradients at initialization, layer by layer, at finite depth.
 
-For any activation of ``theory.gaussian``, chains and residual networks (not transformers) with any
+For any activation of ``theory.gaussian``, chains and residual networks of vectors with any
 number of layers per block, normalized or not, any residual exponent, both scale conventions (only
 multiplier * std enters), and any number of inputs. Then the infinite-depth limit at alpha = 1/2,
 how far a finite depth is from it, and the finite-width corrections that are known. Imports numpy,
@@ -143,7 +143,7 @@ def propagate(
     from the readout) is divided by sqrt(q_aa q_bb): the part along h that N takes out of a gradient
     is one of n directions. Then q grows by the same in every block, and for homogeneous activations
     p_{l-1} = p_l q_l / q_{l-1}, so that p_0 depends on neither depth nor alpha. Raises
-    ``DomainError`` when the matrix is not square and symmetric, and for a transformer.
+    ``DomainError`` when the matrix is not square and symmetric, and without exact theory.
     """
     gram = np.ones((1, 1)) if inputs is None else np.asarray(inputs, dtype=np.float64)
     if gram.ndim != 2 or gram.shape[0] != gram.shape[1]:
@@ -353,7 +353,7 @@ def depth_limit(architecture: Architecture, start: float = 1.0) -> DepthLimit:
     dq/dt = F, d log p/dt = -D on [0, 1]. The finite network is the Euler scheme of step 1/L, whose
     error is e/L with e' = F' e - F F'/2: e(1) = -F(q_1) log(F(q_1)/F(q_0)) / 2. Raises
     ``DomainError`` for a chain and for branches that add coherently, which have no such limit, for
-    a transformer, a stream of fixed width, and for inputs of size zero.
+    networks without exact theory, a stream of fixed width, and for inputs of size zero.
     """
     _require_exact(architecture)
     if architecture.stream_width is not None:

@@ -69,6 +69,17 @@ class _Smaller(_Equals):
         return Band(-math.inf, -margin)
 
 
+class _Same(_Equals):
+    """Two settings do not differ: the statistic is 0."""
+
+    __slots__ = ()
+
+    @property
+    def expected(self) -> float:
+        """The predicted difference, of exponents or of logarithms."""
+        return 0.0
+
+
 def _symbol(axis: Axis | str) -> str:
     """n or L; the name of a column where measurements come from a table."""
     return axis.symbol if isinstance(axis, Axis) else axis
@@ -208,7 +219,7 @@ class SettingsOrdered(_Smaller):
 
 
 @dataclass(frozen=True, slots=True)
-class SettingsEqual(_Equals):
+class SettingsEqual(_Same):
     """In every cell the observable is that in ``other``, paired by replicate.
 
     The statistic is that of ``SettingsOrdered``; the margin is the largest difference that does
@@ -219,27 +230,17 @@ class SettingsEqual(_Equals):
     other: Setting | str
     origin: str
 
-    @property
-    def expected(self) -> float:
-        """The predicted logarithm of the ratio."""
-        return 0.0
-
     def __str__(self) -> str:
         return f"equal to that in [{self.other}] in every cell"
 
 
 @dataclass(frozen=True, slots=True)
-class ExponentsEqual(_Equals):
+class ExponentsEqual(_Same):
     """The exponent is the same in ``other``; the statistic is the paired difference."""
 
     axis: Axis | str
     other: Setting | str
     origin: str
-
-    @property
-    def expected(self) -> float:
-        """The predicted difference."""
-        return 0.0
 
     def __str__(self) -> str:
         return f"exponent of {_symbol(self.axis)} equal to that in [{self.other}]"

@@ -123,10 +123,11 @@ def _paired(
     where: str,
     control: Control,
 ) -> Prediction:
-    margin, reason = {
-        ExponentsEqual: (EXPONENT_MARGIN, EXPONENT_REASON),
-        SettingsEqual: (FACTOR_MARGIN, FACTOR_REASON),
-    }.get(type(relation), (SLIGHT, SLIGHT_REASON))
+    margin, reason = SLIGHT, SLIGHT_REASON
+    if isinstance(relation, ExponentsEqual):
+        margin, reason = EXPONENT_MARGIN, EXPONENT_REASON
+    elif isinstance(relation, SettingsEqual):
+        margin, reason = FACTOR_MARGIN, FACTOR_REASON
     return Prediction(
         id=id,
         sentence=sentence,
