@@ -1,6 +1,7 @@
 """Hypothesis profiles and shared fixtures."""
 
 import os
+import signal
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -31,6 +32,11 @@ from verify import Campaign, Report, Store, build_report, judge_campaign, measur
 settings.register_profile("developer", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "developer")
+
+# A shell that puts us in the background has us start with Ctrl-C ignored, and the processes that
+# tests interrupt would inherit it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
