@@ -261,22 +261,36 @@ class Answer:
         undecided = self.judgement.verdict is Verdict.INCONCLUSIVE
         return undecided and complete and len(self.looks) < announced
 
+    @property
+    def remaining(self) -> Question:
+        """The question with the controls that are not rejected yet."""
+        controls = zip(self.question.controls, self.controls, strict=True)
+        missing = tuple(c for c, judged in controls if judged.verdict is not Verdict.REJECTED)
+        return replace(self.question, controls=missing)
+
+    def followed_by(self, again: Answer) -> Answer:
+        """This answer, and what the next look at the remaining question says."""
+        found = iter(again.controls)
+        kept = (c if c.verdict is Verdict.REJECTED else next(found) for c in self.controls)
+        looks = (*self.looks, *again.looks)
+        return replace(again, question=self.question, controls=tuple(kept), looks=looks)
+
 
 def judge_campaign(campaign: Campaign, store: Store, looks: int | None = None) -> list[Answer]:
     """Answer every question from the first ``looks`` looks (default: all that are announced).
 
     Controls are not members of the family of verdicts, and are judged at level 0.05 shared by the
     looks: a control that is not rejected takes a decision away (INVALID, or INCONCLUSIVE where the
-    control is undecided), but never causes a wrong one. They are members of the family of fits,
-    whose errors take decisions away. A look whose replicates are not all stored is the
-    last.
+    control is undecided), but never causes a wrong one. One that was rejected at some look has done
+    its work, and is not looked at again. They are members of the family of fits, whose errors take
+    decisions away. A look whose replicates are not all stored is the last.
     """
     answers = _look(campaign, store, questions(campaign), 0)
     for look in range(1, campaign.looks if looks is None else looks):
         places = [i for i, answer in enumerate(answers) if answer.is_open(campaign)]
-        again = _look(campaign, store, [answers[i].question for i in places], look)
+        again = _look(campaign, store, [answers[i].remaining for i in places], look)
         for place, answer in zip(places, again, strict=True):
-            answers[place] = replace(answer, looks=(*answers[place].looks, *answer.looks))
+            answers[place] = answers[place].followed_by(answer)
     return answers
 
 

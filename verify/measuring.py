@@ -179,4 +179,4 @@ def _open_questions(campaign: Campaign, store: Store, look: int) -> list[Questio
     if look == 0:
         return questions(campaign)
     answers = judge_campaign(campaign, store, looks=look)
-    return [answer.question for answer in answers if answer.is_open(campaign)]
+    return [answer.remaining for answer in answers if answer.is_open(campaign)]

@@ -45,8 +45,8 @@ class Outlook:
     ``replicates`` and ``decided``: at each announced look, how many, and a lower bound of the
     probability of a decision by then, for a true statistic at its predicted value. ``controls``:
     the probability that all negative controls are rejected, if they are what the pilot saw.
-    ``seconds``: of the first look and of all looks, controls included. ``problem``: why the pilot
-    says nothing.
+    ``seconds``: of the first look and of all looks, controls included, as if these were
+    rejected at the first. ``problem``: why the pilot says nothing.
     """
 
     id: str
@@ -195,5 +195,5 @@ def _rejection(evidence: Evidence, claim: Claim, grid: Grid) -> float:
 
 def _seconds(pilot: _Pilot, question: Question, grid: Grid, look: int) -> float:
     own = pilot.time(question, question.prediction.setting, grid.replicates * 2**look)
-    count = grid.control_replicates * 2**look
+    count = grid.control_replicates
     return own + sum(pilot.time(question, each.setting, count) for each in question.controls)

@@ -194,10 +194,29 @@ def test_controls_share_the_rate_over_looks(prediction: Prediction, store: Store
     assert answer.controls[0].interval.level == pytest.approx(0.05 / 3)
 
 
+def test_a_control_is_measured_until_it_is_rejected(narrow: Prediction, store: Store) -> None:
+    campaign, (control,) = of(narrow), narrow.controls
+    measure(campaign, store)
+    (answer,) = judge_campaign(campaign, store)
+    grid = narrow.regime.grid(Profile.QUICK)
+    assert len(answer.looks) > 1
+    assert answer.controls[0].verdict is Verdict.REJECTED
+    for cell in grid.cells:
+        found = store.replicates(campaign.trial(control.setting, cell))
+        assert found == set(range(grid.control_replicates))
+    assert answer.question.controls == narrow.controls
+    assert answer.remaining.controls == ()
+    undecided = replace(answer.controls[0], verdict=Verdict.INCONCLUSIVE)
+    waiting = replace(answer, controls=(undecided,))
+    assert waiting.remaining == answer.question
+    assert waiting.followed_by(answer).controls == answer.controls
+    assert answer.followed_by(replace(answer, controls=())).controls == answer.controls
+
+
 def test_fits_of_controls_and_questions_are_one_family_at_every_look(
     narrow: Prediction, prediction: Prediction, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each with a control: four regressions at the first look, two of what is open after it."""
+    """Each with a control: four regressions at the first look; then one, the control rejected."""
     campaign = of(narrow, replace(prediction, id="T2.clear", margin=Fraction(1)))
     measure(campaign, store)
     families, at_levels = [], []
@@ -213,8 +232,8 @@ def test_fits_of_controls_and_questions_are_one_family_at_every_look(
     monkeypatch.setattr("verify.campaign.fit_levels_of", shared)
     monkeypatch.setattr("verify.campaign.conclude", spied)
     judge_campaign(campaign, store, looks=2)
-    assert families == [(4, 0.05 / 3), (2, 0.05 / 3)]
-    assert sorted(at_levels) == [0.001, 0.001, 0.002, 0.002, 0.003, 0.004]
+    assert families == [(4, 0.05 / 3), (1, 0.05 / 3)]
+    assert sorted(at_levels) == [0.001, 0.001, 0.002, 0.003, 0.004]
 
 
 def test_a_campaign_that_was_begun_is_on_record_before_it_ends(
