@@ -52,15 +52,15 @@ class Costs:
 
 
 CPU = Costs(
-    call=59e-6,
-    draw=6.6e-9,
-    read=0.65e-9,
-    multiply=0.0056e-9,
+    call=43e-6,
+    draw=8.6e-9,
+    read=0.59e-9,
+    multiply=0.027e-9,
     ask=500e-6,
     reply=3.3e-6,
     answer=24e-9,
     recall=0.24e-9,
-    mix=5e-9,  # of 40 training steps at widths 16 and 32
+    mix=2.6e-9,
     numbers=2**25,
 )
 # Not fitted: an accelerator multiplies faster and holds more.

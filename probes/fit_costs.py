@@ -8,22 +8,26 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from time import perf_counter
 
 import click
 import numpy as np
+import torch
 from scipy.optimize import nnls
 
 from probes.costs import Operations, operations
 from probes.engines import Engine
 from probes.trials import network_of, resolve_device, run_group
 from theory.architecture import residual
+from theory.convolution import Convolution
 from theory.experiment import Experiment, Protocol, Setting
 from theory.presets import depth_mup
 from theory.scaling import Cell
 
-ROUNDS = 5
+Shapes = tuple[tuple[Cell, tuple[int, ...]], ...]
+ROUNDS = 3
 SMALL = Fraction(1, 1000)  # a rate at which nothing diverges
 PROTOCOLS = (
     Protocol(Experiment.PROPAGATION, batch=4),
@@ -32,7 +36,8 @@ PROTOCOLS = (
     Protocol(Experiment.TRAINING, batch=16, steps=4, rate=SMALL),
     Protocol(Experiment.TRAINING, batch=16, steps=20, rate=SMALL),
 )
-SHAPES = (
+LINE, SQUARE = Convolution(1, 3, 16), Convolution(2, 3, 8)
+VECTORS: Shapes = (
     (Cell(16, 32), (1, 16, 256)),
     (Cell(64, 16), (1, 8, 64, 512)),
     (Cell(128, 16), (1, 8, 64)),
@@ -40,6 +45,12 @@ SHAPES = (
     (Cell(512, 8), (1, 8)),
     (Cell(1024, 4), (1, 4)),
 )
+IMAGES: Shapes = (
+    (Cell(16, 16), (1, 16)),
+    (Cell(64, 8), (1, 4)),
+    (Cell(256, 4), (1,)),
+)
+KINDS = ((None, VECTORS), (LINE, IMAGES), (SQUARE, IMAGES))
 
 
 def _timed(device: str, engine: Engine) -> Iterator[tuple[Operations, int, float]]:
@@ -48,16 +59,25 @@ def _timed(device: str, engine: Engine) -> Iterator[tuple[Operations, int, float
     for protocol in PROTOCOLS:
         if engine is Engine.MATRIX_FREE and protocol.steps > 4:
             continue
-        setting = Setting(residual(1), depth_mup(), protocol)
-        for cell, sizes in SHAPES:
-            done = operations(engine, network_of(setting, cell), protocol)
-            for members in sizes:
-                times = []
-                for _ in range(ROUNDS):
-                    started = perf_counter()
-                    run_group(setting, cell, 0, range(members), where, engine=engine)
-                    times.append(perf_counter() - started)
-                yield done, members, min(times)
+        for convolution, shapes in KINDS:
+            if convolution == SQUARE and protocol.steps > 1:  # takes minutes, and says no more
+                continue
+            setting = Setting(replace(residual(1), convolution=convolution), depth_mup(), protocol)
+            for cell, sizes in shapes:
+                done = operations(engine, network_of(setting, cell), protocol)
+                for members in sizes:
+                    yield done, members, _least_time(setting, cell, members, where, engine)
+
+
+def _least_time(
+    setting: Setting, cell: Cell, members: int, where: torch.device, engine: Engine
+) -> float:
+    times = []
+    for _ in range(ROUNDS):
+        started = perf_counter()
+        run_group(setting, cell, 0, range(members), where, engine=engine)
+        times.append(perf_counter() - started)
+    return min(times)
 
 
 def fitted(device: str, engine: Engine) -> tuple[dict[str, float], float]:

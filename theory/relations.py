@@ -236,14 +236,27 @@ class SettingsEqual(_Same):
 
 @dataclass(frozen=True, slots=True)
 class ExponentsEqual(_Same):
-    """The exponent is the same in ``other``; the statistic is the paired difference."""
+    """The exponent is the same in ``other``; the statistic is the paired difference.
+
+    Networks of the other setting are ``wider`` times as wide, so that a setting can be compared
+    with itself. Raises ``DomainError`` where ``wider`` is not positive, or not 1 along the width.
+    """
 
     axis: Axis | str
     other: Setting | str
     origin: str
+    wider: int = 1
+
+    def __post_init__(self) -> None:
+        if self.wider < 1 or (self.wider > 1 and self.axis is not Axis.DEPTH):
+            raise DomainError(
+                f"{self.wider} times as wide: expected a positive number, and 1 unless exponents "
+                "of depth are compared"
+            )
 
     def __str__(self) -> str:
-        return f"exponent of {_symbol(self.axis)} equal to that in [{self.other}]"
+        relation = f"exponent of {_symbol(self.axis)} equal to that in [{self.other}]"
+        return relation if self.wider == 1 else f"{relation}, {self.wider} times as wide"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +30,7 @@ from theory.relations import (
     CurveEquals,
     ExcessExponentEquals,
     Exponent,
+    ExponentsEqual,
     Paired,
     Relation,
     Sweep,
@@ -161,6 +163,13 @@ def questions(campaign: Campaign) -> list[Question]:
     return family
 
 
+class Part(NamedTuple):
+    """A setting, and the cells in which it is measured."""
+
+    setting: Setting
+    cells: tuple[Cell, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Trials:
     """The trials of one question in one setting, a control's or its own, and what they gave."""
@@ -176,20 +185,24 @@ class Trials:
         """The grid's cells."""
         return self.campaign.grid(self.question.prediction).cells
 
-    def settings(self) -> tuple[Setting, ...]:
-        """All settings that the relation needs: one or a pair, at one or each learning rate."""
-        relation = self.question.relation
+    def parts(self) -> tuple[Part, ...]:
+        """All that the relation needs: one setting or a pair, at one or each learning rate."""
+        relation, cells = self.question.relation, self.cells
         if isinstance(relation, TunedOrdered):
-            return (*_at(self.setting, relation.rates), *_at(relation.other, relation.rates))
+            other = _at(relation.other, relation.rates, cells)
+            return (*_at(self.setting, relation.rates, cells), *other)
         if isinstance(relation, Sweep):
-            return _at(self.setting, self._rates(relation))
+            return _at(self.setting, self._rates(relation), cells)
+        own = Part(self.setting, cells)
         if isinstance(relation, Paired) and isinstance(relation.other, Setting):
-            return (self.setting, relation.other)
-        return (self.setting,)
+            wider = relation.wider if isinstance(relation, ExponentsEqual) else 1
+            there = tuple(replace(cell, width=wider * cell.width) for cell in cells)
+            return (own, Part(relation.other, there))
+        return (own,)
 
     def measured(self) -> Measured:
         """Values of the replicates that are complete in every cell of every setting."""
-        relation, parts = self.question.relation, self._values(self.settings())
+        relation, parts = self.question.relation, self._values(self.parts())
         if isinstance(relation, Sweep):
             grid = relation.rates if isinstance(relation, TunedOrdered) else self._rates(relation)
             rates = np.array([float(rate) for rate in grid])
@@ -203,7 +216,7 @@ class Trials:
         below = above = 0
         for _ in range(MOST_WIDENINGS):
             rates = relation.widened(below, above)
-            losses = np.stack(self._values(_at(self.setting, rates)), axis=-1)
+            losses = np.stack(self._values(_at(self.setting, rates, self.cells)), axis=-1)
             if len(losses) < self.replicates:
                 return rates
             ends = self._ends(relation, losses, np.array([float(rate) for rate in rates]))
@@ -224,23 +237,24 @@ class Trials:
         edge = best_log_rates(losses, rates).edge
         return bool((edge < 0).any()), bool((edge > 0).any())
 
-    def _values(self, settings: tuple[Setting, ...]) -> list[FloatArray]:
-        """(complete replicates, cells) of every setting."""
+    def _values(self, needed: Sequence[Part]) -> list[FloatArray]:
+        """(complete replicates, cells) of every part."""
         campaign, observable = self.campaign, self.question.prediction.observable
         parts = [
             [
                 self.store.values(campaign.trial(setting, cell), observable, self.replicates)
-                for cell in self.cells
+                for cell in cells
             ]
-            for setting in settings
+            for setting, cells in needed
         ]
         complete = min(len(column) for part in parts for column in part)
         return [np.stack([column[:complete] for column in part], axis=1) for part in parts]
 
 
-def _at(setting: Setting, rates: tuple[Fraction, ...]) -> tuple[Setting, ...]:
+def _at(setting: Setting, rates: tuple[Fraction, ...], cells: tuple[Cell, ...]) -> tuple[Part, ...]:
     """The setting at each base learning rate."""
-    return tuple(replace(setting, protocol=replace(setting.protocol, rate=r)) for r in rates)
+    protocols = (replace(setting.protocol, rate=rate) for rate in rates)
+    return tuple(Part(replace(setting, protocol=each), cells) for each in protocols)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -269,7 +283,7 @@ class Answer:
         return replace(self.question, controls=missing)
 
     def followed_by(self, again: Answer) -> Answer:
-        """This answer, and what the next look at the remaining question says."""
+        """The answer, and what the next look at the remaining question says."""
         found = iter(again.controls)
         kept = (c if c.verdict is Verdict.REJECTED else next(found) for c in self.controls)
         looks = (*self.looks, *again.looks)

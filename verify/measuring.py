@@ -57,8 +57,8 @@ def plan(
 
     def need(question: Question, setting: Setting, replicates: int) -> None:
         trials = Trials(campaign, store, question, setting, replicates)
-        for part in trials.settings():
-            for cell in trials.cells:
+        for part, cells in trials.parts():
+            for cell in cells:
                 needed[part, cell] = max(needed.get((part, cell), 0), replicates)
 
     for question in asked or questions(campaign):

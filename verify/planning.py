@@ -83,7 +83,7 @@ class _Pilot:
 
     def time(self, question: Question, setting: Setting, replicates: int) -> float:
         trials = Trials(self.campaign, self.store, question, setting, PILOT_REPLICATES)
-        each = [self.seconds[part, cell] for part in trials.settings() for cell in trials.cells]
+        each = [self.seconds[part, cell] for part, cells in trials.parts() for cell in cells]
         return replicates * sum(each)
 
 

@@ -117,6 +117,14 @@ def test_values_with_relative_margins_are_positive(
         relation(Axis.DEPTH, value, "")
 
 
+def test_exponents_of_depth_may_be_compared_at_another_width() -> None:
+    relation = ExponentsEqual(Axis.DEPTH, PLAIN, "", wider=4)
+    assert str(relation).endswith("], 4 times as wide")
+    for axis, wider in ((Axis.DEPTH, 0), (Axis.WIDTH, 2), ("depth", 2)):
+        with pytest.raises(DomainError, match="expected a positive number, and 1 unless"):
+            ExponentsEqual(axis, PLAIN, "", wider)
+
+
 @pytest.mark.parametrize("bound", [-0.01, math.nan, math.inf])
 def test_a_regret_has_a_bound_of_nats(bound: float) -> None:
     with pytest.raises(DomainError, match="expected 0 or a positive number of nats"):

@@ -17,6 +17,8 @@ from theory import (
     Control,
     Direction,
     Experiment,
+    ExponentsEqual,
+    ExponentsOrdered,
     Grid,
     Observable,
     Prediction,
@@ -366,8 +368,6 @@ def test_two_settings_are_tuned_over_the_same_rates(store: Store) -> None:
 
 
 def test_a_pair_of_settings_is_measured_and_compared(prediction: Prediction, store: Store) -> None:
-    from theory import ExponentsEqual, ExponentsOrdered
-
     blows_up = prediction.controls[0].setting
     axis = Axis.DEPTH
     smaller = replace(
@@ -386,3 +386,17 @@ def test_a_pair_of_settings_is_measured_and_compared(prediction: Prediction, sto
     assert ordered.controls[0].verdict is Verdict.REJECTED
     # A setting equals itself, without spread; its control blows up.
     assert same.judgement.verdict is Verdict.ACCEPTED, same.judgement.reason
+
+
+def test_exponents_are_compared_at_other_widths(prediction: Prediction, store: Store) -> None:
+    """A setting and itself three times as wide, both paired with the replicates of the other."""
+    relation = ExponentsEqual(Axis.DEPTH, prediction.setting, "a test", wider=3)
+    campaign = of(replace(prediction, relation=relation))
+    measure(campaign, store)
+    (answer,) = judge_campaign(campaign, store)
+    assert answer.judgement.verdict is Verdict.ACCEPTED, answer.judgement.reason
+    assert answer.measured.other is not None
+    for found, width in ((answer.measured.values, 24), (answer.measured.other, 72)):
+        trial = campaign.trial(prediction.setting, Cell(width, 8))
+        stored = store.values(trial, prediction.observable, 12)
+        np.testing.assert_array_equal(found[:, 1], stored)

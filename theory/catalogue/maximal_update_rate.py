@@ -10,15 +10,23 @@ from fractions import Fraction
 
 from theory.architecture import BlockForm, Role, chain, residual
 from theory.catalogue import sources
-from theory.catalogue.statements import AT_INITIALIZATION, FIRST_STEP, exponent_claim
+from theory.catalogue.statements import (
+    AT_INITIALIZATION,
+    EXPONENT_MARGIN,
+    EXPONENT_REASON,
+    FIRST_STEP,
+    exponent_claim,
+)
 from theory.experiment import Observable, Setting
 from theory.parameterization import Parameterization, RoleScaling
 from theory.prediction import Control, Grid, Prediction, Regime, product, ray
 from theory.presets import am_mup, depth_mup, mup
+from theory.relations import ExponentsEqual
 from theory.scaling import Axis, Power
 
 _CHAIN = Setting(chain(), am_mup(), FIRST_STEP)
 _BLOCKS = Setting(replace(residual(1), variance_factor=Fraction(2)), am_mup(), FIRST_STEP)
+_BLOCKS_AS_CONTROL = Control("residual blocks of one layer", _BLOCKS)
 _PER_LAYER = (Power(depth=-1),)
 
 # Chains fluctuate, and are biased, in L/n: along n = 16 L both stay constant, and every remaining
@@ -63,7 +71,7 @@ def _chains() -> tuple[Prediction, ...]:
     controls = {
         Axis.DEPTH: (
             Control("Var W = 1/fan_in instead of 2/fan_in", replace(_CHAIN, architecture=chain(1))),
-            Control("residual blocks of one layer", _BLOCKS),
+            _BLOCKS_AS_CONTROL,
         ),
         Axis.WIDTH: (Control(wide.name, replace(_CHAIN, parameterization=wide)),),
     }
@@ -142,10 +150,10 @@ def _other_blocks() -> tuple[Prediction, ...]:
     return tuple(predictions)
 
 
-def _robust_in_width() -> Prediction:
-    """B5, for residual networks; chains are C1's."""
-    wide = wide_readout()
-    return exponent_claim(
+def _robust_in_width() -> tuple[Prediction, ...]:
+    """B5: the exponent of n is 0 (of chains it is C1's), and that of L is the same at any n."""
+    wide, where = wide_readout(), sources.arithmetic_mean_mup("the law is robust in width")
+    rate = exponent_claim(
         "B5.rate.width.one-layer-blocks",
         "In residual networks of one-layer pre-activation blocks with residual-aware "
         "initialization, the maximal-update learning rate does not depend on n.",
@@ -153,9 +161,37 @@ def _robust_in_width() -> Prediction:
         Axis.WIDTH,
         _BLOCKS,
         replace(_CHAIN_WIDTH, quick=None),
-        sources.arithmetic_mean_mup("the law is robust in width"),
+        where,
         (Control(wide.name, replace(_BLOCKS, parameterization=wide)),),
     )
+    moved = Control("depth-muP", replace(_BLOCKS, parameterization=depth_mup()))
+    kinds = (
+        ("chains", "ReLU chains", _CHAIN, ray(16, (4, 8, 16, 32)), _BLOCKS_AS_CONTROL),
+        (
+            "one-layer-blocks",
+            "residual networks of one-layer blocks",
+            _BLOCKS,
+            product((128,), (4, 8, 16, 32, 64)),
+            moved,
+        ),
+    )
+    exponents = (
+        Prediction(
+            id=f"B5.exponent.depth.{name}",
+            sentence=f"In {what}, the maximal-update learning rate has the same exponent of depth "
+            "in networks four times as wide.",
+            observable=Observable.MAXIMAL_UPDATE_RATE,
+            relation=ExponentsEqual(Axis.DEPTH, setting, "stated by the source", wider=4),
+            setting=setting,
+            regime=Regime(None, Grid(cells, 192, 48)),
+            margin=EXPONENT_MARGIN,
+            margin_reason=EXPONENT_REASON,
+            citation=where,
+            controls=(control,),
+        )
+        for name, what, setting, cells, control in kinds
+    )
+    return (rate, *exponents)
 
 
 def _last_layer() -> tuple[Prediction, ...]:
@@ -179,7 +215,7 @@ def _last_layer() -> tuple[Prediction, ...]:
                 "3/2",
                 _CHAIN,
                 _CHAIN_DEPTH,
-                Control("residual blocks of one layer", _BLOCKS),
+                _BLOCKS_AS_CONTROL,
             ),
             (
                 "one-layer-blocks",
@@ -220,7 +256,7 @@ def _forward() -> tuple[Prediction, ...]:
 PREDICTIONS: tuple[Prediction, ...] = (
     _residual_blocks(),
     *_other_blocks(),
-    _robust_in_width(),
+    *_robust_in_width(),
     *_last_layer(),
     *_forward(),
     *_chains(),
