@@ -11,10 +11,11 @@ from pathlib import Path
 from probes.costs import engine_of, group_size, seconds
 from probes.engines import Engine
 from probes.trials import Measurements, resolve_device, run_sweep
+from theory.errors import DomainError
 from theory.experiment import Setting
 from theory.scaling import Cell
 from verify.campaign import Campaign, Question, Trials, judge_campaign, questions
-from verify.store import Store
+from verify.store import Store, image_digests
 from verify.workers import Workers
 
 
@@ -22,7 +23,8 @@ from verify.workers import Workers
 class Group:
     """What is measured together: replicates of one cell, at one or more base learning rates.
 
-    ``settings`` differ in nothing but that rate; ``cost`` is the expected time in seconds.
+    ``settings`` differ in nothing but that rate; ``cost`` is the expected time in seconds, and
+    ``images`` the digest of what they are trained on, as whoever planned it saw them.
     """
 
     settings: tuple[Setting, ...]
@@ -30,6 +32,7 @@ class Group:
     replicates: tuple[int, ...]
     engine: Engine
     cost: float
+    images: tuple[str, ...]
 
     @property
     def members(self) -> int:
@@ -93,16 +96,25 @@ def groups_of(
     # Without matrices, nothing is shared between rates.
     rates = 1 if engine is Engine.MATRIX_FREE else max(1, min(members, len(settings)))
     together = max(1, members // rates)
+    images = tuple(image_digests(settings))
     for start in range(0, len(replicates), together):
         some = tuple(replicates[start : start + together])
         for first in range(0, len(settings), rates):
             part = tuple(settings[first : first + rates])
             cost = seconds(part[0], cell, device, engine, len(part) * len(some))
-            yield Group(part, cell, some, engine, cost)
+            yield Group(part, cell, some, engine, cost, images)
 
 
 def run(seed: int, device: str, group: Group) -> list[Measurements]:
-    """Measure a group: one result for each of its settings."""
+    """Measure a group: one result for each of its settings.
+
+    Raises ``DomainError`` where this process reads other images than the one that planned it.
+    """
+    if tuple(image_digests(group.settings)) != group.images:
+        raise DomainError(
+            f"{group.settings[0].protocol.images}: the images have changed since the campaign "
+            "began; put them back, or run the command again to begin another campaign on these"
+        )
     rates = [setting.protocol.rate for setting in group.settings]
     return run_sweep(
         group.settings[0],

@@ -68,7 +68,7 @@ def fingerprint() -> str:
     return digest.hexdigest()
 
 
-def _image_digests(settings: Iterable[Setting]) -> list[str]:
+def image_digests(settings: Iterable[Setting]) -> list[str]:
     """Of the images other than digits, which scikit-learn's version stands for."""
     sources = {setting.protocol.images for setting in settings} - {DIGITS}
     return sorted(load(source).digest for source in sources)
@@ -77,7 +77,7 @@ def _image_digests(settings: Iterable[Setting]) -> list[str]:
 def trial_key(setting: Setting, cell: Cell, seed: int, device: str, engine: str) -> str:
     """The content key of a cell's trials; the replicate is stored beside it."""
     parts = [fingerprint(), f"{setting!r}", f"{cell!r}", f"{seed}", device, engine]
-    return hashlib.sha256("|".join(parts + _image_digests([setting])).encode()).hexdigest()
+    return hashlib.sha256("|".join(parts + image_digests([setting])).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ def design_of(
     # The name of a curve's function, not its address, says which curve it is.
     parts += [r.origin if isinstance(r, CurveEquals) else repr(r) for r in relations]
     parts += [*settings, prediction.regime.corrections, sorted(family)]
-    parts += _image_digests([*settings, *others])
+    parts += image_digests([*settings, *others])
     key = hashlib.sha256("|".join(map(repr, parts)).encode()).hexdigest()
     return Design(prediction.id, key, seed, profile, float(prediction.margin), len(family))
 

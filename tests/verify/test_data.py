@@ -10,6 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
+from probes.images import load
 from probes.trials import network_of, run_group
 from reports import Report
 from tests.verify.test_cli import run
@@ -17,6 +18,7 @@ from theory import (
     Axis,
     Cell,
     Control,
+    DomainError,
     Experiment,
     ExponentEquals,
     ExponentsEqual,
@@ -38,8 +40,9 @@ from theory import (
 from theory.prediction import product
 from verify import measuring
 from verify import store as stores
+from verify.campaign import Campaign
 from verify.cli.verify import exit_code
-from verify.store import design_of, trial_key
+from verify.store import Store, design_of, trial_key
 
 STEPS = Protocol(Experiment.TRAINING, batch=8, steps=5, rate=rational("1/4"))
 DEEP = Setting(residual(2), depth_mup(), STEPS)
@@ -138,6 +141,19 @@ def test_measurements_are_found_by_what_the_images_are(
     run("verify", "T2", "--data", other, "--out", out)
     assert measured
     assert "2 campaigns in this store" in capsys.readouterr().out
+
+
+def test_a_process_that_reads_other_images_than_were_planned_measures_nothing(
+    trained: Prediction, tmp_path: Path
+) -> None:
+    """As a worker does that starts when the files have changed."""
+    where = write_images(tmp_path / "pets")
+    campaign = Campaign((on_images(trained, where),), Profile.QUICK, seed=1)
+    group = measuring.plan(campaign, Store(Path(":memory:")))[0]
+    write_images(tmp_path / "pets", seed=1)
+    load.cache_clear()
+    with pytest.raises(DomainError, match="the images have changed since the campaign began"):
+        measuring.run(1, "cpu", group)
 
 
 def test_the_key_of_digits_says_nothing_of_images_and_passes(
