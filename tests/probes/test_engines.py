@@ -136,6 +136,23 @@ def assert_engines_agree(
         assert difference(found, wanted) <= tolerance
 
 
+def amplification(
+    network: Network, matrices: plain.Tensors, protocol: Protocol, x: Tensor, y: Tensor
+) -> float:
+    """By how much training amplifies small relative changes of the weights, such as roundings."""
+    nudge, rates = 1e-6, [protocol.rate] * len(x)
+    exact = {key: matrix.double() for key, matrix in matrices.items()}
+    generator = torch.Generator().manual_seed(2)
+    nudged = {
+        key: matrix * (1 + nudge * torch.randn(matrix.shape, generator=generator))
+        for key, matrix in exact.items()
+    }
+    found = (
+        expected(network, each, protocol, rates, x.double(), y.double()) for each in (nudged, exact)
+    )
+    return difference(*found) / nudge
+
+
 @given(architectures, under_sgd, cells, protocols, dtypes, st.integers(0, 2**32))
 @settings(max_examples=150, suppress_health_check=[HealthCheck.filter_too_much])
 def test_matrix_free_trajectories_are_those_of_the_materialised_network(
@@ -156,10 +173,7 @@ def test_matrix_free_trajectories_are_those_of_the_materialised_network(
     wanted = expected(network, matrices, protocol, twice, x, y)
     assume(is_tame(wanted))
     if dtype is torch.float32:
-        exact = {key: matrix.double() for key, matrix in matrices.items()}
-        in_float64 = expected(network, exact, protocol, twice, x.double(), y.double())
-        # Training that amplifies the rounding of autograd itself says nothing about an engine.
-        assume(difference(wanted, in_float64) < 2e-6)
+        assume(amplification(network, matrices, protocol, x, y) < 15)
     assert difference(found, wanted) <= TOLERANCE[dtype]
     dense = dense_weights(network, protocol, matrices)
     assert difference(run(network, dense, x, y), wanted) <= TOLERANCE[dtype]
