@@ -60,7 +60,7 @@ CPU = Costs(
     reply=3.3e-6,
     answer=24e-9,
     recall=0.24e-9,
-    mix=2.6e-9,
+    mix=2.6e-9,  # as fitted to the dense engine
     numbers=2**25,
 )
 # Not fitted: an accelerator multiplies faster and holds more.

@@ -30,7 +30,8 @@ class Profile(StrEnum):
 class Grid:
     """Cells, and the number of replicates of the prediction and of its controls at the first look.
 
-    Every further look, announced here, doubles both; what is decided is not looked at again.
+    Every further look, announced here, doubles both, a control's until it is rejected; what is
+    decided is not looked at again.
     """
 
     cells: tuple[Cell, ...]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from fractions import Fraction
 from typing import NamedTuple
@@ -253,6 +253,10 @@ class ExponentsEqual(_Same):
                 f"{self.wider} times as wide: expected a positive number, and 1 unless exponents "
                 "of depth are compared"
             )
+
+    def cells_of_other(self, cells: tuple[Cell, ...]) -> tuple[Cell, ...]:
+        """Where the other setting is measured."""
+        return tuple(replace(cell, width=self.wider * cell.width) for cell in cells)
 
     def __str__(self) -> str:
         relation = f"exponent of {_symbol(self.axis)} equal to that in [{self.other}]"

@@ -195,9 +195,9 @@ class Trials:
             return _at(self.setting, self._rates(relation), cells)
         own = Part(self.setting, cells)
         if isinstance(relation, Paired) and isinstance(relation.other, Setting):
-            wider = relation.wider if isinstance(relation, ExponentsEqual) else 1
-            there = tuple(replace(cell, width=wider * cell.width) for cell in cells)
-            return (own, Part(relation.other, there))
+            if isinstance(relation, ExponentsEqual):
+                cells = relation.cells_of_other(cells)
+            return (own, Part(relation.other, cells))
         return (own,)
 
     def measured(self) -> Measured:
@@ -259,7 +259,10 @@ def _at(setting: Setting, rates: tuple[Fraction, ...], cells: tuple[Cell, ...]) 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answer:
-    """A question with its claim and measurements, its verdict and its controls', and all looks."""
+    """A question with its claim and measurements, its verdict and its controls', and all looks.
+
+    ``complete``: nothing that the last of them asked for, controls included, was missing.
+    """
 
     question: Question
     claim: Claim
@@ -267,13 +270,13 @@ class Answer:
     judgement: Judgement
     controls: tuple[Judgement, ...]
     looks: tuple[Look, ...]
+    complete: bool
 
     def is_open(self, campaign: Campaign) -> bool:
         """Undecided though all was measured, and another look is announced."""
         announced = campaign.grid(self.question.prediction).looks
-        complete = len(self.measured.values) >= self.claim.replicates
         undecided = self.judgement.verdict is Verdict.INCONCLUSIVE
-        return undecided and complete and len(self.looks) < announced
+        return undecided and self.complete and len(self.looks) < announced
 
     @property
     def remaining(self) -> Question:
@@ -337,7 +340,10 @@ def _look(campaign: Campaign, store: Store, family: Sequence[Question], look: in
         own = conclude(evidence[i], float(levels[i]), float(of_fit[i]))
         judgement = vouched(own, question.controls, controls)
         history = Look(len(found[i].values), float(levels[i]), judgement)
-        answers.append(Answer(question, claims[i], found[i], judgement, controls, (history,)))
+        complete = all(item.complete for item in [evidence[i], *of_controls[i]])
+        answers.append(
+            Answer(question, claims[i], found[i], judgement, controls, (history,), complete)
+        )
     return answers
 
 

@@ -30,6 +30,7 @@ from theory.relations import (
     BestRate,
     ExcessExponentEquals,
     Exponent,
+    ExponentsEqual,
     LogRatio,
     Paired,
     Relation,
@@ -158,6 +159,8 @@ def plotted(relation: Relation, name: str) -> str:
         return f"best learning rate, by {name}"
     if isinstance(relation, TransferRegretAtMost):
         return f"{name}, carried over best rate"
+    if isinstance(relation, ExponentsEqual) and relation.wider > 1:
+        return f"{name}, ratio of two widths"
     return f"{name}, ratio of two settings" if isinstance(relation, Paired) else name
 
 

@@ -87,7 +87,8 @@ class Evidence:
     ``samples`` has shape (replicates, k): one exponent per replicate, or a ratio (a logarithm of
     one, for a ``LogRatio``) at each of k cells; ``logs`` (replicates, cells) is what exponents
     were fitted to. ``problem`` names what keeps the data from being judged, and ``without_data`` is
-    the verdict in that case. ``note`` is said whatever the verdict.
+    the verdict in that case. ``note`` is said whatever the verdict. Not ``complete`` is what was
+    interrupted.
     """
 
     claim: Claim
@@ -98,6 +99,7 @@ class Evidence:
     problem: str | None = None
     without_data: Verdict = Verdict.INVALID
     note: str = ""
+    complete: bool = True
 
 
 def weigh(claim: Claim, measured: Measured) -> Evidence:
@@ -111,7 +113,8 @@ def weigh(claim: Claim, measured: Measured) -> Evidence:
     nothing = np.empty((count, 0))
     if count < claim.replicates:
         reason = f"interrupted after {count} of {claim.replicates} replicates"
-        return Evidence(claim, nothing, 1.0, problem=reason, without_data=Verdict.INCONCLUSIVE)
+        undecided = Verdict.INCONCLUSIVE
+        return Evidence(claim, nothing, 1.0, problem=reason, without_data=undecided, complete=False)
     complete, note = measured, ""
     if measured.missing is not None and measured.missing.any():
         incomplete: BoolArray = np.any(measured.missing, axis=1)

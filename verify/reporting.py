@@ -17,6 +17,7 @@ from reports.document import (
 from theory.catalogue import Recorded, recorded
 from theory.images import DIGITS
 from theory.prediction import Control, Prediction, claim_id
+from theory.relations import ExponentsEqual
 from verify.campaign import Answer, Campaign
 from verify.entries import cell_entries, checks_entry, environment, plotted, times, verdict_fields
 from verify.evidence import FAMILY_ALPHA
@@ -45,7 +46,10 @@ def _command(
 
 def _engines(campaign: Campaign, prediction: Prediction) -> dict[str, list[str]]:
     engines: dict[str, list[str]] = {}
-    for cell in campaign.grid(prediction).cells:
+    cells, relation = campaign.grid(prediction).cells, prediction.relation
+    if isinstance(relation, ExponentsEqual) and relation.other == prediction.setting:
+        cells += relation.cells_of_other(cells)
+    for cell in cells:
         engine = campaign.engine_of(prediction.setting, cell)
         engines.setdefault(str(engine), []).append(str(cell))
     return engines

@@ -90,6 +90,15 @@ def test_controls_differ_from_the_prediction(prediction: Prediction) -> None:
     assert all(control.setting != prediction.setting for control in prediction.controls)
 
 
+@every_prediction
+def test_what_is_compared_differs(prediction: Prediction) -> None:
+    """Or every number would be equal to itself."""
+    relation = prediction.relation
+    if isinstance(relation, Paired):
+        wider = relation.wider if isinstance(relation, ExponentsEqual) else 1
+        assert relation.other != prediction.setting or wider > 1
+
+
 def values(prediction: Prediction, relation: Relation) -> np.ndarray:
     """What a curve predicts at the cells of the standard grid."""
     assert isinstance(relation, CurveEquals)

@@ -41,7 +41,7 @@ from verify.evidence import Evidence
 from verify.measuring import measure, plan
 from verify.planning import outlooks
 from verify.store import Store
-from verify.verdict import Judgement, conclude
+from verify.verdict import Judgement, conclude, fit_levels_of
 
 
 @pytest.fixture
@@ -213,6 +213,60 @@ def test_a_control_is_measured_until_it_is_rejected(narrow: Prediction, store: S
     assert waiting.remaining == answer.question
     assert waiting.followed_by(answer).controls == answer.controls
     assert answer.followed_by(replace(answer, controls=())).controls == answer.controls
+
+
+def slopes(store: Store, trial: str, cell: Cell, rows: np.ndarray) -> None:
+    """Put measurements of known exponents (replicates,), with little noise, into the store."""
+    noise = np.random.default_rng(cell.depth).normal(0.0, 0.01, len(rows))
+    values = np.exp(rows * np.log(cell.depth) + noise)
+    store.add(trial, range(len(rows)), {Observable.FORWARD_SECOND_MOMENT: values})
+
+
+def with_two_controls(narrow: Prediction, store: Store, slow: int) -> Campaign:
+    """Undecided until the third look; of one control six replicates are enough, of one twelve."""
+    (clear,) = narrow.controls
+    moved = Control("slow", replace(clear.setting, architecture=residual(2)))
+    campaign = of(replace(narrow, controls=(moved, clear)))
+    draws = np.random.default_rng(0).standard_normal((3, 24))
+    known = (
+        (narrow.setting, 0.18 + 0.12 * draws[0]),
+        (moved.setting, (0.45 + 0.2 * draws[1])[:slow]),
+        (clear.setting, (2.0 + 0.1 * draws[2])[:6]),
+    )
+    for setting, rows in known:
+        for cell in narrow.regime.grid(Profile.QUICK).cells:
+            slopes(store, campaign.trial(setting, cell), cell, rows)
+    return campaign
+
+
+def test_each_control_is_looked_at_until_it_is_rejected(
+    narrow: Prediction, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    families = []
+
+    def counted(family: list[Evidence], share: float) -> np.ndarray:
+        families.append(len(family))
+        return fit_levels_of(family, share)
+
+    monkeypatch.setattr("verify.campaign.fit_levels_of", counted)
+    (answer,) = judge_campaign(with_two_controls(narrow, store, slow=12), store)
+    assert [look.replicates for look in answer.looks] == [6, 12, 24]
+    assert answer.judgement.verdict is Verdict.ACCEPTED, answer.judgement.reason
+    assert [control.name for control in answer.question.controls] == ["slow", "alpha = 0"]
+    assert [len(control.evidence.samples) for control in answer.controls if control.evidence] == [
+        12,
+        6,
+    ]
+    assert families == [3, 2, 1]  # fits of the question and of what is left of its controls
+
+
+def test_a_look_that_lacks_replicates_of_a_control_is_the_last(
+    narrow: Prediction, store: Store
+) -> None:
+    (answer,) = judge_campaign(with_two_controls(narrow, store, slow=9), store)
+    assert [look.replicates for look in answer.looks] == [6, 12]
+    assert not answer.complete
+    assert "interrupted after 9 of 12" in answer.controls[0].reason
 
 
 def test_fits_of_controls_and_questions_are_one_family_at_every_look(

@@ -151,7 +151,11 @@ def _other_blocks() -> tuple[Prediction, ...]:
 
 
 def _robust_in_width() -> tuple[Prediction, ...]:
-    """B5: the exponent of n is 0 (of chains it is C1's), and that of L is the same at any n."""
+    """B5: the exponent of n is 0 (of chains it is C1's), and that of L is the same at any n.
+
+    Chains are biased in L/n: along a ray that bias cancels, at one width it does not. Both are
+    readings of the claim.
+    """
     wide, where = wide_readout(), sources.arithmetic_mean_mup("the law is robust in width")
     rate = exponent_claim(
         "B5.rate.width.one-layer-blocks",
@@ -166,10 +170,23 @@ def _robust_in_width() -> tuple[Prediction, ...]:
     )
     moved = Control("depth-muP", replace(_BLOCKS, parameterization=depth_mup()))
     kinds = (
-        ("chains", "ReLU chains", _CHAIN, ray(16, (4, 8, 16, 32)), _BLOCKS_AS_CONTROL),
+        (
+            "chains",
+            "ReLU chains along n = 16 L",
+            _CHAIN,
+            ray(16, (4, 8, 16, 32)),
+            _BLOCKS_AS_CONTROL,
+        ),
+        (
+            "chains-of-one-width",
+            "ReLU chains of one width, n = 128,",
+            _CHAIN,
+            product((128,), (4, 8, 16, 32)),
+            _BLOCKS_AS_CONTROL,
+        ),
         (
             "one-layer-blocks",
-            "residual networks of one-layer blocks",
+            "residual networks of one-layer blocks of one width, n = 128,",
             _BLOCKS,
             product((128,), (4, 8, 16, 32, 64)),
             moved,
@@ -178,8 +195,8 @@ def _robust_in_width() -> tuple[Prediction, ...]:
     exponents = (
         Prediction(
             id=f"B5.exponent.depth.{name}",
-            sentence=f"In {what}, the maximal-update learning rate has the same exponent of depth "
-            "in networks four times as wide.",
+            sentence=f"In {what} the maximal-update learning rate has the same exponent of depth "
+            "as in networks four times as wide.",
             observable=Observable.MAXIMAL_UPDATE_RATE,
             relation=ExponentsEqual(Axis.DEPTH, setting, "stated by the source", wider=4),
             setting=setting,
