@@ -1,4 +1,4 @@
-"""docs/findings.md states what is on record, all of it, and nothing else."""
+"""docs/findings.md and findings-full.md state what is on record, all of it, and nothing else."""
 
 import re
 import tomllib
@@ -17,8 +17,8 @@ def rows(document: str) -> dict[str, tuple[str, ...]]:
     return {id: tuple(part.strip() for part in rest) for id, *rest in ROW.findall(text)}
 
 
-def on_record() -> dict[str, tuple[str, str, str | None]]:
-    path = ROOT / "theory" / "catalogue" / "records-standard.toml"
+def on_record(profile: str = "standard") -> dict[str, tuple[str, str, str | None]]:
+    path = ROOT / "theory" / "catalogue" / f"records-{profile}.toml"
     found = {}
     for id, entry in tomllib.loads(path.read_text(encoding="utf-8")).items():
         said = "-"
@@ -35,9 +35,16 @@ def plain(verdict: str) -> str:
     return verdict.strip("*")
 
 
-@pytest.mark.parametrize("document", ["docs/findings.md", "README.md"])
-def test_every_verdict_that_is_stated_is_on_record(document: str) -> None:
-    found, recorded = rows(document), on_record()
+@pytest.mark.parametrize(
+    ("document", "profile"),
+    [
+        ("docs/findings.md", "standard"),
+        ("docs/findings-full.md", "full"),
+        ("README.md", "standard"),
+    ],
+)
+def test_every_verdict_that_is_stated_is_on_record(document: str, profile: str) -> None:
+    found, recorded = rows(document), on_record(profile)
     assert found
     for id, (verdict, estimate, _, rival) in found.items():
         expected = recorded[id]
@@ -50,6 +57,8 @@ def test_every_verdict_that_is_stated_is_on_record(document: str) -> None:
 
 def test_every_prediction_has_its_finding() -> None:
     assert set(rows("docs/findings.md")) == {prediction.id for prediction in PREDICTIONS}
+    assert set(rows("docs/findings-full.md")) == set(on_record("full"))
+    assert set(on_record("full")) <= {prediction.id for prediction in PREDICTIONS}
 
 
 def test_the_readme_shows_every_rejection_of_a_published_claim() -> None:
