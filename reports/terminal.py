@@ -8,12 +8,12 @@ from rich.table import Table
 
 from reports.document import PredictionEntry, Report, RivalEntry, VerdictEntry, judged
 from reports.text import (
-    campaigns_text,
     estimate_text,
     family_text,
     predicted_text,
     source_text,
     summary,
+    tried_again,
 )
 from theory.prediction import Verdict
 
@@ -55,6 +55,5 @@ def print_report(report: Report, console: Console) -> None:
             console.print(f"{escape(name)}: {entry.verdict}: {escape(entry.reason)}")
     console.print(summary(report))
     console.print(f"Intervals: {family_text(report)}. {report.times.seconds:.0f} s.")
-    for entry in report.predictions:
-        if len(entry.campaigns) > 1:
-            console.print(f"{escape(entry.id)}: {escape(campaigns_text(entry))}")
+    for line in tried_again(report):
+        console.print(escape(line))

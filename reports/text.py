@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from reports.document import LookEntry, PredictionEntry, Report, VerdictEntry, agrees, judged
 from theory.prediction import Verdict
@@ -37,12 +37,26 @@ def source_text(report: Report) -> str:
 
 def campaigns_text(entry: PredictionEntry) -> str:
     """How often this prediction was tried in the same store, and what came out."""
-    tries = [
+    others = [
         f"seed {c.seed}, {c.profile}, margin {c.margin:g}, judged among {c.family}: "
-        f"{c.verdict or 'unfinished'}" + (" (this one)" if c.this else "")
+        f"{c.verdict or 'unfinished'}"
         for c in entry.campaigns
+        if not c.this
     ]
-    return f"{len(tries)} campaigns in this store: {'; '.join(tries)}"
+    return f"{len(entry.campaigns)} campaigns in this store: {'; '.join(['this one', *others])}"
+
+
+def tried_again(report: Report) -> Iterator[str]:
+    """What ``campaigns_text`` says of predictions that were tried more than once, each text once.
+
+    A store that a changed catalogue goes on with says the same of every prediction.
+    """
+    ids: dict[str, list[str]] = {}
+    for entry in report.predictions:
+        if len(entry.campaigns) > 1:
+            ids.setdefault(campaigns_text(entry), []).append(entry.id)
+    for text, (first, *more) in ids.items():
+        yield f"{first}{f' and {len(more)} more' if more else ''}: {text}"
 
 
 def engines_text(entry: PredictionEntry) -> str:

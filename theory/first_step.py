@@ -12,14 +12,16 @@ weight moves along -chi = y. Everything is per unit of the base learning rate.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 from scipy.integrate import solve_ivp
 
-from theory.architecture import Architecture, Family, Role
+from theory import convolutional_chains
+from theory.architecture import Activation, Architecture, Family, Role
+from theory.convolution import Padding
 from theory.errors import DomainError
 from theory.gaussian import MOMENTS
 from theory.parameterization import Optimizer, Parameterization
@@ -27,6 +29,7 @@ from theory.propagation import (
     Propagation,
     branch_constant,
     depth_limit,
+    gains,
     propagate,
     unit_block,
     update_rates,
@@ -200,9 +203,14 @@ def stream_changes(
     weights. In a critical ReLU chain S_l is (2 l^3 + l)/3 times S_1 (the L^3 of arXiv 2305.07810),
     and 2 l - 1 times S_1 when decoupled. Raises ``DomainError`` for Adam and a
     stream that is normalized or fixed.
+
+    Convolutional chains, on images of uncorrelated positions, are those of
+    ``theory.convolutional_chains``; other convolutional networks raise ``DomainError``.
     """
     _require_plain(architecture)
     _require_sgd(parameterization)
+    if architecture.convolution is not None:
+        return _stream_changes_of_images(architecture, parameterization, cell, decoupled)
     result = propagate(architecture, parameterization, cell)
     rates = np.array(update_rates(architecture, parameterization, cell))
     own = rates * result.features[: cell.depth, :, 0, 0]
@@ -225,6 +233,40 @@ def stream_changes(
         squares.append(square)
     moved: FloatArray = result.gradients[:, 0, 0] * np.array(squares)
     return moved
+
+
+def _stream_changes_of_images(
+    architecture: Architecture, parameterization: Parameterization, cell: Cell, decoupled: bool
+) -> FloatArray:
+    """``stream_changes`` of convolutional chains, whose weights have the scales of vectors."""
+    convolution = architecture.convolution
+    assert convolution is not None
+    rectified = architecture.family is Family.CHAIN and architecture.activation is Activation.RELU
+    circular = convolution.padding is Padding.CIRCULAR
+    if not (rectified and circular) or architecture.dropout:
+        raise DomainError(
+            f"{architecture}: of convolutional networks, the exact first step is that of ReLU "
+            "chains with circular padding and without dropout"
+        )
+    if decoupled:
+        raise DomainError(
+            f"{architecture}: an independent backward pass through convolutions is not worked out; "
+            "leave decoupled out"
+        )
+    vectors = replace(architecture, convolution=None)
+    (gain,) = gains(vectors, parameterization, cell)
+    (rate,) = update_rates(vectors, parameterization, cell)
+    return convolutional_chains.stream_changes(
+        convolutional_chains.Chain(
+            convolution.positions,
+            cell.depth,
+            variance=parameterization.scale(Role.INPUT, cell) ** 2,
+            gain=gain,
+            first=_end_rate(parameterization, Role.INPUT, cell) / cell.width,
+            rate=rate,
+            end=(cell.width * parameterization.scale(Role.OUTPUT, cell)) ** 2,
+        )
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,7 +402,7 @@ def maximal_update_rate(
 ) -> float:
     """eta* with S(eta*) = 1, S the mean of S_l of ``stream_changes`` over layers, for one input.
 
-    The rate of arXiv 2510.04327.
+    The rate of arXiv 2510.04327. Of convolutional chains, for one image of uncorrelated positions.
     """
     return float(stream_changes(architecture, parameterization, cell).mean() ** -0.5)
 

@@ -47,6 +47,7 @@ from theory import (
     transformer,
 )
 from theory.counted_observables import predicted_exponent
+from theory.first_step import stream_changes
 from theory.power_counting import count_powers
 from theory.propagation import forward_second_moment
 
@@ -261,6 +262,34 @@ def test_the_derivative_of_the_first_step_meets_the_same_dropout(
     torch.testing.assert_close(
         change.output, (ends[0] - ends[1]) / (2 * step), rtol=1e-5, atol=1e-8
     )
+
+
+@pytest.mark.parametrize(
+    ("convolution", "width", "replicates"),
+    [(LINE, 256, 64), (Convolution(2, 3, 3), 128, 200)],
+    ids=str,
+)
+def test_wide_chains_have_the_first_step_of_the_theory(
+    convolution: Convolution, width: int, replicates: int
+) -> None:
+    """S_1, and S_l / S_1 of every layer, for one image of uncorrelated positions.
+
+    Within four standard errors, and L/n for what a finite width adds.
+    """
+    cell, channels = Cell(width, 4), 16
+    architecture = replace(chain(), convolution=convolution)
+    net = Network(architecture, am_mup(), cell, channels, 1)
+    weights = net.initial_weights(12, range(replicates), CPU)
+    x = math.sqrt(channels) * torch.eye(channels)[: convolution.positions]
+    x = x.expand(replicates, 1, -1, -1)
+    labels = net.forward(weights, x).output.detach().squeeze(-1) + 1
+    _, change = first_order_change(net, dense_weights(net, ONE_STEP, weights), x, labels)
+    moments = np.array([z.double().square().mean((1, 2)).numpy() for z in change.stream])
+    ratios = moments / stream_changes(architecture, am_mup(), cell)[:, None]
+    for ratio in (ratios[0], *(ratios[1:] / ratios[0])):
+        error = ratio.std(ddof=1) / math.sqrt(replicates)
+        assert error < 0.03
+        assert abs(ratio.mean() - 1) < 4 * error + cell.depth / cell.width
 
 
 def test_what_is_dropped_belongs_to_the_replicate() -> None:

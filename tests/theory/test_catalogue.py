@@ -11,6 +11,7 @@ import pytest
 from theory import (
     Axis,
     BestRateDrifts,
+    Cell,
     CurveEquals,
     DomainError,
     ExcessExponentEquals,
@@ -99,11 +100,10 @@ def test_what_is_compared_differs(prediction: Prediction) -> None:
         assert relation.other != prediction.setting or wider > 1
 
 
-def values(prediction: Prediction, relation: Relation) -> np.ndarray:
-    """What a curve predicts at the cells of the standard grid."""
+def values(prediction: Prediction, relation: Relation, cells: tuple[Cell, ...]) -> np.ndarray:
+    """What a curve predicts."""
     assert isinstance(relation, CurveEquals)
     setting = prediction.setting
-    cells = prediction.regime.standard.cells[:1]
     found = [relation.curve(setting.architecture, setting.parameterization, c) for c in cells]
     return np.array(found)
 
@@ -114,29 +114,36 @@ def test_a_rival_says_something_else_and_has_its_own_control(prediction: Predict
     if rival is None:
         return
     assert rival.control.setting != prediction.setting
+    cells = prediction.regime.standard.cells
     if isinstance(prediction.relation, CurveEquals):
-        distance = abs(
-            np.log(values(prediction, rival.relation) / values(prediction, prediction.relation))
+        ours, theirs = (
+            values(prediction, r, cells[:1]) for r in (prediction.relation, rival.relation)
         )
-        assert distance.max() > 2 * margin, "both could be accepted"
+        assert abs(np.log(ours / theirs)).max() > 2 * margin, "both could be accepted"
         return
     if isinstance(prediction.relation, TransferRegretAtMost):
         assert isinstance(rival.relation, TransferRegretAtMost)
         assert prediction.relation.exponent != rival.relation.exponent
         return
-    ours, theirs = (r.band(margin) for r in (prediction.relation, rival.relation))
-    assert ours.high <= theirs.low or theirs.high <= ours.low, "both could be accepted"
+    if isinstance(rival.relation, CurveEquals):
+        axis = prediction.relation.axis
+        assert isinstance(axis, Axis)
+        fit = PowerLaw.of_cells(cells, axis, prediction.regime.corrections)
+        (implied,) = fit.exponents(np.log(values(prediction, rival.relation, cells))[None])
+        band = prediction.relation.band(margin)
+        assert not band.low <= implied <= band.high, "both could be accepted"
+        return
+    claimed, other = (r.band(margin) for r in (prediction.relation, rival.relation))
+    assert claimed.high <= other.low or other.high <= claimed.low, "both could be accepted"
 
 
 @every_prediction
 def test_every_number_says_where_it_comes_from(prediction: Prediction) -> None:
     """An exponent is counted unless the source says otherwise, and then counting is the rival."""
     relation, rival = prediction.relation, prediction.rival
+    computed = r"computed by theory\.(propagation|first_step|neural_feature_dynamics)\."
     if isinstance(relation, CurveEquals):
-        assert re.match(
-            r"computed by theory\.(propagation|first_step|neural_feature_dynamics)\.",
-            relation.origin,
-        )
+        assert re.match(computed, relation.origin)
         return
     if isinstance(relation, ValueEquals | TunedOrdered | ExcessExponentEquals) or (
         prediction.observable is Observable.TRAINED_LOSS and isinstance(relation, ExponentAtMost)
@@ -162,6 +169,10 @@ def test_every_number_says_where_it_comes_from(prediction: Prediction) -> None:
         band = relation.band(float(prediction.margin))
         assert band.low <= exponent <= band.high, "power counting contradicts it"
         return
+    if rival is not None and isinstance(rival.relation, CurveEquals):
+        # Counting agrees with the source: both speak of the limit, and the rival of these depths.
+        assert re.match(computed, rival.relation.origin)
+        rival = None
     counted = relation if rival is None else rival.relation
     assert counted.expected == float(exponent)
     assert counted.origin.startswith("theory.power_counting")

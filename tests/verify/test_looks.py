@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from reports import render_html
+from reports.text import tried_again
 from theory import (
     Activation,
     Axis,
@@ -159,7 +160,25 @@ def test_another_seed_margin_or_grid_is_another_campaign_that_the_report_shows(
         (1, 0.5, 2, True),
     ]
     assert all(c.verdict is Verdict.ACCEPTED for c in entry.campaigns)
-    assert "5 campaigns in this store" in render_html(report)
+    assert "5 campaigns in this store: this one; seed 1" in render_html(report)
+    (line,) = tried_again(report)
+    assert line.startswith(f"{prediction.id}: 5 campaigns in this store: this one; seed 1")
+
+
+def test_what_was_tried_again_in_the_same_way_is_said_once(
+    prediction: Prediction, store: Store
+) -> None:
+    """As when a store goes on with a changed catalogue."""
+    together = (prediction, replace(prediction, id="T2.another"))
+    for seed in (1, 2):
+        campaign = of(*together, seed=seed)
+        measure(campaign, store)
+        report = report_of(campaign, store)
+    (line,) = tried_again(report)
+    assert line == (
+        f"{prediction.id} and 1 more: 2 campaigns in this store: this one; seed 1, quick, margin "
+        "0.5, judged among 2: accepted"
+    )
 
 
 def test_everything_that_is_fixed_before_the_run_is_in_the_design(prediction: Prediction) -> None:

@@ -56,3 +56,8 @@ def hidden_width(where: str) -> Citation:
 def power_counting(where: str) -> Citation:
     """The elementary rules by which exponents of width and depth add up."""
     return Citation("scaleproof", "Power counting", where)
+
+
+def convolutional_recursion() -> Citation:
+    """The first step of convolutional chains at infinite width, worked out here."""
+    return Citation("scaleproof", "Exact recursions", "theory.convolutional_chains")
