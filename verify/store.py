@@ -1,14 +1,15 @@
 """Measurements on disk: one SQLite file, keyed by content. Imports the standard library and numpy.
 
 A measurement is found again only if everything that it depends on is the same: setting, cell,
-seed, replicate, device, engine, the images themselves where they are not digits, the source of
-``probes`` and ``theory`` (but for its catalogue), and the versions of torch, numpy and
-scikit-learn. A campaign that was stopped continues where it
-was, and nothing is counted twice.
+seed, replicate, device, engine, the images themselves where they are not digits, the code of
+``probes`` and ``theory`` (but for its catalogue, comments and docstrings), and the versions of
+torch, numpy and scikit-learn. A campaign that was stopped continues where it was, and nothing is
+counted twice.
 """
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
@@ -49,12 +50,21 @@ CREATE TABLE IF NOT EXISTS campaigns (
 )
 
 
-def _sources(folder: Traversable) -> Iterable[bytes]:
+def _code(folder: Traversable) -> Iterable[str]:
+    """What every module does: its statements, without comments, layout and docstrings."""
     for entry in sorted(folder.iterdir(), key=lambda item: item.name):
         if entry.is_dir() and entry.name != "catalogue":  # its predictions enter by setting
-            yield from _sources(entry)
+            yield from _code(entry)
         elif entry.name.endswith(".py"):
-            yield entry.read_bytes()
+            yield ast.dump(_Undocumented().visit(ast.parse(entry.read_bytes())))
+
+
+class _Undocumented(ast.NodeTransformer):
+    """Leaves out strings that stand alone: docstrings, and others that do nothing."""
+
+    def visit_Expr(self, node: ast.Expr) -> ast.Expr | None:
+        alone = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        return None if alone else node
 
 
 @cache
@@ -63,8 +73,8 @@ def fingerprint() -> str:
     versions = (torch.__version__, np.__version__, version("scikit-learn"))
     digest = hashlib.sha256(" ".join(versions).encode())
     for package in ("probes", "theory"):
-        for source in _sources(files(package)):
-            digest.update(source)
+        for module in _code(files(package)):
+            digest.update(module.encode())
     return digest.hexdigest()
 
 

@@ -1,5 +1,6 @@
 """Campaigns: what is measured, resuming, and what a control is for."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.resources import files
@@ -227,20 +228,40 @@ def test_a_key_covers_everything_that_a_number_depends_on(prediction: Prediction
     assert len(keys) == 6
 
 
+@pytest.fixture
+def key_of(
+    prediction: Prediction, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[str, str], str]]:
+    """A trial's key where a package has one module, with this source."""
+
+    def key(package: str, source: str) -> str:
+        folder = tmp_path / package
+        folder.mkdir(exist_ok=True)
+        (folder / "module.py").write_text(source)
+        changed = {package: folder}
+        monkeypatch.setattr(stores, "files", lambda name: changed.get(name) or files(name))
+        stores.fingerprint.cache_clear()
+        return trial_key(prediction.setting, Cell(8, 4), 0, "cpu", "dense")
+
+    yield key
+    stores.fingerprint.cache_clear()
+
+
 @pytest.mark.parametrize("package", ["probes", "theory"])
 def test_measurements_of_other_code_are_not_found(
-    package: str, prediction: Prediction, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    package: str, prediction: Prediction, key_of: Callable[[str, str], str]
 ) -> None:
-    before = trial_key(prediction.setting, Cell(8, 4), 0, "cpu", "dense")
-    changed = tmp_path / package
-    changed.mkdir()
-    (changed / "other.py").write_text("pass")
-    monkeypatch.setattr(stores, "files", lambda name: changed if name == package else files(name))
-    stores.fingerprint.cache_clear()
-    try:
-        assert trial_key(prediction.setting, Cell(8, 4), 0, "cpu", "dense") != before
-    finally:
-        stores.fingerprint.cache_clear()
+    now = trial_key(prediction.setting, Cell(8, 4), 0, "cpu", "dense")
+    codes = ("x = 1", "x = 2", "x = 1.0", "x = 'a'", "def f():\n    return 1", "")
+    assert len({now, *(key_of(package, code) for code in codes)}) == 1 + len(codes)
+
+
+def test_what_is_only_said_about_code_changes_no_measurement(
+    key_of: Callable[[str, str], str],
+) -> None:
+    plain = "def f(x):\n    return x + 1"
+    said = '"""Module."""\n\n# A comment.\ndef f(x):\n    """Says."""\n    return (x +\n    1)'
+    assert key_of("theory", said) == key_of("theory", plain)
 
 
 def test_divergence_survives_the_store(store: Store) -> None:
