@@ -11,6 +11,9 @@ from theory.catalogue import PREDICTIONS
 ROOT = Path(__file__).parents[2]
 ROW = re.compile(r"^\| ([AXBC][^ |]*) \| (\S+) \| ([^|]*) \| ([^|]*) \|([^|]*)\|$", re.MULTILINE)
 
+# Verdicts of two seeds, the second one's estimate, the distance of both, and the rival's verdicts.
+SEEDS = re.compile(r"^\| ([AXBC][^ |]*) \|" + 6 * r" ([^|]*)\|" + "$", re.MULTILINE)
+
 
 def rows(document: str) -> dict[str, tuple[str, ...]]:
     text = (ROOT / document).read_text(encoding="utf-8")
@@ -64,3 +67,21 @@ def test_every_prediction_has_its_finding() -> None:
 def test_the_readme_shows_every_rejection_of_a_published_claim() -> None:
     rejected = {id for id, (verdict, _, _) in on_record().items() if verdict == "rejected"}
     assert set(rows("README.md")) == rejected
+
+
+def test_two_seeds_are_compared_in_every_prediction_and_contradict_each_other_in_none() -> None:
+    text = (ROOT / "docs/seeds.md").read_text(encoding="utf-8")
+    compared = {id: [part.strip() for part in rest] for id, *rest in SEEDS.findall(text)}
+    assert list(compared) == [prediction.id for prediction in PREDICTIONS]
+    recorded, pairs = on_record(), []
+    for id, (first, second, _, _, *rivals) in compared.items():
+        verdict, _, rival = recorded[id]
+        assert (plain(first), plain(rivals[0]) or None) == (verdict, rival), id
+        pairs += [(plain(first), plain(second)), *([tuple(map(plain, rivals))] if rival else [])]
+    assert not {("accepted", "rejected"), ("rejected", "accepted")} & set(pairs)
+    same = sum(first == second for first, second in pairs)
+    said = " ".join(text.split())
+    assert f"{same} of {len(pairs)} verdicts are the same" in said
+    distances = [float(distance) for _, _, _, distance, *_ in compared.values() if distance]
+    size = (sum(distance**2 for distance in distances) / len(distances)) ** 0.5
+    assert f"the root mean square of {len(distances)} distances is {size:.2f}" in said
