@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 from typing import NamedTuple
@@ -77,8 +77,10 @@ class Trace(NamedTuple):
 class Network:
     """An architecture under a parameterization at one cell, with its input and output sizes.
 
-    ``inputs`` is the dimension of an input, or of each of its tokens or positions. Raises
-    ``DomainError`` for a transformer whose heads have no whole width.
+    ``inputs`` is the dimension of an input, or of each of its tokens or positions. With ``finest``,
+    initial weights are sums over a network with that many blocks (see ``Protocol``). Raises
+    ``DomainError`` for a transformer whose heads have no whole width, and for a depth that
+    ``finest`` is no multiple of.
     """
 
     architecture: Architecture
@@ -86,12 +88,18 @@ class Network:
     cell: Cell
     inputs: int
     outputs: int
+    finest: int | None = None
 
     def __post_init__(self) -> None:
         if self.architecture.family is Family.TRANSFORMER and self.cell.width % HEADS:
             raise DomainError(
                 f"width {self.cell.width} of a transformer: expected a multiple of {HEADS}, for as "
                 "many heads"
+            )
+        if self.finest is not None and self.finest % self.cell.depth:
+            raise DomainError(
+                f"depth {self.cell.depth}: expected a divisor of the {self.finest} blocks whose "
+                "sums its blocks are"
             )
 
     def shapes(self) -> dict[WeightKey, tuple[int, int]]:
@@ -152,6 +160,12 @@ class Network:
         """The standard deviation of a weight's entries at initialization."""
         return self.parameterization.std(role, self.cell)
 
+    @property
+    def drawn(self) -> Network:
+        """The network whose weights are drawn: this one, or one with the ``finest`` blocks."""
+        depth = self.finest or self.cell.depth
+        return replace(self, cell=replace(self.cell, depth=depth))
+
     def initial_weights(
         self,
         seed: int,
@@ -165,16 +179,22 @@ class Network:
         Drawn in float32 whatever the ``dtype``, so that every precision and every device sees
         the same network.
         """
-        generators = [generator(seed, replicate, self.cell) for replicate in replicates]
-        drawn = torch.from_numpy(standard_normals(generators, self.size))
+        summed = self.drawn.cell.depth // self.cell.depth
+        generators = [generator(seed, replicate, self.drawn.cell) for replicate in replicates]
+        drawn = torch.from_numpy(standard_normals(generators, self.drawn.size))
         drawn = drawn.to(device=device, dtype=dtype)
         weights: dict[WeightKey, Tensor] = {}
         start = 0
-        for key, (rows, columns) in self.shapes().items():
+        for key, (rows, columns) in self.drawn.shapes().items():
             part = drawn[:, start : start + rows * columns].view(-1, rows, columns)
+            own = key._replace(block=-(-key.block // summed))
+            scale = self.std(key.role) / math.sqrt(summed if key.block else 1)
             # A product of its own storage: on views with gaps, torch falls back from one batched
             # product to a loop.
-            weights[key] = part * self.std(key.role)
+            if own in weights:
+                weights[own].add_(part, alpha=scale)
+            else:
+                weights[own] = part * scale
             start += rows * columns
         return weights
 

@@ -138,11 +138,12 @@ def operations(engine: Engine, network: Network, protocol: Protocol) -> Operatio
     mixed = coordinates * sum(inputs for inputs, _ in products) if rows > 1 else 0
     if engine is Engine.DENSE:
         inputs = sum(inputs for inputs, _ in products)
-        size = network.size
+        size, drawn = network.size, network.drawn.size
         if protocol.reference is not None:
             large = replace(network, cell=protocol.reference)
             size, weights = size + large.size, weights + len(large.shapes())
-        work = {"draw": sets * size, "read": size * len(products), "multiply": size * inputs}
+            drawn = size
+        work = {"draw": sets * drawn, "read": size * len(products), "multiply": size * inputs}
         work["mix"] = mixed
         copies = 4 if network.parameterization.optimizer is Optimizer.ADAM else 1
         copies += bool(protocol.momentum)
@@ -189,7 +190,7 @@ def _needs_matrices(setting: Setting) -> str | None:
             f"{optimizer} has no matrix-free weights, for its steps are not combinations of "
             "gradients"
         )
-    if setting.protocol.reference is not None:
+    if setting.protocol.reference is not None or setting.protocol.finest is not None:
         return "networks that share weights have no matrix-free weights, which answer once"
     return None
 

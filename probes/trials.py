@@ -61,7 +61,12 @@ def network_of(setting: Setting, cell: Cell) -> Network:
         seen = _view(setting.architecture, shape)(np.ones((1, shape.dimension)))
         inputs, outputs = seen.shape[-1], shape.classes
     return Network(
-        setting.architecture, setting.parameterization, cell, inputs=inputs, outputs=outputs
+        setting.architecture,
+        setting.parameterization,
+        cell,
+        inputs=inputs,
+        outputs=outputs,
+        finest=setting.protocol.finest,
     )
 
 

@@ -230,9 +230,13 @@ class Protocol:
     ``independent_backward``: the backward pass of fitting uses an independent copy of the blocks'
     weights, and both learn. ``reference``: the cell of the network that stands for the limit in
     experiments on convergence, and in no others. Only for training, ``images``: what is learned
-    (see ``theory.images``), and ``passes``: how often an image is shown at most. Raises
-    ``DomainError`` for a momentum outside [0, 1), a negative weight decay, images of no known
-    source, less than one pass, or any of these where it does not belong.
+    (see ``theory.images``), ``passes``: how often an image is shown at most, and ``finest``: with
+    it, the networks of a replicate share their input and output weights, and those of L blocks
+    have sums of finest / L neighbouring blocks of ``finest`` ones, over the root of that number.
+    Every network has the law that it has alone, and all of them follow one Brownian path (Giles
+    2008, Multilevel Monte Carlo path simulation, section 2), so that differences of depths spread
+    much less. Raises ``DomainError`` for a momentum outside [0, 1), a negative weight decay, images
+    of no known source, less than one pass or one block, or any of these where it does not belong.
     """
 
     experiment: Experiment
@@ -243,6 +247,7 @@ class Protocol:
     weight_decay: Fraction = Fraction(0)
     independent_backward: bool = False
     reference: Cell | None = None
+    finest: int | None = None
     # Not in the repr, by which measurements are found again: these depend on what the images are,
     # wherever they lie, and not on how many passes would have been allowed.
     images: str = field(default=DIGITS, repr=False)
@@ -261,6 +266,8 @@ class Protocol:
         source_of(self.images)
         if self.passes < 1:
             raise DomainError(f"{self.passes} passes: expected at least 1")
+        if self.finest is not None:
+            self._check_finest(self.finest)
         shown = self.images != DIGITS or self.passes > 1
         if shown and self.experiment is not Experiment.TRAINING:
             raise DomainError(
@@ -268,11 +275,21 @@ class Protocol:
                 "training shows images; leave them out"
             )
 
+    def _check_finest(self, finest: int) -> None:
+        if finest < 1:
+            raise DomainError(f"finest {finest}: expected at least one block")
+        if self.experiment is not Experiment.TRAINING:
+            raise DomainError(
+                f"{self.experiment} with finest {finest}: only networks that are trained share the "
+                "weights of a deeper one; leave it out"
+            )
+
     def __str__(self) -> str:
         if self.experiment is Experiment.TRAINING:
             passes = f" in at most {self.passes} passes" if self.passes > 1 else ""
             extras = f", momentum {self.momentum}" if self.momentum else ""
             extras += f", weight decay {self.weight_decay}" if self.weight_decay else ""
+            extras += f", blocks summed from {self.finest}" if self.finest else ""
             return (
                 f"{self.steps} steps on {source_of(self.images).name}{passes}, cross-entropy, "
                 f"batch {self.batch}, base rate {self.rate}{extras}"
@@ -305,7 +322,8 @@ class Setting:
     Raises ``DomainError`` for momentum under Adam, which has its own, for an experiment on coupling
     in other networks than pre-activation blocks of one or two layers, not normalized, for one
     on convergence where the stream's width is not fixed, for dropout in other experiments than the
-    first step, and for a batch of one input that would be normalized over itself.
+    first step, for a batch of one input that would be normalized over itself, and for chains with
+    a ``finest`` number of blocks: their layers are no increments.
     """
 
     architecture: Architecture
@@ -330,6 +348,11 @@ class Setting:
                 "layers, not normalized; give those"
             )
         self._check_batch()
+        if self.protocol.finest is not None and self.architecture.family is Family.CHAIN:
+            raise DomainError(
+                f"{self.architecture} with finest {self.protocol.finest}: only blocks are sums of "
+                "smaller ones; give residual networks, or leave it out"
+            )
         converging = self.protocol.experiment is Experiment.CONVERGENCE
         if converging and self.architecture.stream_width is None:
             raise DomainError(

@@ -62,9 +62,6 @@ def test_margins_are_tight(prediction: Prediction) -> None:
         assert prediction.margin == Fraction(1, 5)  # training, between -1 and -3/2
         assert prediction.margin_reason
         return
-    if isinstance(prediction.relation, ExcessExponentEquals):
-        assert prediction.margin == Fraction(1, 4)  # half a step between half-integers
-        return
     assert prediction.margin <= (Fraction(3, 100) if exact else Fraction(1, 10))
     assert prediction.margin_reason
 

@@ -1,0 +1,156 @@
+"""Networks of several depths along one Brownian path (``Protocol.finest``)."""
+
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from probes.architectures import Network, WeightKey
+from probes.costs import engine_of, operations
+from probes.engines import Engine
+from probes.trials import network_of, run_group
+from theory import (
+    Cell,
+    DomainError,
+    Experiment,
+    Observable,
+    Profile,
+    Protocol,
+    Setting,
+    am_mup,
+    chain,
+    depth_mup,
+    depth_mup_corrected,
+    residual,
+)
+from theory.catalogue import PREDICTIONS
+
+CPU = torch.device("cpu")
+FINEST = 24
+DIVISORS = [depth for depth in range(1, FINEST + 1) if FINEST % depth == 0]
+TRAINING = Protocol(Experiment.TRAINING, batch=16, steps=10, rate=Fraction(1, 4), finest=FINEST)
+COUPLED = Setting(residual(1), depth_mup(), TRAINING)
+
+
+def network(depth: int, finest: int | None = FINEST, layers: int = 1) -> Network:
+    # Under the corrected parameterization weights have standard deviations other than one.
+    return Network(residual(layers), depth_mup_corrected(), Cell(8, depth), 4, 2, finest)
+
+
+def weights(depth: int, finest: int | None = FINEST, layers: int = 1) -> dict[WeightKey, Tensor]:
+    drawn = network(depth, finest, layers).initial_weights(3, range(2), CPU, torch.float64)
+    return {
+        key: weight / network(depth, finest, layers).std(key.role) for key, weight in drawn.items()
+    }
+
+
+@given(st.sampled_from(DIVISORS), st.sampled_from(DIVISORS), st.sampled_from([1, 2]))
+def test_the_path_ends_at_one_point_whatever_the_depth(one: int, other: int, layers: int) -> None:
+    """L^-1/2 times the sum over blocks does not depend on L; nor do the ends of the network."""
+    first, second = (weights(depth, layers=layers) for depth in (one, other))
+    for key in first:
+        if not key.block:
+            torch.testing.assert_close(first[key], second[key])
+    for layer in range(1, layers + 1):
+        ends = [
+            sum(w for key, w in each.items() if key.block and key.layer == layer) / depth**0.5
+            for each, depth in ((first, one), (second, other))
+        ]
+        torch.testing.assert_close(*ends)
+
+
+def test_a_block_is_the_sum_of_neighbouring_blocks_over_the_root_of_their_number() -> None:
+    fine, coarse = weights(FINEST), weights(FINEST // 3)
+    for key, found in coarse.items():
+        if key.block:
+            parts = [fine[key._replace(block=3 * key.block - back)] for back in range(3)]
+            torch.testing.assert_close(found, sum(parts) / 3**0.5)
+
+
+def test_the_finest_network_is_the_one_that_is_drawn_alone() -> None:
+    alone = weights(FINEST, finest=None)
+    for key, found in weights(FINEST).items():
+        assert torch.equal(found, alone[key])
+
+
+def test_every_network_has_the_law_that_it_has_alone() -> None:
+    """Standard normal and uncorrelated: mean, variance, kurtosis and neighbouring blocks."""
+    wide = replace(network(6), cell=Cell(64, 6))
+    drawn = wide.initial_weights(0, range(8), CPU, torch.float64)
+    blocks = torch.stack([weight.flatten() for key, weight in drawn.items() if key.block])
+    blocks /= wide.std(next(key for key in drawn if key.block).role)
+    count = blocks.numel()
+    assert abs(blocks.mean().item()) < 4 / count**0.5
+    assert blocks.square().mean().item() == pytest.approx(1, abs=4 * (2 / count) ** 0.5)
+    assert blocks.pow(4).mean().item() == pytest.approx(3, abs=4 * (96 / count) ** 0.5)
+    between = (blocks[:-1] * blocks[1:]).mean().item()
+    assert abs(between) < 4 / (count * 5 / 6) ** 0.5
+
+
+def trained(setting: Setting, depth: int) -> np.ndarray:
+    return run_group(setting, Cell(16, depth), 1, range(48), CPU)[Observable.TRAINED_LOSS]
+
+
+def test_differences_of_depths_spread_less_than_with_weights_of_their_own() -> None:
+    """To less than a fifth; the losses themselves spread as before."""
+    alone = replace(COUPLED, protocol=replace(TRAINING, finest=None))
+    spread = {
+        setting.protocol.finest: (trained(setting, 12) - trained(setting, 24)).std()
+        for setting in (COUPLED, alone)
+    }
+    assert 5 * spread[FINEST] < spread[None]
+    assert trained(COUPLED, 12).std() == pytest.approx(trained(alone, 12).std(), rel=0.4)
+
+
+def test_what_is_drawn_is_counted() -> None:
+    shallow = network_of(COUPLED, Cell(16, 2))
+    counted = operations(Engine.DENSE, shallow, COUPLED.protocol).work
+    assert counted["draw"] == network_of(COUPLED, Cell(16, FINEST)).size
+    assert counted["read"] == shallow.size * (2 + 3 * TRAINING.steps)
+
+
+@pytest.mark.parametrize("profile", [Profile.STANDARD, Profile.FULL])
+def test_every_depth_of_the_catalogue_lies_on_its_path(profile: Profile) -> None:
+    coupled = [p for p in PREDICTIONS if p.setting.protocol.finest]
+    assert coupled
+    for prediction in coupled:
+        for cell in prediction.regime.grid(profile).cells:
+            assert network_of(prediction.setting, cell).drawn.cell.depth % cell.depth == 0
+
+
+def test_a_depth_that_does_not_divide_the_finest_is_refused() -> None:
+    with pytest.raises(DomainError, match="depth 5: expected a divisor of the 24 blocks"):
+        network_of(COUPLED, Cell(16, 5))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"finest": 0}, "finest 0: expected at least one block"),
+        ({"experiment": Experiment.ONE_STEP}, "one_step with finest 24: only networks that are"),
+    ],
+)
+def test_only_training_shares_a_path(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(DomainError, match=message):
+        replace(TRAINING, **changes)
+
+
+def test_chains_have_no_increments() -> None:
+    with pytest.raises(DomainError, match="only blocks are sums of smaller ones"):
+        Setting(chain(), am_mup(), TRAINING)
+
+
+def test_sums_have_no_answers_without_matrices() -> None:
+    assert engine_of(COUPLED, Cell(16, 4), "cpu") is Engine.DENSE
+    with pytest.raises(DomainError, match="networks that share weights have no matrix-free"):
+        engine_of(COUPLED, Cell(16, 4), "cpu", Engine.MATRIX_FREE)
+
+
+def test_a_protocol_says_it() -> None:
+    assert str(TRAINING).endswith("base rate 1/4, blocks summed from 24")
