@@ -321,13 +321,16 @@ def over_its_batch(states: Tensor) -> Tensor:
 
 
 def attention(query: Tensor, key: Tensor, value: Tensor, tokens: int) -> Tensor:
-    """softmax(q.k / d_head) v in every head and both directions: all (R, B tokens, n)."""
+    """softmax(q.k / d_head) v in every head and both directions: all (R, B tokens, n).
+
+    Coordinates of all pairs of tokens are multiplied and summed by head: products of a few tokens
+    by a few coordinates would cost more in calls than in numbers.
+    """
     members, rows, width = query.shape
-    shape = (members, rows // tokens, tokens, HEADS, width // HEADS)
-
-    def by_head(each: Tensor) -> Tensor:  # (R, B, heads, tokens, d_head)
-        return each.view(shape).transpose(2, 3)
-
-    logits = by_head(query) @ by_head(key).mT * (HEADS / width)
-    mixed = logits.softmax(-1) @ by_head(value)
-    return mixed.transpose(2, 3).reshape(query.shape)
+    shape = (members, rows // tokens, tokens, width)
+    head = torch.eye(HEADS, dtype=query.dtype, device=query.device)
+    head = head.repeat_interleave(width // HEADS, 0)  # (n, heads)
+    pairs = query.view(shape).unsqueeze(3) * key.view(shape).unsqueeze(2)
+    logits = pairs @ (head * (HEADS / width))  # (R, B, tokens, tokens, heads)
+    mixed = (logits.softmax(3) @ head.mT) * value.view(shape).unsqueeze(2)
+    return mixed.sum(3).reshape(query.shape)

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 
 from probes.architectures import Network
 from probes.data import HELD_OUT, TOKENS
 from probes.engines import Engine
-from probes.trials import needs_copies, network_of
+from probes.trials import needs_copies, network_of, reference_of
 from theory.architecture import Family
 from theory.errors import DomainError
 from theory.experiment import Experiment, Protocol, Setting
@@ -140,16 +140,17 @@ def operations(engine: Engine, network: Network, protocol: Protocol) -> Operatio
         inputs = sum(inputs for inputs, _ in products)
         size, drawn = network.size, network.drawn.size
         if protocol.reference is not None:
-            large = replace(network, cell=protocol.reference)
+            large = reference_of(network, protocol.reference)
             size, weights = size + large.size, weights + len(large.shapes())
-            drawn = size
+            drawn += large.size
         work = {"draw": sets * drawn, "read": size * len(products), "multiply": size * inputs}
         work["mix"] = mixed
         copies = 4 if network.parameterization.optimizer is Optimizer.ADAM else 1
         copies += bool(protocol.momentum)
         # What the backward pass meets again: products, and what entered them.
         met = 2 * coordinates * rows * protocol.batch
-        return Operations({"call": weights * len(products)}, work, sets * (copies * size + met))
+        held = max(copies * size, drawn)
+        return Operations({"call": weights * len(products)}, work, sets * (held + met))
     asked = [inputs for inputs, asks in products if asks]
     recalled = sum(k * sum(asked[:index]) for index, k in enumerate(asked))
     queries = weights * len(asked)

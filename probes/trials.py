@@ -111,26 +111,46 @@ def run_sweep(
         return [_matrix_free(setting, r, cell, seed, replicates, device, dtype) for r in rates]
     protocol, network = setting.protocol, network_of(setting, cell)
     matrices = network.initial_weights(seed, replicates, device, dtype)
-    others: Weights = {}
-    if needs_copies(protocol):
-        copied = network.initial_weights(seed, replicates, device, dtype, copy_generator)
-        others = _of_blocks(dense_weights(network, protocol, copied, rates))
-    elif protocol.reference is not None:
-        large = replace(network, cell=protocol.reference)
+    weights: Weights = dense_weights(network, protocol, matrices, rates)
+
+    def copies(of: Network) -> Weights:
+        if not needs_copies(protocol):
+            return {}
+        copied = of.initial_weights(seed, replicates, device, dtype, copy_generator)
+        return _of_blocks(dense_weights(of, protocol, copied, rates))
+
+    others = copies(network)
+    if protocol.reference is not None:
+        large = reference_of(network, protocol.reference)
         drawn = large.initial_weights(seed, replicates, device, dtype)
         ends = {
             key: matrix * (large.std(key.role) / network.std(key.role))
             for key, matrix in matrices.items()
             if not key.block
         }
-        others = dense_weights(large, protocol, drawn | ends, rates)
-    weights = dense_weights(network, protocol, matrices, rates)
+        weights = decoupled(weights, others)
+        others = decoupled(dense_weights(large, protocol, drawn | ends, rates), copies(large))
     members = list(replicates) * len(rates)
     measured = _measure(network, weights, others, protocol, seed, members, device, dtype)
     return [
         {name: values[start : start + len(replicates)] for name, values in measured.items()}
         for start in range(0, len(members), len(replicates))
     ]
+
+
+def reference_of(network: Network, cell: Cell) -> Network:
+    """The network that stands for the limit of another one, whose ends it shares.
+
+    Raises ``DomainError`` where their ends have different shapes.
+    """
+    large = replace(network, cell=cell)
+    ours, theirs = network.shapes(), large.shapes()
+    if any(ours[key] != theirs[key] for key in ours if not key.block):
+        raise DomainError(
+            f"a reference at {cell} for a network at {network.cell}: they share their ends only "
+            "where the stream has one width; give a reference of this width, or a stream_width"
+        )
+    return large
 
 
 def needs_copies(protocol: Protocol) -> bool:
@@ -231,7 +251,7 @@ def _measure(
         elif protocol.experiment is Experiment.FITTING:
             measured = fitting(network, decoupled(weights, others), inputs, signs, protocol.steps)
         elif protocol.reference is not None:
-            large = replace(network, cell=protocol.reference)
+            large = reference_of(network, protocol.reference)
             measured = convergence(network, weights, large, others, inputs, signs, protocol.steps)
         else:
             measured = one_step(network, weights, inputs, signs, _masks(network, seed, members))

@@ -28,7 +28,7 @@ _STYLE: dict[Any, Any] = {
     "axes.grid.which": "major",
 }
 # How relations begin whose statistic is the logarithm of what the cells hold.
-_LOGARITHMIC = ("smaller", "equal", "transfer")
+_LOGARITHMIC = ("geometric mean", "smaller", "equal", "transfer")
 _MEASURED, _PREDICTED, _RIVAL = "#1b4965", "#c1121f", "#7d8597"
 
 

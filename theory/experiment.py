@@ -227,16 +227,19 @@ class Protocol:
     (one-step derivatives are taken at rate 1). SGD adds weight_decay * W to the gradient; under
     Adam the decay is decoupled (AdamW: Loshchilov and Hutter, arXiv 1711.05101, Algorithm 2): each
     step takes rate * weight_decay * W from W, at the learning rate of W's role.
-    ``independent_backward``: the backward pass of fitting uses an independent copy of the blocks'
-    weights, and both learn. ``reference``: the cell of the network that stands for the limit in
-    experiments on convergence, and in no others. Only for training, ``images``: what is learned
-    (see ``theory.images``), ``passes``: how often an image is shown at most, and ``finest``: with
-    it, the networks of a replicate share their input and output weights, and those of L blocks
-    have sums of finest / L neighbouring blocks of ``finest`` ones, over the root of that number.
-    Every network has the law that it has alone, and all of them follow one Brownian path (Giles
-    2008, Multilevel Monte Carlo path simulation, section 2), so that differences of depths spread
-    much less. Raises ``DomainError`` for a momentum outside [0, 1), a negative weight decay, images
-    of no known source, less than one pass or one block, or any of these where it does not belong.
+    ``independent_backward``: the backward pass of fitting and convergence uses an independent copy
+    of the blocks' weights, and both learn. ``reference``: the cell of the network that stands for
+    the limit in experiments on convergence, and in no others. Only for training, ``images``: what
+    is learned (see ``theory.images``), and ``passes``: how often an image is shown at most.
+
+    ``finest``, for training, and as the reference's depth for convergence: the networks of a
+    replicate share their input and output weights, and those of L blocks have sums of finest / L
+    neighbouring blocks of ``finest`` ones, over the root of that number. Every network has the law
+    that it has alone, and all of them follow one Brownian path (Giles 2008, Multilevel Monte Carlo
+    path simulation, section 2), so that differences of depths spread much less.
+
+    Raises ``DomainError`` for a momentum outside [0, 1), a negative weight decay, images of no
+    known source, less than one pass or one block, or any of these where it does not belong.
     """
 
     experiment: Experiment
@@ -278,10 +281,15 @@ class Protocol:
     def _check_finest(self, finest: int) -> None:
         if finest < 1:
             raise DomainError(f"finest {finest}: expected at least one block")
-        if self.experiment is not Experiment.TRAINING:
+        if self.reference is not None and finest != self.reference.depth:
             raise DomainError(
-                f"{self.experiment} with finest {finest}: only networks that are trained share the "
-                "weights of a deeper one; leave it out"
+                f"finest {finest} and a reference of depth {self.reference.depth}: expected the "
+                "same, for the reference is the deepest network on the path"
+            )
+        if self.experiment not in (Experiment.TRAINING, Experiment.CONVERGENCE):
+            raise DomainError(
+                f"{self.experiment} with finest {finest}: only networks that are trained or "
+                "compared with a reference share the weights of a deeper one; leave it out"
             )
 
     def __str__(self) -> str:
@@ -297,16 +305,13 @@ class Protocol:
         data = "Gaussian inputs with |x|^2 = d"
         if self.experiment is Experiment.PROPAGATION:
             return f"initialization, {self.batch} {data}"
-        if self.experiment is Experiment.FITTING:
+        if self.experiment in (Experiment.FITTING, Experiment.CONVERGENCE):
             extras = ", independent backward weights" if self.independent_backward else ""
+            extras += f", against a network at {self.reference}" if self.reference else ""
+            extras += f", blocks summed from {self.finest}" if self.finest else ""
             return (
                 f"{self.steps} steps on the same {self.batch} {data}, labels +-1, squared loss, "
                 f"base rate {self.rate}{extras}"
-            )
-        if self.experiment is Experiment.CONVERGENCE:
-            return (
-                f"{self.steps} steps on the same {self.batch} {data}, labels +-1, squared loss, "
-                f"base rate {self.rate}, against a network at {self.reference}"
             )
         aspect = {
             Experiment.COUPLING: ", split by what earlier queries determine",
@@ -320,10 +325,9 @@ class Setting:
     """A network family under a parameterization, and the protocol by which it is tried.
 
     Raises ``DomainError`` for momentum under Adam, which has its own, for an experiment on coupling
-    in other networks than pre-activation blocks of one or two layers, not normalized, for one
-    on convergence where the stream's width is not fixed, for dropout in other experiments than the
-    first step, for a batch of one input that would be normalized over itself, and for chains with
-    a ``finest`` number of blocks: their layers are no increments.
+    in other networks than pre-activation blocks of one or two layers, not normalized, for dropout
+    in other experiments than the first step, for a batch of one input that would be normalized over
+    itself, and for chains with a ``finest`` number of blocks: their layers are no increments.
     """
 
     architecture: Architecture
@@ -352,12 +356,6 @@ class Setting:
             raise DomainError(
                 f"{self.architecture} with finest {self.protocol.finest}: only blocks are sums of "
                 "smaller ones; give residual networks, or leave it out"
-            )
-        converging = self.protocol.experiment is Experiment.CONVERGENCE
-        if converging and self.architecture.stream_width is None:
-            raise DomainError(
-                f"{self.architecture}: networks of two sizes share their ends only where the "
-                "stream's width is fixed; give a stream_width"
             )
 
     def _check_batch(self) -> None:

@@ -63,29 +63,45 @@ def ray(width_per_layer: int, depths: tuple[int, ...]) -> tuple[Cell, ...]:
 class Regime:
     """Where a prediction is claimed, and tried: a grid per profile.
 
-    Without a quick grid it is not tried in the quick profile; without a full one, the full profile
+    Without a quick grid it is not tried in the quick profile, and without a standard one, which it
+    may lack if it has a full one, in the full profile only; without a full grid, the full profile
     takes the standard one. ``corrections`` are declared finite-size columns of the regression (1/L
-    is ``Power(depth=-1)``); they are part of the prediction, not chosen after seeing data.
+    is ``Power(depth=-1)``); they are part of the prediction, not chosen after seeing data. Raises
+    ``DomainError`` for a quick grid alone, and for no grid.
     """
 
     quick: Grid | None
-    standard: Grid
+    standard: Grid | None
     corrections: tuple[Power, ...] = ()
     full: Grid | None = None
 
+    def __post_init__(self) -> None:
+        if self.standard is None and (self.full is None or self.quick is not None):
+            raise DomainError("no standard grid: expected a full one, and no quick one; give it")
+
+    @property
+    def least(self) -> Profile:
+        """The profile with the least work in which it is tried."""
+        return next(profile for profile in Profile if self.is_tried(profile))
+
     def is_tried(self, profile: Profile) -> bool:
         """Whether there is a grid for the profile."""
-        return profile is not Profile.QUICK or self.quick is not None
+        return self._grids[profile] is not None
 
     def grid(self, profile: Profile) -> Grid:
         """The grid of one profile; ``DomainError`` when it is not tried there."""
-        if profile is Profile.FULL:
-            return self.full or self.standard
-        if profile is Profile.STANDARD:
-            return self.standard
-        if self.quick is None:
-            raise DomainError("not tried in the quick profile; take the standard one")
-        return self.quick
+        found = self._grids[profile]
+        if found is None:
+            raise DomainError(f"not tried in the {profile} profile; take the {self.least} one")
+        return found
+
+    @property
+    def _grids(self) -> dict[Profile, Grid | None]:
+        return {
+            Profile.QUICK: self.quick,
+            Profile.STANDARD: self.standard,
+            Profile.FULL: self.full or self.standard,
+        }
 
 
 class Verdict(StrEnum):

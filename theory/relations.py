@@ -1,4 +1,4 @@
-"""What a prediction says about an observable: fourteen relations, each an interval of a statistic.
+"""What a prediction says about an observable: fifteen relations, each an interval of a statistic.
 
 A relation has a statistic (an exponent, a ratio, a difference of exponents, the logarithm of a
 ratio), and with a margin it becomes a band of values of that statistic. Measurements accept it when
@@ -70,7 +70,7 @@ class _Smaller(_Equals):
 
 
 class _Same(_Equals):
-    """Two settings do not differ: the statistic is 0."""
+    """No difference, of two settings or from a prediction: the statistic is 0."""
 
     __slots__ = ()
 
@@ -186,11 +186,11 @@ def _positive(value: float) -> None:
         raise DomainError(f"value {value!r}: a relative margin needs a positive number")
 
 
-@dataclass(frozen=True, slots=True)
-class CurveEquals(_Equals):
-    """The observable has the mean ``curve`` in every cell: measured / predicted is one."""
+class _OfCurve:
+    """A relation about exact values, one for every cell."""
 
-    axis: Axis
+    __slots__ = ()
+
     curve: Callable[[Architecture, Parameterization, Cell], float]
 
     @property
@@ -198,8 +198,31 @@ class CurveEquals(_Equals):
         """Where the predicted numbers come from."""
         return f"computed by {self.curve.__module__}.{self.curve.__name__}"
 
+
+@dataclass(frozen=True, slots=True)
+class CurveEquals(_OfCurve, _Equals):
+    """The observable has the mean ``curve`` in every cell: measured / predicted is one."""
+
+    axis: Axis
+    curve: Callable[[Architecture, Parameterization, Cell], float]
+
     def __str__(self) -> str:
         return f"value = {self.curve.__name__} at every cell"
+
+
+@dataclass(frozen=True, slots=True)
+class GeometricMeanEquals(_OfCurve, _Same):
+    """The observable has the geometric mean ``curve`` in every cell.
+
+    The statistic is log(measured / predicted). Of what fluctuates by factors, as deep chains do,
+    the arithmetic mean is larger than what a typical network has, however wide the margin.
+    """
+
+    axis: Axis
+    curve: Callable[[Architecture, Parameterization, Cell], float]
+
+    def __str__(self) -> str:
+        return f"geometric mean = {self.curve.__name__} at every cell"
 
 
 @dataclass(frozen=True, slots=True)
@@ -424,7 +447,10 @@ Exponent = (
     | BestRate
 )
 # Values whose statistic is the logarithm of a ratio.
-LogRatio = SettingsOrdered | SettingsEqual | TunedOrdered | TransferRegretAtMost
+LogRatio = (
+    GeometricMeanEquals | SettingsOrdered | SettingsEqual | TunedOrdered | TransferRegretAtMost
+)
+OfCurve = CurveEquals | GeometricMeanEquals
 Value = ValueEquals | ValueAtMost | CurveEquals | LogRatio
 Relation = Exponent | Value
 Sweep = BestRate | TunedOrdered | TransferRegretAtMost

@@ -27,10 +27,10 @@ from theory.experiment import Setting
 from theory.prediction import Control, Grid, Prediction, Profile, Verdict
 from theory.relations import (
     BestRate,
-    CurveEquals,
     ExcessExponentEquals,
     Exponent,
     ExponentsEqual,
+    OfCurve,
     Paired,
     Relation,
     Sweep,
@@ -136,7 +136,7 @@ def claim_of(
         cells = cells[1:]
     elif isinstance(relation, Exponent):
         law = PowerLaw.of_cells(cells, axis, prediction.regime.corrections)
-    elif isinstance(relation, CurveEquals):
+    elif isinstance(relation, OfCurve):
         values = [relation.curve(setting.architecture, setting.parameterization, c) for c in cells]
         predicted = np.array(values)
     elif isinstance(relation, ValueEquals | ValueAtMost):

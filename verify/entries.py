@@ -181,11 +181,10 @@ def cell_entries(evidence: Evidence | None) -> list[CellEntry]:
         return _cells(claim, ends, fitted=claim.law.fitted(evidence.logs))
     predicted = np.ones(len(claim.labels)) if claim.predicted is None else claim.predicted
     means = mean_intervals(evidence.samples, CHECK_LEVEL)
+    ratios = [means.estimate, means.low, means.high]
     if isinstance(claim.relation, LogRatio):
-        ends = [np.exp(part) for part in (means.estimate, means.low, means.high)]
-    else:
-        ends = [predicted * part for part in (means.estimate, means.low, means.high)]
-    return _cells(claim, ends, predicted=predicted)
+        ratios = [np.exp(part) for part in ratios]
+    return _cells(claim, [predicted * part for part in ratios], predicted=predicted)
 
 
 def _cells(

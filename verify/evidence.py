@@ -21,6 +21,7 @@ from theory.relations import (
     ExponentAtMost,
     ExponentsEqual,
     ExponentsOrdered,
+    GeometricMeanEquals,
     Relation,
     SettingsEqual,
     SettingsOrdered,
@@ -238,6 +239,9 @@ def _weigh_values(claim: Claim, relation: Value, measured: Measured, note: str) 
     if isinstance(relation, SettingsOrdered | SettingsEqual):
         assert measured.other is not None
         samples = np.log(measured.values) - np.log(measured.other)
+    elif isinstance(relation, GeometricMeanEquals):
+        assert claim.predicted is not None
+        samples = np.log(measured.values) - np.log(claim.predicted)
     elif isinstance(relation, TunedOrdered):
         assert measured.other is not None
         assert measured.rates is not None

@@ -29,7 +29,7 @@ from theory.errors import DomainError
 from theory.experiment import Observable, Setting
 from theory.images import DIGITS
 from theory.prediction import Prediction, Profile, Verdict
-from theory.relations import CurveEquals, Paired
+from theory.relations import OfCurve, Paired
 from theory.scaling import Cell
 
 FloatArray = npt.NDArray[np.float64]
@@ -120,7 +120,7 @@ def design_of(
     others = [r.other for r in relations if isinstance(r, Paired) and isinstance(r.other, Setting)]
     parts = [fingerprint(), prediction.margin, prediction.regime.grid(profile), seed, machinery]
     # The name of a curve's function, not its address, says which curve it is.
-    parts += [r.origin if isinstance(r, CurveEquals) else repr(r) for r in relations]
+    parts += [f"{r}; {r.origin}" if isinstance(r, OfCurve) else repr(r) for r in relations]
     parts += [*settings, prediction.regime.corrections, sorted(family)]
     parts += image_digests([*settings, *others])
     key = hashlib.sha256("|".join(map(repr, parts)).encode()).hexdigest()

@@ -108,11 +108,62 @@ def test_differences_of_depths_spread_less_than_with_weights_of_their_own() -> N
     assert trained(COUPLED, 12).std() == pytest.approx(trained(alone, 12).std(), rel=0.4)
 
 
+def approaching(steps: int, independent: bool, finest: int | None = FINEST) -> Setting:
+    """Distances to the network of ``FINEST`` blocks, on its path or with weights of their own."""
+    protocol = Protocol(
+        Experiment.CONVERGENCE,
+        batch=3,
+        steps=steps,
+        rate=Fraction(1, 8),
+        independent_backward=independent,
+        reference=Cell(16, FINEST),
+        finest=finest,
+    )
+    return Setting(residual(1), depth_mup(), protocol)
+
+
+def squares(setting: Setting, depth: int, replicates: int = 96) -> np.ndarray:
+    measured = run_group(setting, Cell(16, depth), 1, range(replicates), CPU, torch.float64)
+    return measured[Observable.REFERENCE_DISTANCE] ** 2
+
+
+@pytest.mark.parametrize("independent", [False, True])
+@pytest.mark.parametrize("steps", [0, 3])
+def test_the_end_of_the_path_is_at_no_distance_from_itself(steps: int, independent: bool) -> None:
+    """Of the copies of an independent backward pass, too; without a path they are far apart."""
+    np.testing.assert_array_equal(squares(approaching(steps, independent), FINEST, 4), 0.0)
+    assert squares(approaching(steps, independent, None), FINEST // 2, 4).min() > 0.1
+
+
+@pytest.mark.parametrize("independent", [False, True])
+def test_the_mean_square_distance_along_a_path_is_of_the_order_of_a_step(independent: bool) -> None:
+    """As 1/L - 1/24: the strong order of Euler's scheme is 1/2."""
+    setting = approaching(2, independent)
+    shallow, deep = (squares(setting, depth) for depth in (6, 12))
+    expected = (1 / 6 - 1 / FINEST) / (1 / 12 - 1 / FINEST)
+    ratios = shallow / deep
+    error = ratios.std(ddof=1) / np.sqrt(len(ratios))
+    assert error < 0.05 * expected
+    assert ratios.mean() == pytest.approx(expected, abs=4 * error + 0.1 * expected)
+
+
+def test_a_backward_pass_of_its_own_learns_something_else() -> None:
+    reused, own = (squares(approaching(2, independent), 6, 8) for independent in (False, True))
+    assert not np.isclose(reused, own, rtol=1e-3).any()
+    before, same = (squares(approaching(0, independent), 6, 8) for independent in (False, True))
+    np.testing.assert_allclose(before, same, rtol=1e-12)
+
+
 def test_what_is_drawn_is_counted() -> None:
     shallow = network_of(COUPLED, Cell(16, 2))
     counted = operations(Engine.DENSE, shallow, COUPLED.protocol).work
     assert counted["draw"] == network_of(COUPLED, Cell(16, FINEST)).size
     assert counted["read"] == shallow.size * (2 + 3 * TRAINING.steps)
+    setting = approaching(2, independent=True)
+    network, large = (network_of(setting, Cell(16, depth)) for depth in (2, FINEST))
+    counted = operations(Engine.DENSE, network, setting.protocol).work
+    assert counted["draw"] == 2 * 2 * large.size
+    assert counted["read"] == (network.size + large.size) * (2 * (1 + 1 + 2) + 1)
 
 
 @pytest.mark.parametrize("profile", [Profile.STANDARD, Profile.FULL])
@@ -134,6 +185,10 @@ def test_a_depth_that_does_not_divide_the_finest_is_refused() -> None:
     [
         ({"finest": 0}, "finest 0: expected at least one block"),
         ({"experiment": Experiment.ONE_STEP}, "one_step with finest 24: only networks that are"),
+        (
+            {"experiment": Experiment.CONVERGENCE, "reference": Cell(16, 12)},
+            "finest 24 and a reference of depth 12: expected the same",
+        ),
     ],
 )
 def test_only_training_shares_a_path(changes: dict[str, Any], message: str) -> None:
@@ -154,3 +209,6 @@ def test_sums_have_no_answers_without_matrices() -> None:
 
 def test_a_protocol_says_it() -> None:
     assert str(TRAINING).endswith("base rate 1/4, blocks summed from 24")
+    assert str(approaching(2, independent=True).protocol).endswith(
+        "independent backward weights, against a network at n=16, L=24, blocks summed from 24"
+    )

@@ -94,8 +94,8 @@ def test_what_does_not_fit_is_refused_in_one_line() -> None:
         Protocol(Experiment.CONVERGENCE, batch=1)
     with pytest.raises(DomainError, match="one_step with reference n=64, L=32"):
         Protocol(Experiment.ONE_STEP, batch=1, reference=LARGE)
-    with pytest.raises(DomainError, match="give a stream_width"):
-        replace(setting(0), architecture=residual(2), parameterization=depth_mup())
+    with pytest.raises(DomainError, match="give a reference of this width, or a stream_width"):
+        distances(Setting(residual(1), depth_mup(), setting(0).protocol), SMALL, 1)
     with pytest.raises(DomainError, match="excess 1: expected 0 to 1/2"):
         mean_ode(1)
 

@@ -16,6 +16,7 @@ from reports.plots import _draw_prediction, _sizes, scaling_plot
 from theory import (
     Axis,
     Experiment,
+    GeometricMeanEquals,
     Protocol,
     Setting,
     SettingsEqual,
@@ -25,6 +26,7 @@ from theory import (
     depth_mup,
     residual,
 )
+from theory.propagation import forward_second_moment
 from theory.relations import LogRatio
 
 
@@ -75,6 +77,7 @@ RATES = tuple(Fraction(2) ** k for k in range(5))
 @pytest.mark.parametrize(
     "relation",
     [
+        GeometricMeanEquals(Axis.DEPTH, forward_second_moment),
         SettingsEqual(Axis.DEPTH, PLAIN, ""),
         SettingsOrdered(Axis.DEPTH, PLAIN, ""),
         TunedOrdered(Axis.DEPTH, PLAIN, "", RATES),

@@ -19,10 +19,12 @@ from theory import (
     ExponentAtMost,
     ExponentsEqual,
     ExponentsOrdered,
+    Grid,
     Observable,
     Optimizer,
     Prediction,
     Profile,
+    Regime,
     Relation,
     TunedOrdered,
     ValueEquals,
@@ -30,7 +32,7 @@ from theory import (
 )
 from theory.catalogue import PREDICTIONS, find, recorded, select
 from theory.counted_observables import predicted_exponent
-from theory.relations import Exponent, LogRatio, Paired, TransferRegretAtMost, Value
+from theory.relations import Exponent, LogRatio, OfCurve, Paired, TransferRegretAtMost, Value
 from verify.statistics.regression import PowerLaw
 
 every_prediction = pytest.mark.parametrize("prediction", PREDICTIONS, ids=lambda p: p.id)
@@ -99,7 +101,7 @@ def test_what_is_compared_differs(prediction: Prediction) -> None:
 
 def values(prediction: Prediction, relation: Relation, cells: tuple[Cell, ...]) -> np.ndarray:
     """What a curve predicts."""
-    assert isinstance(relation, CurveEquals)
+    assert isinstance(relation, OfCurve)
     setting = prediction.setting
     found = [relation.curve(setting.architecture, setting.parameterization, c) for c in cells]
     return np.array(found)
@@ -111,7 +113,7 @@ def test_a_rival_says_something_else_and_has_its_own_control(prediction: Predict
     if rival is None:
         return
     assert rival.control.setting != prediction.setting
-    cells = prediction.regime.standard.cells
+    cells = prediction.regime.grid(Profile.FULL).cells
     if isinstance(prediction.relation, CurveEquals):
         ours, theirs = (
             values(prediction, r, cells[:1]) for r in (prediction.relation, rival.relation)
@@ -139,7 +141,7 @@ def test_every_number_says_where_it_comes_from(prediction: Prediction) -> None:
     """An exponent is counted unless the source says otherwise, and then counting is the rival."""
     relation, rival = prediction.relation, prediction.rival
     computed = r"computed by theory\.(propagation|first_step|neural_feature_dynamics)\."
-    if isinstance(relation, CurveEquals):
+    if isinstance(relation, OfCurve):
         assert re.match(computed, relation.origin)
         return
     if isinstance(relation, ValueEquals | TunedOrdered | ExcessExponentEquals) or (
@@ -156,8 +158,9 @@ def test_every_number_says_where_it_comes_from(prediction: Prediction) -> None:
         assert relation.origin == "stated by the source"
         assert rival is None
         return
-    if prediction.setting.architecture.stream_width is not None:
-        assert relation.origin == "stated by the source"  # powers are not counted there
+    if prediction.observable is Observable.REFERENCE_DISTANCE:  # powers of it are not counted
+        path = prediction.setting.protocol.finest is not None
+        assert relation.origin.startswith("strong order" if path else "stated by the source")
         return
     axis = relation.axis
     assert isinstance(axis, Axis)
@@ -224,11 +227,34 @@ def test_selection_by_id_prefix_and_pattern() -> None:
 def test_what_the_quick_profile_leaves_out_says_so() -> None:
     quick = select((), Profile.QUICK)
     assert 0 < len(quick) < len(PREDICTIONS)
-    assert select((), Profile.FULL) == select((), Profile.STANDARD) == PREDICTIONS
+    assert select((), Profile.FULL) == PREDICTIONS
     with pytest.raises(DomainError, match=r"A10: not tried in the quick profile; take --profile"):
         select(("A10",), Profile.QUICK)
     with pytest.raises(DomainError, match="take the standard one"):
         find("A10.loss.tuned").regime.grid(Profile.QUICK)
+
+
+def test_what_is_tried_in_the_full_profile_only_says_so() -> None:
+    wide = {p.id for p in PREDICTIONS} - {p.id for p in select((), Profile.STANDARD)}
+    assert wide == {p.id for p in PREDICTIONS if p.id.endswith(".wide")}
+    claim = find("B2.rate.depth.wide")
+    assert claim.regime.least is Profile.FULL
+    assert recorded(claim) == recorded(claim, Profile.FULL)
+    assert recorded(claim, Profile.STANDARD) is None
+    for profile in (Profile.QUICK, Profile.STANDARD):
+        with pytest.raises(DomainError, match=rf"in the {profile} profile; take --profile full"):
+            select(("B?.*.wide",), profile)
+        with pytest.raises(DomainError, match=f"in the {profile} profile; take the full one"):
+            claim.regime.grid(profile)
+
+
+def test_a_regime_has_a_grid_for_every_profile_behind_its_first() -> None:
+    grid = Grid((Cell(8, 4), Cell(8, 8)), 8, 8)
+    for quick, full in ((None, None), (grid, None), (grid, grid)):
+        with pytest.raises(DomainError, match="no standard grid: expected a full one, and no qui"):
+            Regime(quick, None, full=full)
+    assert Regime(None, grid).least is Profile.STANDARD
+    assert Regime(grid, grid).least is Profile.QUICK
 
 
 def test_the_full_profile_is_wide_and_deep() -> None:
@@ -236,6 +262,8 @@ def test_the_full_profile_is_wide_and_deep() -> None:
     for prediction in PREDICTIONS:
         setting, axis = prediction.setting, prediction.relation.axis
         if prediction.regime.full is None or axis is not Axis.DEPTH:
+            continue
+        if not prediction.regime.is_tried(Profile.STANDARD):  # and deep enough for another profile
             continue
         cells = prediction.regime.full.cells
         if setting.protocol.experiment is Experiment.TRAINING:

@@ -17,6 +17,7 @@ from theory import (
     ExponentEquals,
     ExponentsEqual,
     ExponentsOrdered,
+    GeometricMeanEquals,
     Grid,
     Prediction,
     Profile,
@@ -31,6 +32,7 @@ from theory import (
     depth_mup,
     residual,
 )
+from theory.propagation import forward_second_moment
 from theory.relations import Band, Relation
 
 HALF = Fraction(1, 2)
@@ -45,6 +47,11 @@ PLAIN = Setting(residual(2), depth_mup(), Protocol(Experiment.TRAINING, batch=2,
         (ExponentAtMost(Axis.WIDTH, HALF, ""), Band(-math.inf, 0.6), "exponent of n <= 1/2"),
         (ValueEquals(Axis.DEPTH, 3.0, ""), Band(0.9, 1.1), "value = 3 in every cell"),
         (ValueAtMost(Axis.DEPTH, 3.0, ""), Band(-math.inf, 1.1), "value <= 3 in every cell"),
+        (
+            GeometricMeanEquals(Axis.DEPTH, forward_second_moment),
+            Band(-0.1, 0.1),
+            "geometric mean = forward_second_moment at every cell",
+        ),
         (SettingsOrdered("depth", "plain", ""), Band(-math.inf, -0.1), "smaller than in [plain]"),
         (SettingsEqual("depth", "plain", ""), Band(-0.1, 0.1), "equal to that in [plain] in every"),
         (

@@ -10,6 +10,7 @@ from theory import (
     CurveEquals,
     Experiment,
     ExponentEquals,
+    GeometricMeanEquals,
     Protocol,
     Setting,
     ValueAtMost,
@@ -21,7 +22,7 @@ from theory import (
 )
 from theory.prediction import product
 from theory.propagation import forward_second_moment
-from theory.relations import Exponent, Relation
+from theory.relations import Exponent, OfCurve, Relation
 from verify.evidence import Claim, Measured, weigh
 from verify.statistics.regression import PowerLaw
 from verify.verdict import Judgement, conclude
@@ -41,7 +42,7 @@ def claimed(
     law, predicted = None, None
     if isinstance(relation, Exponent):
         law = PowerLaw.of_cells(cells, Axis.DEPTH)
-    elif isinstance(relation, CurveEquals):
+    elif isinstance(relation, OfCurve):
         predicted = exact_curve()
     elif isinstance(relation, ValueEquals | ValueAtMost):
         predicted = np.full(len(cells), relation.value)
@@ -53,6 +54,7 @@ def exact_curve() -> np.ndarray:
 
 
 CLAIM = claimed(ExponentEquals(Axis.DEPTH, ZERO, "a test"))
+GEOMETRIC = claimed(GeometricMeanEquals(Axis.DEPTH, forward_second_moment), margin=0.1)
 CURVE = claimed(CurveEquals(Axis.DEPTH, forward_second_moment), margin=0.03)
 
 

@@ -38,10 +38,9 @@ QUICK = {
 
 def small(prediction: Prediction) -> Regime:
     """The cells of the first profile at half their width, with the replicates of a control."""
-    regime = prediction.regime
-    quick = regime.quick or regime.standard
-    cells = tuple(Cell(max(cell.width // 2, 16), cell.depth) for cell in quick.cells)
-    grid = Grid(cells, quick.control_replicates, quick.control_replicates, looks=1)
+    least = prediction.regime.grid(prediction.regime.least)
+    cells = tuple(Cell(max(cell.width // 2, 16), cell.depth) for cell in least.cells)
+    grid = Grid(cells, least.control_replicates, least.control_replicates, looks=1)
     return Regime(grid, grid, prediction.regime.corrections)
 
 

@@ -10,6 +10,7 @@ from tests.verify.claims import (
     CELLS,
     CLAIM,
     CURVE,
+    GEOMETRIC,
     LOG_DEPTHS,
     OTHER,
     ZERO,
@@ -35,6 +36,7 @@ from theory import (
     rational,
 )
 from theory.relations import Band, Relation
+from verify.entries import cell_entries
 from verify.evidence import Measured, weigh
 from verify.verdict import conclude
 
@@ -102,6 +104,24 @@ def test_one_cell_that_disagrees_rejects_the_curve(cell: int) -> None:
     judgement = judged(CURVE, values)
     assert judgement.verdict is Verdict.REJECTED
     assert str(CELLS[cell]) in judgement.reason
+
+
+def test_a_geometric_mean_is_that_of_a_typical_network() -> None:
+    """Logarithms that spread by a half make the arithmetic mean larger by an eighth."""
+    logs = np.random.default_rng(0).normal(0, 0.5, (4000, len(CELLS)))
+    values = exact_curve() * np.exp(logs)
+    geometric, mean = (replace(claim, margin=0.1, replicates=4000) for claim in (GEOMETRIC, CURVE))
+    assert judged(geometric, values).verdict is Verdict.ACCEPTED
+    assert judged(mean, values).verdict is Verdict.REJECTED
+    values[:, 3] *= 1.2
+    judgement = judged(geometric, values)
+    assert judgement.verdict is Verdict.REJECTED
+    assert str(CELLS[3]) in judgement.reason
+    assert judgement.interval is not None
+    assert judgement.interval.estimate == pytest.approx(np.log(1.2), abs=0.03)
+    cells = cell_entries(judgement.evidence)
+    assert [cell.predicted for cell in cells] == pytest.approx(exact_curve())
+    assert cells[3].measured == pytest.approx(1.2 * exact_curve()[3], rel=0.03)
 
 
 def test_cells_of_a_curve_are_tested_simultaneously() -> None:

@@ -67,8 +67,14 @@ def _records(profile: Profile) -> dict[str, Recorded]:
     }
 
 
-def recorded(prediction: Prediction, profile: Profile = Profile.STANDARD) -> Recorded | None:
-    """What is on record for a prediction, or ``None`` when it has not been run yet."""
+def recorded(prediction: Prediction, profile: Profile | None = None) -> Recorded | None:
+    """What is on record for a prediction, or ``None`` when it has not been run yet.
+
+    Without a profile, in the standard one; in the full one, where it is tried there only.
+    """
+    if profile is None:
+        standard = prediction.regime.is_tried(Profile.STANDARD)
+        profile = Profile.STANDARD if standard else Profile.FULL
     return _records(profile).get(prediction.id)
 
 
@@ -97,8 +103,9 @@ def select(patterns: tuple[str, ...], profile: Profile | None = None) -> tuple[P
             raise choices("prediction", pattern, [p.id for p in PREDICTIONS])
         tried = {p.id for p in matched if profile is None or p.regime.is_tried(profile)}
         if not tried:
+            least = min((p.regime.least for p in matched), key=list(Profile).index)
             raise DomainError(
-                f"{pattern}: not tried in the {profile} profile; take --profile standard"
+                f"{pattern}: not tried in the {profile} profile; take --profile {least}"
             )
         chosen |= tried
     return tuple(

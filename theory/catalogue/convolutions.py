@@ -30,6 +30,7 @@ from theory.relations import (
     CurveEquals,
     ExponentsEqual,
     ExponentsOrdered,
+    GeometricMeanEquals,
     SettingsEqual,
     SettingsOrdered,
 )
@@ -62,8 +63,17 @@ _COSTLY = replace(
 # Fixed after those were on record as invalid: one large width, where L/n is at most 1/32 and
 # fluctuations are small, and the term in 1/L of chains of vectors. That of images goes as
 # (log L) / L, as theory.convolutional_chains has found since: these exponents are those of a range.
-_WIDE = Regime(None, Grid(product((2048,), (4, 8, 16, 32, 64)), 160, 40), (Power(depth=-1),))
-_WIDE_SQUARE = replace(_WIDE, standard=Grid(product((1024,), (4, 8, 16, 32)), 96, 24))
+# In the standard profile they took as long as all the others of section B together.
+_WIDE = Regime(
+    None,
+    None,
+    (Power(depth=-1),),
+    Grid(product((2048,), (4, 8, 16, 32, 64)), 160, 40),
+)
+_WIDE_SQUARE = replace(_WIDE, full=Grid(product((1024,), (4, 8, 16, 32)), 96, 24))
+# What wide chains follow at these depths, at widths that no other prediction is tried at.
+_EXACT = Regime(None, Grid(product((1792,), (4, 8, 16, 32)), 160, 16))
+_EXACT_SQUARE = Regime(None, Grid(product((896,), (4, 8, 16)), 160, 16))
 _IN_BLOCKS = Regime(
     None,
     Grid(product((64,), (8, 16, 32, 64, 128)), 96, 24),
@@ -72,7 +82,7 @@ _IN_BLOCKS = Regime(
 )
 # What the normalization of the stream changes in shallow networks is over at 16 blocks; batches of
 # four images spread more than single ones.
-_REGULARIZED = replace(_IN_BLOCKS, standard=Grid(product((64,), (16, 32, 64, 128)), 128, 32))
+_REGULARIZED = replace(_IN_BLOCKS, standard=Grid(product((64,), (16, 32, 64, 128)), 256, 32))
 _SHALLOW = Regime(None, Grid(ray(16, (4, 8, 16)), 32, 16))
 _DEEPER = Regime(None, Grid(ray(16, (4, 8, 16, 32)), 64, 16))
 # A ratio between two depths, and no law: with what B8 adds, signals or gradients of chains change
@@ -129,7 +139,7 @@ def _chains() -> tuple[Prediction, ...]:
 
 
 def _wide_chains() -> tuple[Prediction, ...]:
-    """B1, B2 and B6 again, where the claim is one about wide networks.
+    """B1, B2 and B6 again, where the claim is one about wide networks; in the full profile.
 
     Each beside the exact numbers of infinite width. Their power tends to -3/2 (3/2 of the last
     layer), but by the regression of these claims it is -1.37 from 4 to 64 layers of N = 16
@@ -176,6 +186,46 @@ def _wide_chains() -> tuple[Prediction, ...]:
     return *rates, _beside_infinite_width(last_layer, changed, stream_change)
 
 
+def _exact_chains() -> tuple[Prediction, ...]:
+    """B1, B2 and B6: what the exact recursion says, of which the law is the limit."""
+    rate = ("maximal-update learning rate", Observable.MAXIMAL_UPDATE_RATE, maximal_update_rate)
+    change = ("first-step change of the last layer", Observable.STREAM_CHANGE, stream_change)
+    kinds = (
+        ("B1.rate.value.kernel-3", rate, LINE, _EXACT),
+        ("B1.rate.value.kernel-5", rate, replace(LINE, kernel=5), _EXACT),
+        ("B2.rate.value", rate, SQUARE, _EXACT_SQUARE),
+        ("B6.last-layer.value.conv-chains", change, LINE, _EXACT),
+    )
+    predictions = []
+    for name, (what, observable, curve), convolution, regime in kinds:
+        setting = _with(_CHAIN, convolution=convolution)
+        predictions.append(
+            Prediction(
+                id=name,
+                sentence=f"In wide convolutional ReLU chains ({convolution}), the geometric mean "
+                f"of the {what} is that of the exact recursion at infinite width, at every depth "
+                "and within a tenth.",
+                observable=observable,
+                relation=GeometricMeanEquals(Axis.DEPTH, curve),
+                setting=setting,
+                regime=regime,
+                margin=FACTOR_MARGIN,
+                margin_reason=FACTOR_REASON,
+                citation=sources.convolutional_recursion(),
+                controls=(_half_the_side(setting),),
+            )
+        )
+    return tuple(predictions)
+
+
+def _half_the_side(setting: Setting) -> Control:
+    """A grid of fewer positions, all that the recursion knows of an image."""
+    convolution = setting.architecture.convolution
+    assert convolution is not None
+    smaller = replace(convolution, side=convolution.side // 2)
+    return Control(f"{smaller.positions} positions", _with(setting, convolution=smaller))
+
+
 def _beside_infinite_width(prediction: Prediction, what: str, curve: Curve) -> Prediction:
     """With the exact recursion as its rival, which a grid of half the side contradicts.
 
@@ -184,14 +234,13 @@ def _beside_infinite_width(prediction: Prediction, what: str, curve: Curve) -> P
     """
     convolution = prediction.setting.architecture.convolution
     assert convolution is not None
-    smaller = replace(convolution, side=convolution.side // 2)
     rival = Rival(
         f"Exact recursion at infinite width: the {what} at every depth, within a tenth for what "
         f"L/n = 1/32 adds, from {convolution.positions} positions that are uncorrelated at the "
         "input.",
         CurveEquals(Axis.DEPTH, curve),
         sources.convolutional_recursion(),
-        Control(f"{smaller.positions} positions", _with(prediction.setting, convolution=smaller)),
+        _half_the_side(prediction.setting),
     )
     return replace(prediction, rival=rival)
 
@@ -460,6 +509,7 @@ def _regularized(
 
 PREDICTIONS: tuple[Prediction, ...] = (
     *_chains(),
+    *_exact_chains(),
     *_wide_chains(),
     *_padding(),
     *_residual_networks(),

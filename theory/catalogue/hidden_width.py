@@ -45,10 +45,11 @@ DEEP = Regime(
     Grid(product((4, 8, 16, 32, 64), (64,)), 192, 16),
 )
 # M in proportion to L: both terms of the error fall as 1/L. At these sizes nearly all of it is the
-# second one, and the first is not isolated: that would take M >> D L at every depth.
+# second one, and the first is not isolated: that would take M >> D L at every depth. By
+# ``scaleproof plan``, 96 replicates decide in half of all campaigns.
 PROPORTIONAL = Regime(
     None,
-    Grid(ray(8, (4, 8, 16, 32)), 96, 16),
+    Grid(ray(8, (4, 8, 16, 32)), 192, 16),
     (),
     Grid(ray(16, (2, 4, 8, 16)), 192, 16),
 )

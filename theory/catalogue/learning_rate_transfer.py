@@ -34,7 +34,7 @@ DEPTHS = (2, 4, 8, 16, 32)
 _WIDTHS = (24, 48, 96, 192)
 ALONG_DEPTH = Regime(
     None,
-    Grid(product((48,), DEPTHS), 48, 8),
+    Grid(product((48,), DEPTHS), 96, 8),
     (),
     Grid(product((64,), (*DEPTHS[1:], 64)), 48, 8),
 )
@@ -47,10 +47,12 @@ ADAM_DEPTH = replace(
 )
 ALONG_WIDTH = Regime(
     None,
-    Grid(product(_WIDTHS, (4,)), 96, 48),
+    Grid(product(_WIDTHS, (4,)), 192, 48),
     (),
     Grid(product((48, 96, 192, 384), (4,)), 96, 48),
 )
+# A drift that ends with width is most of the margin: what is left of it takes many replicates.
+CHAIN_WIDTH = replace(ALONG_WIDTH, standard=Grid(product(_WIDTHS, (4,)), 384, 48))
 DEEPEST = Regime(
     None,
     Grid(product((32,), (16, 32)), 64, 32),
@@ -187,7 +189,7 @@ def _width() -> tuple[Prediction, ...]:
             Axis.WIDTH,
             setting,
             RATES,
-            ALONG_WIDTH,
+            CHAIN_WIDTH,
             citation,
             Control("standard parameterization", _setting(chain(), standard())),
         ),

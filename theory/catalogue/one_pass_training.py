@@ -81,7 +81,7 @@ _CHAINS = _Kind(
     "chains",
     "ReLU chains",
     _setting(chain(), MANY_STEPS),
-    Regime(None, Grid(ray(16, (4, 6, 8, 12)), 48, 16), (), Grid(ray(4, (8, 16, 32, 64)), 48, 16)),
+    Regime(None, Grid(ray(16, (4, 6, 8, 12)), 96, 16), (), Grid(ray(4, (8, 16, 32, 64)), 48, 16)),
 )
 _CONV_CHAINS = _Kind(
     "conv-chains",
@@ -95,7 +95,7 @@ _RESIDUAL = _Kind(
     _setting(_blocks(None), ONE_PASS),
     Regime(
         None,
-        Grid(product((64,), (4, 8, 16, 32)), 48, 16),
+        Grid(product((64,), (4, 8, 16, 32)), 96, 16),
         (),
         Grid(product((64,), (4, 8, 16, 32, 64)), 48, 16),
     ),
@@ -106,7 +106,7 @@ _CONV_BLOCKS = _Kind(
     _setting(_blocks(ROWS), ONE_PASS),
     Regime(
         None,
-        Grid(product((32,), (4, 8, 16, 32)), 16, 8),
+        Grid(product((32,), (4, 8, 16, 32)), 32, 8),
         (),
         Grid(product((32,), (4, 8, 16, 32, 64)), 24, 8),
     ),

@@ -17,13 +17,13 @@ from theory.errors import DomainError
 from theory.prediction import Prediction
 from theory.relations import (
     BestRateExponentEquals,
-    CurveEquals,
     ExcessExponentEquals,
     Exponent,
     ExponentAtMost,
     ExponentEquals,
     ExponentsEqual,
     ExponentsOrdered,
+    OfCurve,
     Paired,
     Relation,
     SettingsEqual,
@@ -319,7 +319,7 @@ def _predicted(
     found: Prediction | None,
     relation: Relation,
 ) -> FloatArray:
-    if isinstance(relation, CurveEquals):
+    if isinstance(relation, OfCurve):
         assert found is not None
         setting = found.setting
         cells = _cells(frame, columns, grid, found, needed=True)
