@@ -1,8 +1,9 @@
 """Random numbers of a campaign: one SeedSequence tree, no order.
 
 Every draw depends on (campaign seed, replicate) for data and on (campaign seed, replicate, cell)
-for weights, and on nothing else: not on the parameterization, the number of workers, the group
-that a replicate is computed in, or the device. Imports numpy and ``theory``.
+for weights (along a Brownian path, the cell of its deepest network), and on nothing else: not on
+the parameterization, the number of workers, the group that a replicate is computed in, or the
+device. Imports numpy and ``theory``.
 """
 
 from __future__ import annotations

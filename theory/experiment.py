@@ -200,7 +200,8 @@ _DEFINITIONS = {
     Observable.REFERENCE_DISTANCE: (
         Experiment.CONVERGENCE,
         "root mean square over coordinates and inputs of h_L after k steps on one batch, minus "
-        "that of a much larger network with the same input and output weights",
+        "that of a much larger network with the same input and output weights (and, on one "
+        "Brownian path, with the blocks that this one's are sums of)",
     ),
     Observable.TRAINED_STREAM_CHANGE: (
         Experiment.TRAINING,
@@ -271,6 +272,12 @@ class Protocol:
             raise DomainError(f"{self.passes} passes: expected at least 1")
         if self.finest is not None:
             self._check_finest(self.finest)
+        fitted = self.experiment in (Experiment.FITTING, Experiment.CONVERGENCE)
+        if self.independent_backward and not fitted:
+            raise DomainError(
+                f"{self.experiment} with an independent backward pass: only fitting and "
+                "convergence have one; leave it out"
+            )
         shown = self.images != DIGITS or self.passes > 1
         if shown and self.experiment is not Experiment.TRAINING:
             raise DomainError(

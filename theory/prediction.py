@@ -67,7 +67,7 @@ class Regime:
     may lack if it has a full one, in the full profile only; without a full grid, the full profile
     takes the standard one. ``corrections`` are declared finite-size columns of the regression (1/L
     is ``Power(depth=-1)``); they are part of the prediction, not chosen after seeing data. Raises
-    ``DomainError`` for a quick grid alone, and for no grid.
+    ``DomainError`` where there is no standard grid and not a full one alone.
     """
 
     quick: Grid | None

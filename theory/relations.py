@@ -215,7 +215,7 @@ class GeometricMeanEquals(_OfCurve, _Same):
     """The observable has the geometric mean ``curve`` in every cell.
 
     The statistic is log(measured / predicted). Of what fluctuates by factors, as deep chains do,
-    the arithmetic mean is larger than what a typical network has, however wide the margin.
+    the arithmetic mean is larger than what a typical network has.
     """
 
     axis: Axis

@@ -167,8 +167,8 @@ def plotted(relation: Relation, name: str) -> str:
 def cell_entries(evidence: Evidence | None) -> list[CellEntry]:
     """Means with 95 percent intervals, and the fit or the predicted value, of every cell.
 
-    Geometric means where an exponent was fitted (of the ratio of two settings, of the best rates);
-    nothing of what could not be judged.
+    Geometric means where an exponent was fitted (of the ratio of two settings, of the best rates),
+    or where the claim is one about them; nothing of what could not be judged.
     """
     if evidence is None or evidence.problem is not None:
         return []

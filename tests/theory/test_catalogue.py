@@ -159,8 +159,9 @@ def test_every_number_says_where_it_comes_from(prediction: Prediction) -> None:
         assert rival is None
         return
     if prediction.observable is Observable.REFERENCE_DISTANCE:  # powers of it are not counted
-        path = prediction.setting.protocol.finest is not None
-        assert relation.origin.startswith("strong order" if path else "stated by the source")
+        origins = [relation.origin, *([rival.relation.origin] if rival else [])]
+        assert set(origins) <= {"stated by the source", "strong order of Euler's scheme"}
+        assert len(set(origins)) == len(origins)
         return
     axis = relation.axis
     assert isinstance(axis, Axis)

@@ -45,8 +45,8 @@ DEEP = Regime(
     Grid(product((4, 8, 16, 32, 64), (64,)), 192, 16),
 )
 # M in proportion to L: both terms of the error fall as 1/L. At these sizes nearly all of it is the
-# second one, and the first is not isolated: that would take M >> D L at every depth. By
-# ``scaleproof plan``, 96 replicates decide in half of all campaigns.
+# second one, and the first is not isolated: that would take M >> D L at every depth. (96 replicates
+# left one of two campaigns undecided, and by ``scaleproof plan`` would do so in half of all.)
 PROPORTIONAL = Regime(
     None,
     Grid(ray(8, (4, 8, 16, 32)), 192, 16),

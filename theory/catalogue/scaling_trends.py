@@ -11,9 +11,8 @@ replicate follow one Brownian path (``Protocol.finest``): the differences that t
 a fiftieth of the variance that they have with independent weights, and depths can be large enough
 for the next term to move the exponent by less than half of the margin (it moved -1 to -0.93 from 4
 blocks on, to -0.97 from 6 on). There is no such path in width: networks have two blocks, for which
-an exponent to a given error costs half of what it costs with four, and the pilot found -0.92 to
--0.99 from 32 and 48 neurons on.
-Imports ``theory`` only.
+an exponent to a given error costs half of what it costs with four, and the pilot found -0.92 from
+32 neurons on and -0.99 from 48 on. Imports ``theory`` only.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ IN_WIDTH = Regime(
     None,
     Grid(product((48, 64, 96, 128, 384), (2,)), 2048, 64),
     (),
-    Grid(product((64, 96, 128, 192, 768), (4,)), 4096, 64),
+    Grid(product((64, 96, 128, 192, 768), (2,)), 4096, 64),
 )
 IN_DEPTH = Regime(
     None,
@@ -73,11 +72,11 @@ def _without_limit(setting: Setting, axis: Axis, rate: str) -> Control:
 
 
 def _excess(
-    axis: Axis, setting: Setting, regime: Regime, controls: tuple[Control, ...]
+    axis: Axis, networks: str, setting: Setting, regime: Regime, controls: tuple[Control, ...]
 ) -> Prediction:
     return Prediction(
         id=f"A16.excess.{axis}",
-        sentence="In one-layer blocks under depth-muP with SGD, the loss after 40 steps exceeds "
+        sentence=f"In {networks} under depth-muP with SGD, the loss after 40 steps exceeds "
         f"its limit of large {axis} by a term in 1/{axis.symbol}: each doubling gains half of what "
         "the doubling before it gained.",
         observable=Observable.TRAINED_LOSS,
@@ -95,7 +94,8 @@ def _excess(
 
 def _in_width() -> Prediction:
     setting = _trained()
-    return _excess(Axis.WIDTH, setting, IN_WIDTH, (_without_limit(setting, Axis.WIDTH, "1/32"),))
+    faster = _without_limit(setting, Axis.WIDTH, "1/32")
+    return _excess(Axis.WIDTH, "networks of two one-layer blocks", setting, IN_WIDTH, (faster,))
 
 
 def _in_depth() -> Prediction:
@@ -105,7 +105,7 @@ def _in_depth() -> Prediction:
         replace(setting, parameterization=completep("3/4")),
     )
     faster = _without_limit(setting, Axis.DEPTH, "1/64")
-    return _excess(Axis.DEPTH, setting, IN_DEPTH, (faster, vanishing))
+    return _excess(Axis.DEPTH, "one-layer blocks", setting, IN_DEPTH, (faster, vanishing))
 
 
 def _persists() -> Prediction:

@@ -58,6 +58,12 @@ def power_counting(where: str) -> Citation:
     return Citation("scaleproof", "Power counting", where)
 
 
+def strong_order() -> Citation:
+    """Euler's scheme for a stochastic differential equation, coordinate by coordinate."""
+    title = "Numerical Solution of Stochastic Differential Equations"
+    return Citation("Kloeden and Platen 1992", title, "Theorem 10.2.2: strong order 1/2")
+
+
 def convolutional_recursion() -> Citation:
     """The first step of convolutional chains at infinite width, worked out here."""
     return Citation("scaleproof", "Exact recursions", "theory.convolutional_chains")

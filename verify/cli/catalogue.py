@@ -26,6 +26,11 @@ def _summary(prediction: Prediction) -> dict[str, object]:
     }
 
 
+def _profile_mark(prediction: Prediction) -> str:
+    """Where a verdict is on record that is not one of the standard profile."""
+    return "" if prediction.regime.is_tried(Profile.STANDARD) else f" ({Profile.FULL})"
+
+
 def _grid(grid: Grid | None) -> str:
     if grid is None:
         return "not tried"
@@ -69,7 +74,7 @@ def list_predictions(patterns: tuple[str, ...], as_json: bool) -> None:
         record = recorded(prediction)
         table.add_row(
             prediction.id,
-            str(record.verdict) if record else "-",
+            f"{record.verdict}{_profile_mark(prediction)}" if record else "-",
             escape(str(prediction.relation)),
             f"{float(prediction.margin):g}",
         )

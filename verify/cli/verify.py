@@ -39,7 +39,7 @@ _MEANING = {
     AS_RECORDED: "Exit code 0: every verdict is the one on record, if there is one for its data.",
     NOT_AS_RECORDED: "Exit code 1: some verdict is not the one on record.",
     UNDECIDED: "Exit code 3: nothing contradicts the record, but all announced looks were too few "
-    "to decide everything; a larger --profile would.",
+    "to decide everything; their reasons say how many replicates would.",
     FAILED: "Exit code 4: interrupted; the same command continues where it was.",
 }
 

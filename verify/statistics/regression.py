@@ -1,8 +1,8 @@
 """Exponents by regression, one per replicate. Imports numpy, scipy, statsmodels and ``theory``.
 
-The unit of replication is the replicate: its cells share the data, so their noise is correlated,
-but the slopes of different replicates are independent and identically distributed whatever the
-noise does across cells. Their mean with a t interval is the estimate.
+The unit of replication is the replicate: its cells share the data, and some a Brownian path, so
+their noise is correlated, but the slopes of different replicates are independent and identically
+distributed whatever the noise does across cells. Their mean with a t interval is the estimate.
 
 Logarithms of measurements have shape (replicates, columns, cells); a campaign has one column for a
 prediction, a calibration thousands. Everything made from them has shape (replicates, columns).
