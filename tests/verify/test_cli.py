@@ -42,7 +42,11 @@ def test_list_names_every_prediction(capsys: pytest.CaptureFixture[str]) -> None
     assert [entry["id"] for entry in listed] == [p.id for p in PREDICTIONS]
     assert all(entry["recorded"] for entry in listed)
     assert run("list") == 0
-    assert "A8.output.depth.horizon-4" in capsys.readouterr().out
+    listing = capsys.readouterr().out
+    assert "A8.output.depth.horizon-4" in listing
+    marked = [line for line in listing.splitlines() if "(full)" in line]
+    assert len(marked) == sum(p.id.endswith(".wide") for p in PREDICTIONS)
+    assert all(".wide" in line for line in marked)
 
 
 def test_show_tells_how_a_prediction_is_tried(capsys: pytest.CaptureFixture[str]) -> None:
