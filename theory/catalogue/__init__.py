@@ -26,6 +26,7 @@ from theory.catalogue import (
     one_pass_training,
     scaling_trends,
     transformers,
+    wide_convolutions,
 )
 from theory.errors import DomainError, choices
 from theory.prediction import Prediction, Profile, Verdict
@@ -37,6 +38,7 @@ PREDICTIONS: tuple[Prediction, ...] = (
     *infinite_depth.PREDICTIONS,
     *scaling_trends.PREDICTIONS,
     *convolutions.PREDICTIONS,
+    *wide_convolutions.PREDICTIONS,
     *maximal_update_rate.PREDICTIONS,
     *one_pass_training.PREDICTIONS,
     *depth_parameterizations.PREDICTIONS,

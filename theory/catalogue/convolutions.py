@@ -1,5 +1,7 @@
 """Claims B1 to B8 and B12 in convolutional networks: the rate at which S(eta*) = 1.
 
+Wide chains are the subject of ``wide_convolutions``.
+
 Source: arXiv 2510.04327. One image per network: S is an average over networks and positions, and
 its powers do not depend on the batch. Imports ``theory`` only.
 """
@@ -18,19 +20,15 @@ from theory.catalogue.statements import (
     EXPONENT_REASON,
     FIRST_STEP,
     FIRST_STEP_ON_ONE_INPUT,
-    Curve,
     exponent_claim,
 )
 from theory.convolution import Convolution, Padding
 from theory.experiment import Observable, Protocol, Setting
-from theory.first_step import maximal_update_rate, stream_change
-from theory.prediction import Control, Grid, Prediction, Regime, Rival, product, ray
+from theory.prediction import Control, Grid, Prediction, Regime, product, ray
 from theory.presets import am_mup, depth_mup
 from theory.relations import (
-    CurveEquals,
     ExponentsEqual,
     ExponentsOrdered,
-    GeometricMeanEquals,
     SettingsEqual,
     SettingsOrdered,
 )
@@ -60,20 +58,6 @@ _COSTLY = replace(
     standard=Grid(ray(16, (2, 4, 8, 16, 32)), 96, 32),
     full=Grid(ray(16, (4, 8, 16, 32, 64, 128)), 64, 32),
 )
-# Fixed after those were on record as invalid: one large width, where L/n is at most 1/32 and
-# fluctuations are small, and the term in 1/L of chains of vectors. That of images goes as
-# (log L) / L, as theory.convolutional_chains has found since: these exponents are those of a range.
-# In the standard profile they took as long as all the others of section B together.
-_WIDE = Regime(
-    None,
-    None,
-    (Power(depth=-1),),
-    Grid(product((2048,), (4, 8, 16, 32, 64)), 160, 40),
-)
-_WIDE_SQUARE = replace(_WIDE, full=Grid(product((1024,), (4, 8, 16, 32)), 96, 24))
-# What wide chains follow at these depths, at widths that no other prediction is tried at.
-_EXACT = Regime(None, Grid(product((1792,), (4, 8, 16, 32)), 160, 16))
-_EXACT_SQUARE = Regime(None, Grid(product((896,), (4, 8, 16)), 160, 16))
 _IN_BLOCKS = Regime(
     None,
     Grid(product((64,), (8, 16, 32, 64, 128)), 96, 24),
@@ -92,20 +76,21 @@ _IN_WIDTH = Regime(None, Grid(product((64, 128, 256, 512), (4,)), 128, 32))
 _FORWARD = Regime(None, Grid(product((64,), (8, 16, 32, 64)), 64, 16))
 
 
-def _setting(architecture: Architecture, protocol: Protocol = FIRST_STEP_ON_ONE_INPUT) -> Setting:
+def one_step(architecture: Architecture, protocol: Protocol = FIRST_STEP_ON_ONE_INPUT) -> Setting:
+    """The first step under AM-muP, on one image unless a protocol is given."""
     return Setting(architecture, am_mup(), protocol)
 
 
-def _blocks(layers: int, form: BlockForm = BlockForm.PRE_ACTIVATION) -> Architecture:
+def conv_blocks(layers: int, form: BlockForm = BlockForm.PRE_ACTIVATION) -> Architecture:
     """Convolution, or convolution and a layer at each position, with c = 2."""
     return replace(residual(layers, form=form), variance_factor=Fraction(2), convolution=LINE)
 
 
-_CHAIN = _setting(replace(chain(), convolution=LINE))
+CONV_CHAIN = one_step(replace(chain(), convolution=LINE))
 _HALF_VARIANCE = "Var W = 1/fan_in instead of 2/fan_in"
 
 
-def _with(setting: Setting, **changes: object) -> Setting:
+def altered(setting: Setting, **changes: object) -> Setting:
     """The setting with another architecture."""
     architecture = replace(setting.architecture, **changes)  # type: ignore[arg-type]
     return replace(setting, architecture=architecture)
@@ -120,8 +105,8 @@ def _chains() -> tuple[Prediction, ...]:
     )
     predictions = []
     for name, dimensions, convolution, regime in kinds:
-        setting = _with(_CHAIN, convolution=convolution)
-        thinner = _with(setting, variance_factor=Fraction(1))
+        setting = altered(CONV_CHAIN, convolution=convolution)
+        thinner = altered(setting, variance_factor=Fraction(1))
         predictions.append(
             exponent_claim(
                 name,
@@ -136,118 +121,6 @@ def _chains() -> tuple[Prediction, ...]:
             )
         )
     return tuple(predictions)
-
-
-def _wide_chains() -> tuple[Prediction, ...]:
-    """B1, B2 and B6 again, where the claim is one about wide networks; in the full profile.
-
-    Each beside the exact numbers of infinite width. Their power tends to -3/2 (3/2 of the last
-    layer), but by the regression of these claims it is -1.37 from 4 to 64 layers of N = 16
-    positions (1.39 of the last layer) and -1.33 from 4 to 32 layers of N = 64. B2's was added when
-    B1's were on record as rejected and this had been worked out.
-    """
-    stated = sources.arithmetic_mean_mup
-    kinds = (
-        ("B1.rate.depth.kernel-3", LINE, 64, _WIDE),
-        ("B1.rate.depth.kernel-5", replace(LINE, kernel=5), 64, _WIDE),
-        ("B2.rate.depth", SQUARE, 32, _WIDE_SQUARE),
-    )
-    rates = tuple(
-        _beside_infinite_width(
-            exponent_claim(
-                f"{name}.wide",
-                f"In convolutional ReLU chains of one large width ({convolution}), up to {deepest} "
-                "layers, the maximal-update learning rate goes as L^-3/2, but for a term in 1/L.",
-                Observable.MAXIMAL_UPDATE_RATE,
-                Axis.DEPTH,
-                _with(_CHAIN, convolution=convolution),
-                regime,
-                stated(f"abstract: {convolution.dimensions}-D convolutional networks"),
-                (Control("residual blocks of one convolution", _setting(_blocks(1))),),
-            ),
-            "maximal-update learning rate",
-            maximal_update_rate,
-        )
-        for name, convolution, deepest, regime in kinds
-    )
-    last_layer = exponent_claim(
-        "B6.last-layer.depth.conv-chains.wide",
-        "In convolutional ReLU chains of one large width, up to 64 layers, the first-step change "
-        "of the last layer goes as L^3/2, but for a term in 1/L: the inverse of the rate that the "
-        "mean over layers allows.",
-        Observable.STREAM_CHANGE,
-        Axis.DEPTH,
-        _CHAIN,
-        _WIDE,
-        stated("arithmetic mean over layers, not the last layer"),
-        (Control("residual blocks of one convolution", _setting(_blocks(1))),),
-    )
-    changed = "first-step change of the last layer"
-    return *rates, _beside_infinite_width(last_layer, changed, stream_change)
-
-
-def _exact_chains() -> tuple[Prediction, ...]:
-    """B1, B2 and B6: what the exact recursion says, of which the law is the limit.
-
-    Written when wide chains had been seen to follow it within a few hundredths: the networks are
-    fresh, the hypothesis is not. The recursion knows no windows, so that kernels 3 and 5 have one
-    curve, and B6's change and B1's rate are measured on the same networks.
-    """
-    rate = ("maximal-update learning rate", Observable.MAXIMAL_UPDATE_RATE, maximal_update_rate)
-    change = ("first-step change of the last layer", Observable.STREAM_CHANGE, stream_change)
-    kinds = (
-        ("B1.rate.value.kernel-3", rate, LINE, _EXACT),
-        ("B1.rate.value.kernel-5", rate, replace(LINE, kernel=5), _EXACT),
-        ("B2.rate.value", rate, SQUARE, _EXACT_SQUARE),
-        ("B6.last-layer.value.conv-chains", change, LINE, _EXACT),
-    )
-    predictions = []
-    for name, (what, observable, curve), convolution, regime in kinds:
-        setting = _with(_CHAIN, convolution=convolution)
-        predictions.append(
-            Prediction(
-                id=name,
-                sentence=f"In wide convolutional ReLU chains ({convolution}), the geometric mean "
-                f"of the {what} is that of the exact recursion at infinite width, at every depth "
-                "and within a tenth.",
-                observable=observable,
-                relation=GeometricMeanEquals(Axis.DEPTH, curve),
-                setting=setting,
-                regime=regime,
-                margin=FACTOR_MARGIN,
-                margin_reason=FACTOR_REASON,
-                citation=sources.convolutional_recursion(),
-                controls=(_half_the_side(setting),),
-            )
-        )
-    return tuple(predictions)
-
-
-def _half_the_side(setting: Setting) -> Control:
-    """A grid of fewer positions, all that the recursion knows of an image."""
-    convolution = setting.architecture.convolution
-    assert convolution is not None
-    smaller = replace(convolution, side=convolution.side // 2)
-    return Control(f"{smaller.positions} positions", _with(setting, convolution=smaller))
-
-
-def _beside_infinite_width(prediction: Prediction, what: str, curve: Curve) -> Prediction:
-    """With the exact recursion as its rival, which a grid of half the side contradicts.
-
-    Measured positions are Gaussian vectors of 32 dimensions, and not exactly uncorrelated; by the
-    recursion with all pairs written out, that moves the rate by two in a thousand at most.
-    """
-    convolution = prediction.setting.architecture.convolution
-    assert convolution is not None
-    rival = Rival(
-        f"Exact recursion at infinite width: the {what} at every depth, within a tenth for what "
-        f"L/n = 1/32 adds, from {convolution.positions} positions that are uncorrelated at the "
-        "input.",
-        CurveEquals(Axis.DEPTH, curve),
-        sources.convolutional_recursion(),
-        _half_the_side(prediction.setting),
-    )
-    return replace(prediction, rival=rival)
 
 
 def _paired(
@@ -288,10 +161,14 @@ def _padding() -> tuple[Prediction, ...]:
     where = "zero padding changes constants only, when N >> k"
 
     def pair(positions: int) -> tuple[Setting, Setting, Control]:
-        circular = _with(_CHAIN, convolution=replace(LINE, side=positions))
+        circular = altered(CONV_CHAIN, convolution=replace(LINE, side=positions))
         padded = replace(LINE, side=positions, padding=Padding.ZERO)
-        zero = _with(_CHAIN, convolution=padded)
-        return zero, circular, Control(_HALF_VARIANCE, _with(zero, variance_factor=Fraction(1)))
+        zero = altered(CONV_CHAIN, convolution=padded)
+        return (
+            zero,
+            circular,
+            Control(_HALF_VARIANCE, altered(zero, variance_factor=Fraction(1))),
+        )
 
     predictions = []
     for positions, deepest, regime in ((64, 16, _SHALLOW), (16, 32, _DEEPER)):
@@ -310,8 +187,8 @@ def _padding() -> tuple[Prediction, ...]:
             )
         )
     zero, circular, thinner = pair(128)
-    blocks = _setting(_blocks(1))
-    padded = _with(blocks, convolution=replace(LINE, padding=Padding.ZERO))
+    blocks = one_step(conv_blocks(1))
+    padded = altered(blocks, convolution=replace(LINE, padding=Padding.ZERO))
     return (
         *predictions,
         _paired(
@@ -356,17 +233,17 @@ def _residual_networks() -> tuple[Prediction, ...]:
     """
     centred = BlockForm.POST_ACTIVATION_CENTRED
     kinds = (
-        ("conv", "one convolution", _blocks(1)),
-        ("conv-mlp", "a convolution and an MLP layer", _blocks(2)),
+        ("conv", "one convolution", conv_blocks(1)),
+        ("conv-mlp", "a convolution and an MLP layer", conv_blocks(2)),
         (
             "conv-post-centred",
             "one convolution, centred behind its activation,",
-            _blocks(1, centred),
+            conv_blocks(1, centred),
         ),
         (
             "conv-mlp-post-centred",
             "a convolution and an MLP layer, centred behind the last activation,",
-            _blocks(2, centred),
+            conv_blocks(2, centred),
         ),
     )
     rates = tuple(
@@ -376,17 +253,17 @@ def _residual_networks() -> tuple[Prediction, ...]:
             "maximal-update learning rate goes as L^-3/2.",
             Observable.MAXIMAL_UPDATE_RATE,
             Axis.DEPTH,
-            _setting(architecture),
+            one_step(architecture),
             _IN_BLOCKS,
             sources.arithmetic_mean_mup(
                 "abstract: residual networks with general conv + MLP blocks, L the minimal depth"
             ),
-            (_moved(_setting(architecture)),),
+            (_moved(one_step(architecture)),),
             published="-3/2",
         )
         for name, what, architecture in kinds
     )
-    initial = _setting(_blocks(1), AT_INITIALIZATION)
+    initial = one_step(conv_blocks(1), AT_INITIALIZATION)
     forward = exponent_claim(
         "B12.forward.depth.conv",
         "With Var W = c/(K fan_in) in blocks of one convolution, the second moment of h_L does not "
@@ -410,10 +287,10 @@ def _width_and_layers() -> tuple[Prediction, ...]:
             "In convolutional ReLU chains, the maximal-update learning rate does not depend on n.",
             Observable.MAXIMAL_UPDATE_RATE,
             Axis.WIDTH,
-            _CHAIN,
+            CONV_CHAIN,
             _IN_WIDTH,
             sources.arithmetic_mean_mup("the law is robust in width"),
-            (Control(wide.name, replace(_CHAIN, parameterization=wide)),),
+            (Control(wide.name, replace(CONV_CHAIN, parameterization=wide)),),
         ),
         exponent_claim(
             "B6.last-layer.depth.conv-chains",
@@ -421,10 +298,10 @@ def _width_and_layers() -> tuple[Prediction, ...]:
             "the inverse of the rate that the mean over layers allows.",
             Observable.STREAM_CHANGE,
             Axis.DEPTH,
-            _CHAIN,
+            CONV_CHAIN,
             _ALONG_RAY,
             sources.arithmetic_mean_mup("arithmetic mean over layers, not the last layer"),
-            (Control("residual blocks of one convolution", _setting(_blocks(1))),),
+            (Control("residual blocks of one convolution", one_step(conv_blocks(1))),),
         ),
     )
 
@@ -437,8 +314,8 @@ def _activations() -> tuple[Prediction, ...]:
     where = "GELU is slightly steeper than ReLU"
     predictions = []
     for layers, name, what in ((1, "conv", "a convolution"), (2, "conv-mlp", "conv + MLP")):
-        rectified = _setting(_blocks(layers))
-        smooth = _with(rectified, activation=Activation.GELU)
+        rectified = one_step(conv_blocks(layers))
+        smooth = altered(rectified, activation=Activation.GELU)
         predictions.append(
             _paired(
                 f"B7.rate.depth.{name}",
@@ -457,13 +334,13 @@ def _activations() -> tuple[Prediction, ...]:
             "B7.rate.depth.chains",
             "From 4 to 16 layers of a convolutional chain, the maximal-update learning rate falls "
             "by a larger factor for GELU than for ReLU.",
-            _with(_CHAIN, activation=Activation.GELU),
-            ExponentsOrdered(Axis.DEPTH, _CHAIN, STATED),
+            altered(CONV_CHAIN, activation=Activation.GELU),
+            ExponentsOrdered(Axis.DEPTH, CONV_CHAIN, STATED),
             _TWO_DEPTHS,
             where,
             Control(
                 "residual blocks of one convolution",
-                _with(_setting(_blocks(1)), activation=Activation.GELU),
+                altered(one_step(conv_blocks(1)), activation=Activation.GELU),
             ),
         ),
     )
@@ -474,8 +351,10 @@ def _regularized(
 ) -> tuple[Prediction, ...]:
     """B8, in blocks and in chains; ``larger`` says which way the prefactor is read."""
     where = "batch normalization and dropout change the prefactor, hardly the exponent"
-    blocks, line = (replace(each, protocol=protocol) for each in (_setting(_blocks(1)), _CHAIN))
-    changed, other = _with(blocks, **changes), _with(line, **changes)
+    blocks, line = (
+        replace(each, protocol=protocol) for each in (one_step(conv_blocks(1)), CONV_CHAIN)
+    )
+    changed, other = altered(blocks, **changes), altered(line, **changes)
     smaller, than = (blocks, changed) if larger else (changed, blocks)
     faster = Control("depth-muP", replace(changed, parameterization=depth_mup()))
     return (
@@ -514,8 +393,6 @@ def _regularized(
 
 PREDICTIONS: tuple[Prediction, ...] = (
     *_chains(),
-    *_exact_chains(),
-    *_wide_chains(),
     *_padding(),
     *_residual_networks(),
     *_width_and_layers(),
