@@ -161,7 +161,7 @@ def test_the_key_of_digits_says_nothing_of_images_and_passes(
 ) -> None:
     """Pinned, for what enters a key is found again by it."""
     monkeypatch.setattr(stores, "fingerprint", lambda: "code")
-    expected = "af59df31f99cbc607c1cd8fb2e04a1b744e1039a1a37a815ec5936069925e329"
+    expected = "763689227d9438985b4a3c4f65d12e08b74de80565d9238d848b1a7b1d667669"
     assert trial_key(DEEP, Cell(16, 4), 3, "cpu", "dense") == expected
     longer = replace(DEEP, protocol=replace(STEPS, passes=2))
     assert trial_key(longer, Cell(16, 4), 3, "cpu", "dense") == expected
