@@ -37,9 +37,14 @@ QUICK = {
 
 
 def small(prediction: Prediction) -> Regime:
-    """The cells of the first profile at half their width, with the replicates of a control."""
-    least = prediction.regime.grid(prediction.regime.least)
-    cells = tuple(Cell(max(cell.width // 2, 16), cell.depth) for cell in least.cells)
+    """The cells of the first profile at half their width, with the replicates of a control.
+
+    Networks that share their ends with a reference have its width, unless the stream has one.
+    """
+    least, setting = prediction.regime.grid(prediction.regime.least), prediction.setting
+    cells = least.cells
+    if setting.protocol.reference is None or setting.architecture.stream_width is not None:
+        cells = tuple(Cell(max(cell.width // 2, 16), cell.depth) for cell in cells)
     grid = Grid(cells, least.control_replicates, least.control_replicates, looks=1)
     return Regime(grid, grid, prediction.regime.corrections)
 
