@@ -163,8 +163,9 @@ class Network:
     @property
     def drawn(self) -> Network:
         """The network whose weights are drawn: this one, or one with the ``finest`` blocks."""
-        depth = self.finest or self.cell.depth
-        return replace(self, cell=replace(self.cell, depth=depth))
+        if self.finest is None:
+            return self
+        return replace(self, cell=replace(self.cell, depth=self.finest))
 
     def initial_weights(
         self,
@@ -179,13 +180,14 @@ class Network:
         Drawn in float32 whatever the ``dtype``, so that every precision and every device sees
         the same network.
         """
-        summed = self.drawn.cell.depth // self.cell.depth
-        generators = [generator(seed, replicate, self.drawn.cell) for replicate in replicates]
-        drawn = torch.from_numpy(standard_normals(generators, self.drawn.size))
+        source = self.drawn
+        summed = source.cell.depth // self.cell.depth
+        generators = [generator(seed, replicate, source.cell) for replicate in replicates]
+        drawn = torch.from_numpy(standard_normals(generators, source.size))
         drawn = drawn.to(device=device, dtype=dtype)
         weights: dict[WeightKey, Tensor] = {}
         start = 0
-        for key, (rows, columns) in self.drawn.shapes().items():
+        for key, (rows, columns) in source.shapes().items():
             part = drawn[:, start : start + rows * columns].view(-1, rows, columns)
             own = key._replace(block=-(-key.block // summed))
             scale = self.std(key.role) / math.sqrt(summed if key.block else 1)
