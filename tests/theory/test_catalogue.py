@@ -236,8 +236,9 @@ def test_what_the_quick_profile_leaves_out_says_so() -> None:
 
 
 def test_what_is_tried_in_the_full_profile_only_says_so() -> None:
-    wide = {p.id for p in PREDICTIONS} - {p.id for p in select((), Profile.STANDARD)}
-    assert wide == {p.id for p in PREDICTIONS if p.id.endswith(".wide")}
+    costly = {p.id for p in PREDICTIONS} - {p.id for p in select((), Profile.STANDARD)}
+    others = {"A16.excess.width", "X.best-rate.depth.transformer"}
+    assert costly == {p.id for p in PREDICTIONS if p.id.endswith(".wide")} | others
     claim = find("B2.rate.depth.wide")
     assert claim.regime.least is Profile.FULL
     assert recorded(claim) == recorded(claim, Profile.FULL)

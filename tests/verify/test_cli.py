@@ -14,6 +14,7 @@ import pytest
 from reports import Report
 from theory import Prediction, Verdict
 from theory.catalogue import PREDICTIONS
+from theory.prediction import Profile
 from verify.cli import main
 from verify.cli.verify import exit_code
 
@@ -45,8 +46,9 @@ def test_list_names_every_prediction(capsys: pytest.CaptureFixture[str]) -> None
     listing = capsys.readouterr().out
     assert "A8.output.depth.horizon-4" in listing
     marked = [line for line in listing.splitlines() if "(full)" in line]
-    assert len(marked) == sum(p.id.endswith(".wide") for p in PREDICTIONS)
-    assert all(".wide" in line for line in marked)
+    assert [line.split()[1] for line in marked] == [
+        p.id for p in PREDICTIONS if p.regime.least is Profile.FULL
+    ]
 
 
 def test_show_tells_how_a_prediction_is_tried(capsys: pytest.CaptureFixture[str]) -> None:

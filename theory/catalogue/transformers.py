@@ -14,6 +14,7 @@ from fractions import Fraction
 from theory.architecture import Architecture, Normalization, Role, residual, transformer
 from theory.catalogue import sources
 from theory.catalogue.learning_rate_transfer import TRAINED
+from theory.catalogue.one_pass_training import ONE_PASS, TRAINING_MARGIN, TRAINING_REASON
 from theory.catalogue.statements import (
     AT_INITIALIZATION,
     FIRST_STEP,
@@ -62,13 +63,15 @@ TRANSFORMER_STEP = replace(TRANSFORMER_START, standard=Grid(product((128,), _FRO
 # A training step has four tokens for every input of a residual network's, and six matrices a block.
 TRAINING = Regime(
     None,
-    Grid(product((32,), (4, 8, 16, 32)), 12, 6, looks=2),
+    Grid(product((32,), (4, 8, 16, 32)), 24, 6, looks=2),
     (),
     Grid(product((32,), (4, 8, 16, 32, 64)), 24, 8),
 )
+# One pass shows more than twice the inputs of 40 steps.
+ONE_PASS_TRAINING = Regime(None, None, (), Grid(product((32,), (4, 8, 16, 32, 64)), 24, 8, looks=2))
 # The readout averages four tokens: its input, the gradient of a token and the change of the output
 # are smaller than in a network of one token, and rates are larger by a power of two or three.
-RATES = tuple(Fraction(2) ** k for k in range(-1, 7))
+RATES = tuple(Fraction(2) ** k for k in range(-1, 5))
 _ON_DIGITS = replace(TRAINED, rate=RATES[0])
 # A sequence of four tokens costs what four inputs cost.
 _ONE_SEQUENCE = Protocol(Experiment.PROPAGATION, batch=1)
@@ -252,6 +255,24 @@ def _update_rate() -> Prediction:
     )
 
 
+def _best_rate_of_one_pass() -> Prediction:
+    """The same of the best rate, as a vision transformer learns digits from patches."""
+    setting = Setting(_TRANSFORMER, am_mup(), ONE_PASS)
+    slower = am_mup().with_rates_times(Power(depth="-1/2"), "am_mup with rates times L^-1/2")
+    prediction = best_rate_claim(
+        "X.best-rate.depth.transformer",
+        f"In {_TRANSFORMER} with AM-muP's scales, K = L in every matrix of a block, the learning "
+        "rate of the smallest held-out loss after one pass does not change with depth.",
+        Axis.DEPTH,
+        setting,
+        RATES,
+        ONE_PASS_TRAINING,
+        sources.power_counting("largest stable rate: L^0"),
+        Control(slower.name, replace(setting, parameterization=slower)),
+    )
+    return replace(prediction, margin=TRAINING_MARGIN, margin_reason=TRAINING_REASON)
+
+
 def _transformers() -> tuple[Prediction, ...]:
     predictions = []
     for alpha, parameterization in (("1/2", depth_mup()), ("1", completep(1))):
@@ -268,4 +289,9 @@ def _transformers() -> tuple[Prediction, ...]:
     return *predictions, *own
 
 
-PREDICTIONS: tuple[Prediction, ...] = (*_normalized(), *_transformers(), _update_rate())
+PREDICTIONS: tuple[Prediction, ...] = (
+    *_normalized(),
+    *_transformers(),
+    _update_rate(),
+    _best_rate_of_one_pass(),
+)
