@@ -65,6 +65,7 @@ def training(
     then on, and costs nothing once it has left the group.
     """
     count = len(lessons.members)
+    # First of all: weights learn in place, and those of one rate are the initial ones.
     before = _last_states(network, initial, lessons)
     alive = _train(network, weights, lessons)
     measured = torch.full((2, count), torch.nan, dtype=torch.float64, device=before.device)

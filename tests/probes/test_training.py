@@ -126,6 +126,24 @@ def test_what_diverged_costs_nothing_afterwards(monkeypatch: pytest.MonkeyPatch)
     assert np.isfinite(measured[0][Observable.TRAINED_LOSS]).all()
 
 
+def test_one_replicate_that_leaves_a_sweep_takes_no_other_one_along() -> None:
+    """The others are still compared with their own initial states.
+
+    At these rates the first replicate diverges at the second one, and the second does not.
+    """
+    rates = [Fraction(1, 8), Fraction(2)]
+    protocol = Protocol(Experiment.TRAINING, batch=8, steps=12)
+    setting = Setting(residual(2), depth_mup_corrected(), protocol)
+    together = run_sweep(setting, rates, Cell(12, 3), 7, [0, 1], CPU, torch.float64)
+    gone = [np.isnan(measured[Observable.TRAINED_STREAM_CHANGE]) for measured in together]
+    assert np.array_equal(gone, [[False, False], [True, False]])
+    for replicate in (0, 1):
+        alone = run_sweep(setting, rates, Cell(12, 3), 7, [replicate], CPU, torch.float64)
+        for one, both in zip(alone, together, strict=True):
+            for name, values in one.items():
+                np.testing.assert_allclose(both[name][replicate], values[0], rtol=1e-10)
+
+
 def test_batches_are_those_with_which_everything_on_record_was_measured() -> None:
     batches = data.batches(Protocol(Experiment.TRAINING, batch=16, steps=4), 5, 3)
     order = data_generator(5, 3).permutation(1797)

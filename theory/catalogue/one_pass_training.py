@@ -25,8 +25,9 @@ from theory.presets import am_mup, depth_mup
 from theory.relations import BestRateExponentEquals, TransferRegretAtMost
 from theory.scaling import Axis
 
-# Where campaigns found best rates, and about a power more; an end that is best widens the grid.
-RATES = tuple(Fraction(2) ** k for k in range(-7, 2))
+# From where nothing is learned on, by which the price of a diverging transfer is set.
+RATES = tuple(Fraction(2) ** k for k in range(-8, 2))
+# Where campaigns found Adam's best rates, and a power more; an end that is best widens the grid.
 ADAM_RATES = tuple(Fraction(2) ** k for k in range(-6, 1))
 ONE_PASS = Protocol(Experiment.TRAINING, batch=32, steps=48, rate=RATES[0])
 MANY_STEPS = replace(ONE_PASS, batch=8, steps=192)
@@ -84,11 +85,13 @@ _CHAINS = _Kind(
     _setting(chain(), MANY_STEPS),
     Regime(None, Grid(ray(16, (4, 6, 8, 12)), 96, 16), (), Grid(ray(4, (8, 16, 32, 64)), 48, 16)),
 )
+# 64 replicates of these depths leave every campaign undecided, and decisions take several times as
+# many; deeper chains of convolutions hardly learn in one pass.
 _CONV_CHAINS = _Kind(
     "conv-chains",
     "1-D convolutional ReLU chains",
     _setting(replace(chain(), convolution=ROWS), MANY_STEPS),
-    Regime(None, Grid(ray(8, (4, 6, 8, 12)), 16, 8), (), Grid(ray(4, (8, 16, 32, 64)), 16, 8)),
+    Regime(None, None, (), Grid(ray(8, (4, 6, 8, 12)), 128, 8)),
 )
 _RESIDUAL = _Kind(
     "blocks",
@@ -96,7 +99,7 @@ _RESIDUAL = _Kind(
     _setting(_blocks(None), ONE_PASS),
     Regime(
         None,
-        Grid(product((64,), (4, 8, 16, 32)), 96, 16),
+        Grid(product((64,), (4, 8, 16, 32)), 192, 16),
         (),
         Grid(product((64,), (4, 8, 16, 32, 64)), 48, 16),
     ),

@@ -32,7 +32,9 @@ from theory.scaling import Axis, Power
 # A multiple of every depth below.
 FINEST = 192
 
-# 8192 replicates left one of two campaigns undecided; by ``scaleproof plan`` 19,000 would do.
+# 8192 replicates of this grid left one of two campaigns undecided; by ``scaleproof plan`` 19,000
+# would do, which are there at the third look. (Wider networks, as in other full grids, cost more
+# for the same interval.)
 IN_WIDTH = Regime(None, None, (), Grid(product((48, 64, 96, 128, 384), (2,)), 8192, 64))
 IN_DEPTH = Regime(
     None,

@@ -71,7 +71,7 @@ TRAINING = Regime(
 ONE_PASS_TRAINING = Regime(None, None, (), Grid(product((32,), (4, 8, 16, 32, 64)), 24, 8, looks=2))
 # The readout averages four tokens: its input, the gradient of a token and the change of the output
 # are smaller than in a network of one token, and rates are larger by a power of two or three.
-RATES = tuple(Fraction(2) ** k for k in range(-1, 5))
+RATES = tuple(Fraction(2) ** k for k in range(-1, 7))
 _ON_DIGITS = replace(TRAINED, rate=RATES[0])
 # A sequence of four tokens costs what four inputs cost.
 _ONE_SEQUENCE = Protocol(Experiment.PROPAGATION, batch=1)
@@ -256,8 +256,8 @@ def _update_rate() -> Prediction:
 
 
 def _best_rate_of_one_pass() -> Prediction:
-    """The same of the best rate, as a vision transformer learns digits from patches."""
-    setting = Setting(_TRANSFORMER, am_mup(), ONE_PASS)
+    """The same of the best rate, where tokens are bands of rows of a digit."""
+    setting = Setting(_TRANSFORMER, am_mup(), replace(ONE_PASS, rate=RATES[0]))
     slower = am_mup().with_rates_times(Power(depth="-1/2"), "am_mup with rates times L^-1/2")
     prediction = best_rate_claim(
         "X.best-rate.depth.transformer",
