@@ -186,7 +186,9 @@ def test_moving_scales_into_the_weights_changes_nothing(
     ]
     for observable, values in results[0].items():
         for moved in results[1:]:
-            np.testing.assert_allclose(values, moved[observable], rtol=1e-9)
+            # In a network so narrow that earlier queries determine all of it, what they do not
+            # determine is rounding, and has no relative error.
+            np.testing.assert_allclose(values, moved[observable], rtol=1e-9, atol=1e-14)
 
 
 @pytest.mark.parametrize("optimizer", Optimizer)
