@@ -119,9 +119,7 @@ def run_sweep(
         copied = of.initial_weights(seed, replicates, device, dtype, copy_generator)
         return _of_blocks(dense_weights(of, protocol, copied, rates))
 
-    # Before the first step, the weights of all rates are those of one.
-    trains = protocol.experiment is Experiment.TRAINING
-    others = dense_weights(network, protocol, matrices) if trains else copies(network)
+    others = copies(network)
     if protocol.reference is not None:
         large = reference_of(network, protocol.reference)
         drawn = large.initial_weights(seed, replicates, device, dtype)
@@ -176,14 +174,14 @@ def _matrix_free(
 ) -> Measurements:
     network, protocol = network_of(setting, cell), replace(setting.protocol, rate=rate)
     weights = matrix_free_weights(network, protocol, seed, replicates, device, dtype)
-    others: Weights = weights if protocol.experiment is Experiment.TRAINING else {}
+    copies: Weights = {}
     if needs_copies(protocol):
-        others = _of_blocks(
+        copies = _of_blocks(
             matrix_free_weights(
                 network, protocol, seed, replicates, device, dtype, generator=copy_generator
             )
         )
-    return _measure(network, weights, others, protocol, seed, replicates, device, dtype)
+    return _measure(network, weights, copies, protocol, seed, replicates, device, dtype)
 
 
 def _view(architecture: Architecture, shape: ImageShape) -> Callable[[FloatArray], FloatArray]:
@@ -223,8 +221,7 @@ def _measure(
 ) -> Measurements:
     """Run the experiment on weights whose members are these replicates.
 
-    ``others`` are independent copies of some of them, those of a reference network, or what
-    training starts from.
+    ``others`` are independent copies of some of them, or those of a reference network.
     """
 
     def floats(array: FloatArray) -> Tensor:
@@ -242,7 +239,7 @@ def _measure(
             np.stack([each.held_out for each in drawn]),
             torch.tensor([replicates.index(each) for each in members], device=device),
         )
-        measured = training(network, weights, others, lessons)
+        measured = training(network, weights, lessons)
     else:
         inputs, signs = map(floats, _examples(network.architecture, seed, members, protocol.batch))
         if protocol.experiment is Experiment.PROPAGATION:

@@ -52,42 +52,28 @@ class Lessons(NamedTuple):
 
 
 def training(
-    network: Network,
-    weights: Mapping[WeightKey, Weight],
-    initial: Mapping[WeightKey, Weight],
-    lessons: Lessons,
+    network: Network, weights: Mapping[WeightKey, Weight], lessons: Lessons
 ) -> dict[Observable, Tensor]:
     """What training with cross-entropy did on held-out inputs, each of shape (R,).
 
-    ``initial`` are the weights that members start from: of the first F members, in whose order the
-    others follow, F at a time, as the replicates of a sweep do at one rate after another. The
-    weights learn by their rules. A member whose loss is not finite has diverged: it is nan from
+    The weights learn by their rules. A member whose loss is not finite has diverged: it is nan from
     then on, and costs nothing once it has left the group.
     """
     count = len(lessons.members)
-    # First of all: weights learn in place, and those of one rate are the initial ones.
-    before = _last_states(network, initial, lessons)
+    held_out, classes = lessons.test()
+    with torch.no_grad():
+        before = network.forward(weights, held_out).stream[-1]
     alive = _train(network, weights, lessons)
     measured = torch.full((2, count), torch.nan, dtype=torch.float64, device=before.device)
     if len(alive):
-        held_out, classes = lessons.of(alive).test()
         with torch.no_grad():
-            trace = network.forward(weights, held_out)
-        change = trace.stream[-1] - before[alive % len(before)]
-        change = change.double().square().mean((1, 2)).sqrt()
-        entropy = _cross_entropy(trace.output.double(), classes)
+            trace = network.forward(weights, held_out[alive])
+        change = (trace.stream[-1] - before[alive]).double().square().mean((1, 2)).sqrt()
+        entropy = _cross_entropy(trace.output.double(), classes[alive])
         measured[:, alive] = torch.stack([change, entropy])
     return dict(
         zip((Observable.TRAINED_STREAM_CHANGE, Observable.TRAINED_LOSS), measured, strict=True)
     )
-
-
-def _last_states(network: Network, initial: Mapping[WeightKey, Weight], lessons: Lessons) -> Tensor:
-    """h_L on held-out inputs before the first step, of the members that have initial weights."""
-    count = len(next(iter(initial.values())).rule.base_rate)
-    first = torch.arange(count, device=lessons.members.device)
-    with torch.no_grad():
-        return network.forward(initial, lessons.of(first).test()[0]).stream[-1]
 
 
 def _cross_entropy(logits: Tensor, classes: Tensor) -> Tensor:

@@ -349,7 +349,7 @@ def test_a_member_that_diverges_leaves_its_neighbours_alone(engine: Engine) -> N
             held_out,
             torch.tensor(members),
         )
-        found = training(network, weights, weights, lessons)
+        found = training(network, weights, lessons)
         sizes = {len(weight.rule.base_rate) for weight in weights.values()}
         assert sizes == {len(members) - spoiled}
         return torch.stack([*found.values()])
