@@ -1,4 +1,4 @@
-"""What a prediction says about an observable: fifteen relations, each an interval of a statistic.
+"""What a prediction says about an observable: sixteen relations, each an interval of a statistic.
 
 A relation has a statistic (an exponent, a ratio, a difference of exponents, the logarithm of a
 ratio), and with a margin it becomes a band of values of that statistic. Measurements accept it when
@@ -226,6 +226,21 @@ class GeometricMeanEquals(_OfCurve, _Same):
 
 
 @dataclass(frozen=True, slots=True)
+class ExponentOfCurve(_OfCurve, _Same):
+    """The observable has the exponent of ``curve``, by one regression on the same grid.
+
+    The statistic is the exponent of measured / predicted, which is a power law where both bend in
+    the same way: the curve need not be a power itself.
+    """
+
+    axis: Axis
+    curve: Callable[[Architecture, Parameterization, Cell], float]
+
+    def __str__(self) -> str:
+        return f"exponent of {_symbol(self.axis)} equal to that of {self.curve.__name__}"
+
+
+@dataclass(frozen=True, slots=True)
 class SettingsOrdered(_Smaller):
     """In every cell the observable is smaller than in ``other``, paired by replicate.
 
@@ -442,6 +457,7 @@ Exponent = (
     ExponentEquals
     | ExponentAtMost
     | ExcessExponentEquals
+    | ExponentOfCurve
     | ExponentsEqual
     | ExponentsOrdered
     | BestRate
@@ -450,7 +466,7 @@ Exponent = (
 LogRatio = (
     GeometricMeanEquals | SettingsOrdered | SettingsEqual | TunedOrdered | TransferRegretAtMost
 )
-OfCurve = CurveEquals | GeometricMeanEquals
+OfCurve = CurveEquals | GeometricMeanEquals | ExponentOfCurve
 Value = ValueEquals | ValueAtMost | CurveEquals | LogRatio
 Relation = Exponent | Value
 Sweep = BestRate | TunedOrdered | TransferRegretAtMost

@@ -136,7 +136,7 @@ def claim_of(
         cells = cells[1:]
     elif isinstance(relation, Exponent):
         law = PowerLaw.of_cells(cells, axis, prediction.regime.corrections)
-    elif isinstance(relation, OfCurve):
+    if isinstance(relation, OfCurve):
         values = [relation.curve(setting.architecture, setting.parameterization, c) for c in cells]
         predicted = np.array(values)
     elif isinstance(relation, ValueEquals | ValueAtMost):

@@ -30,6 +30,7 @@ from theory.relations import (
     BestRate,
     ExcessExponentEquals,
     Exponent,
+    ExponentOfCurve,
     ExponentsEqual,
     LogRatio,
     Paired,
@@ -159,6 +160,8 @@ def plotted(relation: Relation, name: str) -> str:
         return f"best learning rate, by {name}"
     if isinstance(relation, TransferRegretAtMost):
         return f"{name}, carried over best rate"
+    if isinstance(relation, ExponentOfCurve):
+        return f"{name}, measured over predicted"
     if isinstance(relation, ExponentsEqual) and relation.wider > 1:
         return f"{name}, ratio of two widths"
     return f"{name}, ratio of two settings" if isinstance(relation, Paired) else name

@@ -19,6 +19,7 @@ from theory.relations import (
     ExcessExponentEquals,
     Exponent,
     ExponentAtMost,
+    ExponentOfCurve,
     ExponentsEqual,
     ExponentsOrdered,
     GeometricMeanEquals,
@@ -51,10 +52,10 @@ class Claim:
     """A relation about measurements, with everything fixed before the run.
 
     ``labels`` names the cells and ``sizes`` holds their sizes along the axis; ``law`` is the
-    regression of an exponent, ``predicted`` the predicted values of a relation about values. Of an
-    excess over the largest size, ``labels`` are of the cells that have one, and the law has sizes
-    of its own (``Continuation``). Of a transferred rate, the first size is that at which it is
-    tuned, and ``labels`` are of the others.
+    regression of an exponent, ``predicted`` the predicted values of a relation about values or a
+    curve. Of an excess over the largest size, ``labels`` are of the cells that have one, and the
+    law has sizes of its own (``Continuation``). Of a transferred rate, the first size is that at
+    which it is tuned, and ``labels`` are of the others.
     """
 
     relation: Relation
@@ -189,6 +190,9 @@ def _weigh_exponent(claim: Claim, relation: Exponent, measured: Measured, note: 
     elif isinstance(relation, ExponentsEqual | ExponentsOrdered):
         assert measured.other is not None
         logs = np.log(measured.values) - np.log(measured.other)
+    elif isinstance(relation, ExponentOfCurve):
+        assert claim.predicted is not None
+        logs = np.log(measured.values) - np.log(claim.predicted)
     assert logs is not None
     return _of_logs(claim, logs, note)
 

@@ -16,6 +16,7 @@ from reports.plots import _draw_prediction, _sizes, scaling_plot
 from theory import (
     Axis,
     Experiment,
+    ExponentOfCurve,
     GeometricMeanEquals,
     Protocol,
     Setting,
@@ -100,6 +101,20 @@ def test_a_claim_about_the_logarithm_of_a_ratio_is_drawn_as_the_ratio(
     np.testing.assert_allclose(np.asarray(axes.lines[0].get_ydata()), np.exp(relation.expected))
     drawn = axes.collections[0].get_paths()[0].get_extents()
     assert (drawn.y0, drawn.y1) == pytest.approx((max(np.exp(low), 0.5), np.exp(high)))
+
+
+def test_an_exponent_beside_a_curve_is_drawn_flat(report: Report) -> None:
+    """What is measured is the ratio to the curve, of which an exponent of 0 is predicted."""
+    relation = ExponentOfCurve(Axis.DEPTH, forward_second_moment)
+    known = {"relation": str(relation), "predicted": relation.expected, "rival": None}
+    drawn = {"plotted": "x, measured over predicted", "band": tuple(relation.band(0.1))}
+    entry = report.predictions[0].model_copy(update=known | drawn)
+    axes = Figure().add_subplot()
+    _draw_prediction(axes, entry, _sizes(entry))
+    (line,) = (np.asarray(each.get_ydata()) for each in axes.lines)
+    middle = np.exp(np.mean(np.log([cell.measured for cell in entry.cells])))
+    np.testing.assert_allclose(line, middle)
+    assert "measured over predicted" in scaling_plot(entry)
 
 
 def test_the_line_of_a_rival_is_that_of_an_exponent(report: Report) -> None:

@@ -237,8 +237,14 @@ def test_what_the_quick_profile_leaves_out_says_so() -> None:
 
 def test_what_is_tried_in_the_full_profile_only_says_so() -> None:
     costly = {p.id for p in PREDICTIONS} - {p.id for p in select((), Profile.STANDARD)}
-    others = {"A16.excess.width", "B9.rate.depth.conv-chains", "X.best-rate.depth.transformer"}
-    assert costly == {p.id for p in PREDICTIONS if p.id.endswith(".wide")} | others
+    others = {
+        "A16.excess.width",
+        "B9.rate.depth.conv-chains",
+        "X.best-rate.depth.transformer",
+        "X.rate.depth.transformer.alpha-1",
+    }
+    wider = {p.id for p in PREDICTIONS if p.id.endswith((".wide", ".deep-blocks"))}
+    assert costly == wider | others
     claim = find("B2.rate.depth.wide")
     assert claim.regime.least is Profile.FULL
     assert recorded(claim) == recorded(claim, Profile.FULL)

@@ -42,7 +42,7 @@ def claimed(
     law, predicted = None, None
     if isinstance(relation, Exponent):
         law = PowerLaw.of_cells(cells, Axis.DEPTH)
-    elif isinstance(relation, OfCurve):
+    if isinstance(relation, OfCurve):
         predicted = exact_curve()
     elif isinstance(relation, ValueEquals | ValueAtMost):
         predicted = np.full(len(cells), relation.value)

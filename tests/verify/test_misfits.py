@@ -25,6 +25,8 @@ from theory import (
     Axis,
     ExponentAtMost,
     ExponentEquals,
+    ExponentOfCurve,
+    Profile,
     SettingsEqual,
     SettingsOrdered,
     ValueAtMost,
@@ -32,7 +34,9 @@ from theory import (
     Verdict,
     rational,
 )
+from theory.catalogue import find
 from theory.prediction import product
+from verify.campaign import claim_of
 from verify.evidence import Measured, weigh
 from verify.verdict import conclude, fit_levels_of
 
@@ -43,6 +47,34 @@ def test_a_bent_curve_is_not_accepted_as_a_power_law() -> None:
     judgement = judged(CLAIM, measurements(bent))
     assert judgement.verdict is Verdict.INVALID
     assert "no power law" in judgement.reason
+
+
+@pytest.mark.parametrize("id", ["B1.rate.exponent.kernel-3", "B6.last-layer.exponent.conv-chains"])
+@pytest.mark.parametrize("profile", [Profile.STANDARD, Profile.FULL])
+def test_the_law_of_vectors_is_not_accepted_beside_that_of_images(
+    id: str, profile: Profile
+) -> None:
+    """In the full grid the two exponents are equal within 0.03, and only the bends differ.
+
+    Logarithms spread as they do between networks; the levels are those of a large family.
+    """
+    prediction = find(id)
+    relation, setting = prediction.relation, prediction.setting
+    assert isinstance(relation, ExponentOfCurve)
+    grid = prediction.regime.grid(profile)
+    claim = claim_of(prediction, relation, grid.cells, grid.replicates)
+    assert claim.predicted is not None
+    vectors = replace(setting.architecture, convolution=None)
+    other = [relation.curve(vectors, setting.parameterization, cell) for cell in grid.cells]
+    spread = np.linspace(0.28, 0.48, len(grid.cells))
+    for seed in range(8):
+        noise = np.random.default_rng(seed).normal(0, spread, (grid.replicates, len(spread)))
+        verdicts = [
+            conclude(weigh(claim, Measured(curve * np.exp(noise))), 0.05 / 300, 0.005).verdict
+            for curve in (claim.predicted, np.array(other))
+        ]
+        assert verdicts[0] is Verdict.ACCEPTED
+        assert verdicts[1] is not Verdict.ACCEPTED
 
 
 def test_curvature_alone_invalidates_an_acceptance() -> None:

@@ -13,6 +13,8 @@ import verify
 from reports import Report
 from tests.verify.test_cli import run
 from theory import Cell, DomainError, Verdict, depth_mup, residual
+from theory.catalogue import find
+from theory.first_step import maximal_update_rate
 from theory.propagation import forward_second_moment
 from verify import Judgement
 from verify.tables.read import read_table
@@ -132,7 +134,7 @@ def test_declared_corrections_are_columns_or_ratios() -> None:
 
 
 def test_a_prediction_of_the_catalogue_brings_everything_along() -> None:
-    """C1 with its 1/L column and margin, and the exact curve of A1 from a width column."""
+    """C1's 1/L column and margin; the curves of A1, and of B1's exponent, from a width column."""
     judgement = judged(table(spread=0.02), prediction="C1.rate.depth")
     assert judgement.verdict is Verdict.ACCEPTED
     frame = table(0.0, spread=0.02, replicates=64)
@@ -142,6 +144,14 @@ def test_a_prediction_of_the_catalogue_brings_everything_along() -> None:
     frame["update"] *= frame.depth.map(exact)
     curve = judged(frame, prediction="A1.forward.value")
     assert curve.verdict is Verdict.ACCEPTED, curve.reason
+    recursion = find("B1.rate.exponent.kernel-3")
+    chain, rule = recursion.setting.architecture, recursion.setting.parameterization
+    bending = {d: maximal_update_rate(chain, rule, Cell(16 * d, d)) for d in DEPTHS}
+    for factor, verdict in ((1.0, Verdict.ACCEPTED), (16.0, Verdict.REJECTED)):
+        frame = table(0.0, spread=0.02)
+        frame["update"] *= frame.depth.map(bending) * factor ** (frame.depth / 64)
+        beside = judged(frame, prediction=recursion.id)
+        assert beside.verdict is verdict, beside.reason
     with pytest.raises(DomainError, match="no column 'width'"):
         judged(
             frame.drop(columns="width"),

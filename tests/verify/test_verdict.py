@@ -25,6 +25,8 @@ from theory import (
     BestRateExponentEquals,
     Direction,
     ExponentAtMost,
+    ExponentEquals,
+    ExponentOfCurve,
     ExponentsEqual,
     ExponentsOrdered,
     SettingsEqual,
@@ -35,8 +37,9 @@ from theory import (
     Verdict,
     rational,
 )
+from theory.propagation import forward_second_moment
 from theory.relations import Band, Relation
-from verify.entries import cell_entries
+from verify.entries import cell_entries, plotted
 from verify.evidence import Measured, weigh
 from verify.verdict import conclude
 
@@ -216,6 +219,12 @@ RATES = BestRateExponentEquals(Axis.DEPTH, rational("-1/2"), "a test")
         ),
         (SettingsEqual(Axis.DEPTH, OTHER, "a test"), 0.1, pair(0.7, 0.7), pair(0.7, 0.8)),
         (ExponentsEqual(Axis.DEPTH, OTHER, "a test"), 0.1, pair(0.7, 0.7), pair(0.7, 1.0)),
+        (
+            ExponentOfCurve(Axis.DEPTH, forward_second_moment),
+            0.1,
+            Measured(2.0 * exact_curve() * measurements(0 * LOG_DEPTHS)),
+            Measured(exact_curve() * measurements(-0.3 * LOG_DEPTHS)),
+        ),
         (ExponentsOrdered(Axis.DEPTH, OTHER, "a test"), 0.1, pair(0.4, 0.7), pair(0.7, 0.7)),
         (RATES, 0.1, sweep(-0.5), sweep(-1.0)),
         (
@@ -241,6 +250,29 @@ def test_every_relation_is_accepted_where_it_holds_and_rejected_where_it_does_no
     accepted, rejected = (conclude(weigh(claim, data), 0.05) for data in (holds, fails))
     assert accepted.verdict is Verdict.ACCEPTED, accepted.reason
     assert rejected.verdict is Verdict.REJECTED, rejected.reason
+
+
+def test_a_curve_that_bends_is_no_bend_of_what_follows_it() -> None:
+    """What is fitted is the ratio, times any constant; alone the same numbers are no power law."""
+    bending = -1.5 * LOG_DEPTHS + 0.3 * (LOG_DEPTHS - LOG_DEPTHS[0]) ** 2
+    claim = claimed(ExponentOfCurve(Axis.DEPTH, forward_second_moment))
+    claim = replace(claim, predicted=np.exp(bending))
+    data = measurements(bending + 1.0)
+    beside = conclude(weigh(claim, Measured(data)), 0.05)
+    assert beside.verdict is Verdict.ACCEPTED, beside.reason
+    cells = cell_entries(beside.evidence)
+    assert [cell.measured for cell in cells] == pytest.approx([np.e] * len(CELLS), rel=0.05)
+    assert [cell.fitted for cell in cells] == pytest.approx([np.e] * len(CELLS), rel=0.05)
+    assert [cell.predicted for cell in cells] == [None] * len(CELLS)
+    assert plotted(claim.relation, "x") == "x, measured over predicted"
+    steeper = conclude(weigh(claim, Measured(measurements(bending - 0.2 * LOG_DEPTHS))), 0.05)
+    assert steeper.verdict is Verdict.REJECTED
+    assert steeper.interval is not None
+    assert steeper.interval.estimate == pytest.approx(-0.2, abs=0.02)
+    slope = rational(round(float(np.polyfit(LOG_DEPTHS, bending, 1)[0]) * 100)) / 100
+    alone = judged(claimed(ExponentEquals(Axis.DEPTH, slope, "a test")), data)
+    assert alone.verdict is Verdict.INVALID
+    assert "no power law" in alone.reason
 
 
 @pytest.mark.parametrize(("relation", "ratio"), [(SettingsOrdered, 0.8), (SettingsEqual, 1.0)])

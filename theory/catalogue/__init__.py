@@ -17,6 +17,7 @@ from theory.catalogue import (
     beyond,
     convolutions,
     depth_parameterizations,
+    exact_convolutions,
     feature_learning_dynamics,
     gradient_independence,
     hidden_width,
@@ -26,7 +27,6 @@ from theory.catalogue import (
     one_pass_training,
     scaling_trends,
     transformers,
-    wide_convolutions,
 )
 from theory.errors import DomainError, choices
 from theory.prediction import Prediction, Profile, Verdict
@@ -38,7 +38,7 @@ PREDICTIONS: tuple[Prediction, ...] = (
     *infinite_depth.PREDICTIONS,
     *scaling_trends.PREDICTIONS,
     *convolutions.PREDICTIONS,
-    *wide_convolutions.PREDICTIONS,
+    *exact_convolutions.PREDICTIONS,
     *maximal_update_rate.PREDICTIONS,
     *one_pass_training.PREDICTIONS,
     *depth_parameterizations.PREDICTIONS,

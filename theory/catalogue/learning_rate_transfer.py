@@ -56,8 +56,9 @@ ALONG_WIDTH = Regime(
     (),
     Grid(product((48, 96, 192, 384), (4,)), 96, 48),
 )
-# A drift that ends with width is most of the margin: what is left of it takes many replicates.
-CHAIN_WIDTH = replace(ALONG_WIDTH, standard=Grid(product(_WIDTHS, (4,)), 384, 48))
+# A drift that ends with width is most of the margin. What is left of the margin takes many
+# replicates, and that the drift ends should be seen by any of two campaigns, or by none.
+DRIFTING_WIDTH = replace(ALONG_WIDTH, standard=Grid(product(_WIDTHS, (4,)), 384, 48))
 DEEPEST = Regime(
     None,
     Grid(product((32,), (16, 32)), 64, 32),
@@ -110,7 +111,7 @@ def _one_layer_blocks() -> tuple[Prediction, ...]:
     adam = _setting(residual(1), depth_mup(Optimizer.ADAM))
     return (
         _transfers("A11.rate.depth.sgd", sgd, Axis.DEPTH, ALONG_DEPTH_QUICK, transfer),
-        _transfers("A11.rate.width.sgd", sgd, Axis.WIDTH, ALONG_WIDTH, transfer),
+        _transfers("A11.rate.width.sgd", sgd, Axis.WIDTH, DRIFTING_WIDTH, transfer),
         _transfers(
             "C3.rate.depth.adam",
             adam,
@@ -198,7 +199,7 @@ def _width() -> tuple[Prediction, ...]:
             Axis.WIDTH,
             setting,
             RATES,
-            CHAIN_WIDTH,
+            DRIFTING_WIDTH,
             citation,
             Control("standard parameterization", _setting(chain(), standard())),
         ),

@@ -175,7 +175,7 @@ def task_of(
         law = _law(frame, columns, grid, found, corrections)
     elif corrections:
         raise DomainError(f"[{relation}] is no exponent: corrections say nothing; leave them out")
-    elif not isinstance(relation, SettingsOrdered | SettingsEqual):
+    if isinstance(relation, OfCurve | ValueEquals | ValueAtMost):
         predicted = _predicted(frame, columns, grid, found, relation)
     claim = Claim(
         relation,
