@@ -84,6 +84,17 @@ def _centred() -> tuple[Prediction, ...]:
             ),
         ),
         exponent_claim(
+            "X.backward.depth.centred",
+            "In post-activation blocks with the mean subtracted, under depth-muP, the second "
+            "moment of n df/dh_0 does not change with depth.",
+            Observable.BACKWARD_SECOND_MOMENT,
+            Axis.DEPTH,
+            start,
+            AT_START,
+            citation,
+            (Control("alpha = 0", replace(start, parameterization=mup())),),
+        ),
+        exponent_claim(
             "X.stream.depth.centred",
             "In post-activation blocks with the mean subtracted, under depth-muP, the first-step "
             "change of the last stream state does not change with depth.",
@@ -94,6 +105,21 @@ def _centred() -> tuple[Prediction, ...]:
             citation,
             (Control("alpha = 0", replace(step, parameterization=mup())),),
         ),
+    )
+
+
+def _complete() -> Prediction:
+    """C7 in blocks of four layers, and ``_collapse`` its control."""
+    return exponent_claim(
+        "X.own.depth.m-4.alpha-1",
+        "At alpha = 1, the own change of the first layer of a block does not change with depth in "
+        "blocks of 4 layers.",
+        Observable.FIRST_LAYER_OWN_CHANGE,
+        Axis.DEPTH,
+        Setting(residual(4), completep(1), FIRST_STEP),
+        STANDARD_ONLY,
+        sources.power_counting("own change of layer i: -(alpha + 2 a_i + c_i), alpha = 1"),
+        (Control("alpha = 1/2", Setting(residual(4), depth_mup(), FIRST_STEP)),),
     )
 
 
@@ -111,8 +137,10 @@ PREDICTIONS: tuple[Prediction, ...] = (
         ADAM_DEPTH,
     ),
     _collapse("batch-1", "with 1 input", _batch(1), STANDARD_ONLY),
+    _collapse("batch-16", "with 16 inputs", _batch(16), STANDARD_ONLY),
     _collapse("batch-64", "with 64 inputs", _batch(64), MANY_INPUTS),
     _collapse("horizon-1/4", "at horizon T = 1/4", _horizon("1/4"), STANDARD_ONLY),
     _collapse("horizon-4", "at horizon T = 4", _horizon("4"), STRONG),
     *_centred(),
+    _complete(),
 )

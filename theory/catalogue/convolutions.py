@@ -64,6 +64,9 @@ _IN_BLOCKS = Regime(
     (),
     Grid(product((256,), (8, 16, 32, 64, 128, 256)), 96, 24),
 )
+# Tried where power counting is known to speak for the others, and for the full profile's time.
+_IN_MORE_BLOCKS = Regime(None, None, (), Grid(product((64,), (8, 16, 32, 64, 128)), 96, 24))
+_IN_SQUARE_BLOCKS = Regime(None, None, (), Grid(product((64,), (8, 16, 32, 64, 128)), 48, 12))
 # What the normalization of the stream changes in shallow networks is over at 16 blocks; batches of
 # four images spread more than single ones.
 _REGULARIZED = replace(_IN_BLOCKS, standard=Grid(product((64,), (16, 32, 64, 128)), 256, 32))
@@ -231,22 +234,32 @@ def _moved(setting: Setting) -> Control:
 def _residual_networks() -> tuple[Prediction, ...]:
     """B4 and B12, blocks of a convolution and of a convolution + MLP.
 
-    The minimal depth, m K and a constant, has the power of K. Blocks that end with an uncentred
-    activation are left out, as in ``maximal_update_rate``.
+    The minimal depth, m K and a constant, has the power of K. Of blocks that end with an uncentred
+    activation, those of one layer are left out, as in ``maximal_update_rate``.
     """
     centred = BlockForm.POST_ACTIVATION_CENTRED
+    square = replace(conv_blocks(1), convolution=SQUARE)
     kinds = (
-        ("conv", "one convolution", conv_blocks(1)),
-        ("conv-mlp", "a convolution and an MLP layer", conv_blocks(2)),
+        ("conv", "one convolution", conv_blocks(1), _IN_BLOCKS),
+        ("conv-2d", "one convolution (3x3)", square, _IN_SQUARE_BLOCKS),
+        ("conv-mlp", "a convolution and an MLP layer", conv_blocks(2), _IN_BLOCKS),
+        (
+            "conv-mlp-post",
+            "a convolution and an MLP layer, each before its activation,",
+            conv_blocks(2, BlockForm.POST_ACTIVATION),
+            _IN_MORE_BLOCKS,
+        ),
         (
             "conv-post-centred",
             "one convolution, centred behind its activation,",
             conv_blocks(1, centred),
+            _IN_BLOCKS,
         ),
         (
             "conv-mlp-post-centred",
             "a convolution and an MLP layer, centred behind the last activation,",
             conv_blocks(2, centred),
+            _IN_BLOCKS,
         ),
     )
     rates = tuple(
@@ -257,14 +270,14 @@ def _residual_networks() -> tuple[Prediction, ...]:
             Observable.MAXIMAL_UPDATE_RATE,
             Axis.DEPTH,
             one_step(architecture),
-            _IN_BLOCKS,
+            regime,
             sources.arithmetic_mean_mup(
                 "abstract: residual networks with general conv + MLP blocks, L the minimal depth"
             ),
             (_moved(one_step(architecture)),),
             published="-3/2",
         )
-        for name, what, architecture in kinds
+        for name, what, architecture, regime in kinds
     )
     initial = one_step(conv_blocks(1), AT_INITIALIZATION)
     forward = exponent_claim(
@@ -282,9 +295,39 @@ def _residual_networks() -> tuple[Prediction, ...]:
 
 
 def _width_and_layers() -> tuple[Prediction, ...]:
-    """B5 and B6, in chains."""
+    """B5, in chains and blocks, and B6."""
     wide = wide_readout()
+    blocks = one_step(conv_blocks(1))
+    across = tuple(
+        _paired(
+            f"B5.exponent.depth.{name}",
+            f"In {what} the maximal-update learning rate has the same exponent of depth as in "
+            "networks four times as wide.",
+            setting,
+            ExponentsEqual(Axis.DEPTH, setting, STATED, wider=4),
+            Regime(None, None, (), grid),
+            "the law is robust in width",
+            control,
+        )
+        for name, what, setting, grid, control in (
+            (
+                "conv-chains",
+                "convolutional ReLU chains along n = 16 L",
+                CONV_CHAIN,
+                Grid(ray(16, (4, 8, 16)), 128, 32),
+                Control("residual blocks of one convolution", blocks),
+            ),
+            (
+                "conv-blocks",
+                "residual networks of one convolution a block, n = 64,",
+                blocks,
+                Grid(product((64,), (8, 16, 32, 64)), 64, 16),
+                Control("depth-muP", replace(blocks, parameterization=depth_mup())),
+            ),
+        )
+    )
     return (
+        *across,
         exponent_claim(
             "B5.rate.width.conv-chains",
             "In convolutional ReLU chains, the maximal-update learning rate does not depend on n.",

@@ -205,37 +205,44 @@ def _first_layer_collapse() -> tuple[Prediction, ...]:
 def _moving_blocks() -> tuple[Prediction, ...]:
     """A4: per-block updates decay as L^-1/2, relative to the block's size; read two ways.
 
-    And A6's first layer again, the moving stream included: what enters it moves by order one, so
-    that its pre-activation does.
+    Of blocks of one layer and of two, of which the source speaks as well. And A6's first layer
+    again, the moving stream included: what enters it moves by order one, so that its pre-activation
+    does.
     """
     one, two = (Setting(residual(layers), depth_mup(), FIRST_STEP) for layers in (1, 2))
     citation = sources.feature_learning_dynamics("feature updates decay as 1/sqrt(L)")
-    own_control = Control("alpha = 1", replace(one, parameterization=completep(1)))
     faster = depth_mup().with_rates_times(Power(depth="1/2"), "depth_mup with rates times L^1/2")
-    return (
-        exponent_claim(
-            "A4.own.depth",
-            "Under depth-muP, the change of a block's contribution by its own weight, relative to "
-            "its size, goes as L^-1/2.",
+    contributions = []
+    for setting, suffix, what in (
+        (one, "", "a block's contribution"),
+        (two, ".two-layer-blocks", "the contribution of a block of two layers"),
+    ):
+        own = exponent_claim(
+            f"A4.own.depth{suffix}",
+            f"Under depth-muP, the change of {what} by its own (last) weight, relative to its "
+            "size, goes as L^-1/2.",
             Observable.BLOCK_OWN_CHANGE,
             Axis.DEPTH,
-            one,
+            setting,
             OWN_CHANGE_DEPTH,
             citation,
-            (own_control,),
-        ),
-        exponent_claim(
-            "A4.total.depth",
-            "Under depth-muP, the change of a block's contribution, the moving stream included, "
-            "relative to its size, goes as L^-1/2.",
+            (Control("alpha = 1", replace(setting, parameterization=completep(1))),),
+        )
+        total = exponent_claim(
+            f"A4.total.depth{suffix}",
+            f"Under depth-muP, the change of {what}, the moving stream included, relative to its "
+            "size, goes as L^-1/2.",
             Observable.BLOCK_CHANGE,
             Axis.DEPTH,
-            one,
+            setting,
             OWN_CHANGE_DEPTH,
             citation,
-            (Control(faster.name, replace(one, parameterization=faster)),),
+            (Control(faster.name, replace(setting, parameterization=faster)),),
             published="-1/2",
-        ),
+        )
+        contributions += [own, total]
+    return (
+        *contributions,
         exponent_claim(
             "A6.total.depth",
             "Under depth-muP, the change of the first pre-activation of two-layer blocks, the "
@@ -278,32 +285,37 @@ def _corrected_rate(power: Fraction) -> Prediction:
     )
 
 
-def _corrected_stability(observable: Observable, name: str, what: str, horizon: int) -> Prediction:
+def _corrected_stability(
+    observable: Observable, name: str, what: str, horizon: int, power: Fraction = Fraction(1, 2)
+) -> Prediction:
     """A8: the corrected network remains stable; power counting says that it does not.
 
     The other roles contribute at order L^0 and only the first layer at L^1/2, so the slope over a
     range of depths depends on their shares. Exact first-order sums (one input, depths 16 to 256)
     put it at 0.37 (stream) and 0.31 (output) for T = 1, the horizon of every other prediction, and
     at 0.49 and 0.47 for T = 4, where the factor e^{T/2} of growing depth is still building up. Both
-    are tried: at T = 1 the asymptotic power is out of reach in this range.
+    are tried: at T = 1 the asymptotic power is out of reach in this range. The other powers are
+    tried at T = 4 only.
     """
+    half = power == Fraction(1, 2)
     network = replace(residual(2), variance_factor=Fraction(horizon))
-    setting = Setting(network, depth_mup_corrected(), FIRST_STEP)
-    overdone = replace(setting, parameterization=depth_mup_corrected(1))
+    setting = Setting(network, depth_mup_corrected(power), FIRST_STEP)
+    further = Fraction(3, 2) if power == 1 else Fraction(1)
+    overdone = replace(setting, parameterization=depth_mup_corrected(further))
     plain = replace(setting, parameterization=depth_mup())
     return exponent_claim(
-        f"A8.{name}.depth.horizon-{horizon}",
-        f"With the L^1/2 correction, the first-step change of {what} does not change with depth "
-        f"(T = {horizon}): the corrected network remains stable.",
+        f"A8.{name}.depth.{f'horizon-{horizon}' if half else f'power-{power}'}",
+        f"With the L^{power} correction, the first-step change of {what} does not change with "
+        f"depth (T = {horizon}): the corrected network remains stable.",
         observable,
         Axis.DEPTH,
         setting,
         CORRECTED_DEPTH,
         sources.feature_learning_dynamics(
             "abstract: the correction restores depth-wise transfer; read as stability of the "
-            "first step, with power 1/2"
+            f"first step, with power {power}"
         ),
-        (Control("the correction at power 1", overdone),),
+        (Control(f"the correction at power {further}", overdone),),
         published="0",
         rival_control=Control("no correction", plain),
     )
@@ -319,8 +331,8 @@ PREDICTIONS: tuple[Prediction, ...] = (
     *_moving_blocks(),
     *(_corrected_rate(Fraction(power)) for power in ("1/4", "1/2", "1")),
     *(
-        _corrected_stability(observable, name, what, horizon)
-        for horizon in (1, 4)
+        _corrected_stability(observable, name, what, horizon, Fraction(power))
+        for horizon, power in ((1, "1/2"), (4, "1/2"), (4, "1/4"), (4, "1"))
         for observable, name, what in (
             (Observable.STREAM_CHANGE, "stream", "the last stream state"),
             (Observable.OUTPUT_CHANGE, "output", "the output"),

@@ -12,12 +12,13 @@ from __future__ import annotations
 from dataclasses import replace
 from fractions import Fraction
 
-from theory.architecture import Activation, residual
+from theory.architecture import Activation, Architecture, residual
 from theory.catalogue import sources
 from theory.catalogue.statements import curve_claim, exponent_claim
 from theory.experiment import Experiment, Observable, Protocol, Setting
 from theory.first_step import output_reuse_ratio, stream_reuse_ratio
-from theory.prediction import Control, Grid, Prediction, Regime, product, ray
+from theory.parameterization import Parameterization
+from theory.prediction import Control, Grid, Prediction, Profile, Regime, product, ray
 from theory.presets import completep, depth_mup
 from theory.relations import ExponentAtMost
 from theory.scaling import Axis, Power
@@ -79,15 +80,21 @@ _FASTER = depth_mup().with_rates_times(Power(depth="1/2"), "depth_mup with rates
 _ACTIVATIONS = (Activation.IDENTITY, Activation.TANH, Activation.RELU)
 
 
-def _at_initialization(layers: int) -> tuple[Prediction, ...]:
+def _at_initialization(
+    name: str,
+    what: str,
+    architecture: Architecture,
+    parameterization: Parameterization,
+    regimes: tuple[Regime, Regime],
+) -> tuple[Prediction, ...]:
     """A12: O(1/n), uniformly in depth; read as a share of |W^T g|^2, L fixed and L growing as n."""
-    setting = Setting(residual(layers), depth_mup(), COUPLING_AT_INITIALIZATION)
+    setting = Setting(architecture, parameterization, COUPLING_AT_INITIALIZATION)
     control = Control("256 inputs, which span every coordinate", replace(setting, protocol=CROWDED))
     return tuple(
         exponent_claim(
-            f"A12.coupling.{name}.{'one' if layers == 1 else 'two'}-layer-blocks",
+            f"A12.coupling.{along}.{name}",
             "At initialization, the share of a backward product W^T g that the forward pass has "
-            f"determined goes as 1/n {where}, in blocks of {layers} layer(s).",
+            f"determined goes as 1/n {where}, in blocks of {what}.",
             Observable.BACKWARD_COUPLING,
             Axis.WIDTH,
             setting,
@@ -95,11 +102,32 @@ def _at_initialization(layers: int) -> tuple[Prediction, ...]:
             sources.feature_learning_dynamics("gradient independence at initialization"),
             (control,),
         )
-        for name, where, regime in (
-            ("width", "at fixed depth", ALONG_WIDTH),
-            ("uniform", "when depth grows in proportion to width: uniformly in depth", ALONG_BOTH),
+        for along, where, regime in (
+            ("width", "at fixed depth", regimes[0]),
+            ("uniform", "when depth grows in proportion to width: uniformly in depth", regimes[1]),
         )
     )
+
+
+def _all_at_initialization() -> tuple[Prediction, ...]:
+    """Rectified blocks of one and two layers, and one layer of every activation at both alphas.
+
+    The latter in the full profile: spans of 256 inputs, the control, take a minute for each.
+    """
+    usual = (ALONG_WIDTH, ALONG_BOTH)
+    full = tuple(Regime(None, None, (), regime.grid(Profile.STANDARD)) for regime in usual)
+    named = [
+        ("one-layer-blocks", "1 layer(s)", residual(1), depth_mup(), usual),
+        ("two-layer-blocks", "2 layer(s)", residual(2), depth_mup(), usual),
+    ]
+    for alpha, parameterization in _ALPHAS.items():
+        for activation in _ACTIVATIONS:
+            if alpha == 1 or activation is not Activation.RELU:
+                blocks = residual(1, activation)
+                what = f"1 layer(s) at alpha = {alpha} ({activation})"
+                name = f"alpha-{alpha}.{activation}"
+                named.append((name, what, blocks, parameterization, (full[0], full[1])))
+    return tuple(prediction for each in named for prediction in _at_initialization(*each))
 
 
 def _per_block(activation: Activation) -> tuple[Prediction, ...]:
@@ -123,6 +151,31 @@ def _per_block(activation: Activation) -> tuple[Prediction, ...]:
         for name, what, power, observable in (
             ("mean-square", "mean square", -2, Observable.BLOCK_COUPLING),
             ("amplitude", "size", -1, Observable.BLOCK_COUPLING_AMPLITUDE),
+        )
+    )
+
+
+def _per_block_at_one(activation: Activation) -> tuple[Prediction, ...]:
+    """The same at alpha = 1, of which the source gives no power; on the trials of A14."""
+    half, setting = (
+        Setting(residual(1, activation), parameterization, COUPLING)
+        for parameterization in _ALPHAS.values()
+    )
+    return tuple(
+        exponent_claim(
+            f"A13.coupling.depth.{name}.alpha-1.{activation}",
+            f"In the first step of training at alpha = 1, the {what} of what one block adds to the "
+            f"change of the stream by forward-backward coupling goes as L^{power} ({activation}).",
+            observable,
+            Axis.DEPTH,
+            setting,
+            AT_ONE_STANDARD,
+            sources.power_counting("coupling of a block: change of the stream times L^(-2 alpha)"),
+            (Control("alpha = 1/2", half),),
+        )
+        for name, what, power, observable in (
+            ("mean-square", "mean square", -4, Observable.BLOCK_COUPLING),
+            ("amplitude", "size", -2, Observable.BLOCK_COUPLING_AMPLITUDE),
         )
     )
 
@@ -239,8 +292,9 @@ _VALUE_REASONS = {
 
 
 PREDICTIONS: tuple[Prediction, ...] = (
-    *(prediction for layers in (1, 2) for prediction in _at_initialization(layers)),
+    *_all_at_initialization(),
     *(prediction for activation in _ACTIVATIONS for prediction in _per_block(activation)),
+    *(prediction for activation in _ACTIVATIONS for prediction in _per_block_at_one(activation)),
     *(
         _accumulated(activation, alpha, name)
         for alpha in _ALPHAS

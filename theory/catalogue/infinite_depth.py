@@ -200,22 +200,25 @@ def _on_path(steps: int) -> tuple[Prediction, ...]:
     deepest; with weights of their own they do not approach one another, whatever their laws do.
     """
     mean_squares = [_approaches(steps, independent) for independent in (False, True)]
-    reused = mean_squares[0]
-    distance = replace(
-        reused,
-        id=f"A15.path.distance.reused.steps-{steps}",
-        sentence=f"After {steps} SGD step(s), the root mean square distance of h_L to that of the "
-        "deepest network on its Brownian path falls as 1/L.",
-        relation=stated(Axis.DEPTH, "-1"),
-        citation=sources.feature_learning_dynamics("finite networks approach the limit as 1/L"),
-        rival=Rival(
-            "The strong order of Euler's scheme: it falls as L^-1/2.",
-            reused.relation,
-            sources.strong_order(),
-            reused.controls[0],
-        ),
+    distances = (
+        replace(
+            each,
+            id=f"A15.path.distance.{name}.steps-{steps}",
+            sentence=f"After {steps} SGD step(s) with {name} backward weights, the root mean "
+            "square distance of h_L to that of the deepest network on its Brownian path falls as "
+            "1/L.",
+            relation=stated(Axis.DEPTH, "-1"),
+            citation=sources.feature_learning_dynamics("finite networks approach the limit as 1/L"),
+            rival=Rival(
+                "The strong order of Euler's scheme: it falls as L^-1/2.",
+                each.relation,
+                sources.strong_order(),
+                each.controls[0],
+            ),
+        )
+        for each, name in zip(mean_squares, ("reused", "independent"), strict=True)
     )
-    return *mean_squares, distance
+    return *mean_squares, *distances
 
 
 def _approaches(steps: int, independent: bool) -> Prediction:

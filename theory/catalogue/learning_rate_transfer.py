@@ -56,6 +56,7 @@ ALONG_WIDTH = Regime(
     (),
     Grid(product((48, 96, 192, 384), (4,)), 96, 48),
 )
+WIDE = Regime(None, None, (), Grid(product((48, 96, 192, 384), (4,)), 64, 16))
 # A drift that ends with width is most of the margin. What is left of the margin takes many
 # replicates, and that the drift ends should be seen by any of two campaigns, or by none.
 DRIFTING_WIDTH = replace(ALONG_WIDTH, standard=Grid(product(_WIDTHS, (4,)), 384, 48))
@@ -119,6 +120,35 @@ def _one_layer_blocks() -> tuple[Prediction, ...]:
             ADAM_DEPTH,
             sources.tensor_programs_vi("depth-muP transfers the learning rate; Adam rate L^-1/2"),
         ),
+    )
+
+
+def _across_width() -> tuple[Prediction, ...]:
+    """A9 and A11 in width, but for A11 under SGD: muP's scales transfer, with or without depth's.
+
+    For the full profile's time, and at its widths: at smaller ones A11's best rate still drifts.
+    """
+    transfer = sources.feature_learning_dynamics("depth-muP and its correction, read along width")
+    kinds = (
+        ("A11.rate.width", 1, depth_mup, Optimizer.ADAM),
+        *(
+            (f"A9.rate.width.{name}", 2, parameterization, optimizer)
+            for name, parameterization in (
+                ("plain", depth_mup),
+                ("corrected", lambda optimizer: depth_mup_corrected(optimizer=optimizer)),
+            )
+            for optimizer in Optimizer
+        ),
+    )
+    return tuple(
+        _transfers(
+            f"{name}.{optimizer}",
+            _setting(residual(layers), parameterization(optimizer)),
+            Axis.WIDTH,
+            WIDE,
+            transfer,
+        )
+        for name, layers, parameterization, optimizer in kinds
     )
 
 
@@ -238,6 +268,7 @@ PREDICTIONS: tuple[Prediction, ...] = (
     *(_corrected_two_layer_blocks(optimizer) for optimizer in Optimizer),
     _performance(),
     *_one_layer_blocks(),
+    *_across_width(),
     *_width(),
     *_complete(),
 )

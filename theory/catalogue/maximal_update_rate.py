@@ -15,12 +15,14 @@ from theory.catalogue.statements import (
     EXPONENT_MARGIN,
     EXPONENT_REASON,
     FIRST_STEP,
+    curve_claim,
     exponent_claim,
 )
 from theory.experiment import Observable, Setting
 from theory.parameterization import Parameterization, RoleScaling
 from theory.prediction import Control, Grid, Prediction, Regime, product, ray
 from theory.presets import am_mup, depth_mup, mup
+from theory.propagation import forward_second_moment
 from theory.relations import ExponentsEqual
 from theory.scaling import Axis, Power
 
@@ -35,6 +37,7 @@ _CHAIN_DEPTH = Regime(
     Grid(ray(16, (1, 2, 4, 8, 16)), 400, 64),
     Grid(ray(16, (1, 2, 4, 8, 16, 32)), 192, 48),
     _PER_LAYER,
+    Grid(ray(16, (4, 8, 16, 32, 64, 128, 256)), 64, 16),
 )
 _CHAIN_WIDTH = Regime(
     Grid(product((64, 128, 256, 512), (4,)), 64, 32),
@@ -51,6 +54,8 @@ _FORWARD_DEPTH = Regime(
     Grid(product((128,), (8, 16, 32, 64)), 64, 8),
     Grid(product((256,), (8, 16, 32, 64)), 64, 8),
 )
+_FORWARD_WIDTH = Regime(None, Grid(product((64, 128, 256, 512), (16,)), 96, 24))
+_FORWARD_VALUES = Regime(None, Grid(product((256,), (4, 16, 64)), 512, 64))
 _STANDARD_BLOCKS = sources.arithmetic_mean_mup(
     "abstract: standard residual networks; read with L the number of blocks"
 )
@@ -251,27 +256,58 @@ def _last_layer() -> tuple[Prediction, ...]:
 
 
 def _forward() -> tuple[Prediction, ...]:
-    """B12: A1's relation in the variance convention."""
+    """B12: A1's relations in the variance convention."""
+    citation = sources.arithmetic_mean_mup("residual-aware He fan-in keeps the forward pass stable")
     predictions = []
     for layers in (1, 2):
         architecture = replace(residual(layers), variance_factor=Fraction(2))
         setting = Setting(architecture, am_mup(), AT_INITIALIZATION)
-        predictions.append(
+        shape = f"With Var W = c/(K fan_in) in blocks of {layers} layer(s)"
+        larger = replace(architecture, variance_factor=Fraction(5, 2))
+        predictions += [
             exponent_claim(
-                f"B12.forward.depth.m-{layers}",
-                f"With Var W = c/(K fan_in) in blocks of {layers} layer(s), the second moment of "
-                "h_L does not change with depth.",
+                f"B12.forward.{axis}.m-{layers}",
+                f"{shape}, the second moment of h_L does not change with {axis}.",
                 Observable.FORWARD_SECOND_MOMENT,
-                Axis.DEPTH,
+                axis,
                 setting,
-                _FORWARD_DEPTH,
-                sources.arithmetic_mean_mup(
-                    "residual-aware He fan-in keeps the forward pass stable"
+                regime,
+                citation,
+                (control,),
+            )
+            for axis, regime, control in (
+                (Axis.DEPTH, _FORWARD_DEPTH, he_initialized(setting)),
+                (Axis.WIDTH, _FORWARD_WIDTH, _growing_with_width(setting)),
+            )
+        ]
+        predictions.append(
+            curve_claim(
+                f"B12.forward.value.m-{layers}",
+                f"{shape}, the second moment of h_L is that of the exact recursion at every depth.",
+                Observable.FORWARD_SECOND_MOMENT,
+                forward_second_moment,
+                setting,
+                _FORWARD_VALUES,
+                "an eighth of what a variance factor wrong by a quarter would cause",
+                citation,
+                (
+                    Control(
+                        "c = 5/2 against the recursion at c = 2",
+                        replace(setting, architecture=larger),
+                    ),
                 ),
-                (he_initialized(setting),),
             )
         )
     return tuple(predictions)
+
+
+def _growing_with_width(setting: Setting) -> Control:
+    """Last matrices of branches with entries n^1/4 larger."""
+    usual = setting.parameterization
+    last = usual[Role.BRANCH_LAST]
+    larger = replace(last, std=last.std * Power(width="1/4"))
+    wrong = usual.changed(f"{usual.name} with branches times n^1/4", {Role.BRANCH_LAST: larger})
+    return Control(wrong.name, replace(setting, parameterization=wrong))
 
 
 PREDICTIONS: tuple[Prediction, ...] = (

@@ -20,10 +20,20 @@ from theory.convolution import Convolution
 from theory.experiment import Experiment, Observable, Protocol, Setting
 from theory.parameterization import Optimizer
 from theory.power_counting import with_matched_epsilon
-from theory.prediction import Control, Grid, Prediction, Regime, Rival, product, ray
+from theory.prediction import (
+    Citation,
+    Control,
+    Grid,
+    Prediction,
+    Profile,
+    Regime,
+    Rival,
+    product,
+    ray,
+)
 from theory.presets import am_mup, depth_mup
 from theory.relations import BestRateExponentEquals, TransferRegretAtMost
-from theory.scaling import Axis
+from theory.scaling import Axis, Power
 
 # From where nothing is learned on, by which the price of a diverging transfer is set.
 RATES = tuple(Fraction(2) ** k for k in range(-8, 2))
@@ -77,6 +87,17 @@ class _Kind:
         setting = replace(self.elsewhere, parameterization=depth_mup())
         return Control("depth-muP in residual blocks", setting)
 
+    @property
+    def drifting(self) -> Control:
+        """Residual blocks whose best rate falls."""
+        return Control("residual blocks under AM-muP", self.elsewhere)
+
+    def moving(self, power: int) -> Control:
+        """Residual blocks whose best rate moves as L^power."""
+        name = f"depth_mup with rates times L^{-power}"
+        moved = depth_mup().with_rates_times(Power(depth=-power), name)
+        return Control(name, replace(self.elsewhere, parameterization=moved))
+
 
 # Chains wander in L/n: along a ray they do so equally. To 64 layers, two looks from 48 replicates
 # on left them undecided.
@@ -118,6 +139,15 @@ _CONV_BLOCKS = _Kind(
 )
 
 
+# In blocks of two layers power counting says L^0; two looks, as in the full grid of one layer.
+_TWO_LAYERS = _Kind(
+    "two-layer-blocks",
+    "residual networks of two-layer blocks",
+    _setting(replace(residual(2), variance_factor=Fraction(2)), ONE_PASS),
+    Regime(None, None, (), Grid(product((64,), (4, 8, 16, 32, 64)), 48, 16)),
+)
+
+
 def _best_rate(kind: _Kind) -> Prediction:
     """B9; in chains, power counting says the same."""
     published = BestRateExponentEquals(Axis.DEPTH, PUBLISHED, STATED, RATES)
@@ -132,6 +162,7 @@ def _best_rate(kind: _Kind) -> Prediction:
         sources.arithmetic_mean_mup("best one-epoch learning rates follow the same law"),
         kind.transferring,
         published=published if kind.in_blocks else None,
+        rival_control=kind.drifting if kind is _TWO_LAYERS else None,
     )
     return replace(prediction, margin=TRAINING_MARGIN, margin_reason=TRAINING_REASON)
 
@@ -141,7 +172,6 @@ def _transfer(kind: _Kind) -> Prediction:
     counted, width_only = (Fraction(-1), "power counting"), (Fraction(0), "width-muP")
     power, theory = counted if kind.in_blocks else width_only
     cite = sources.power_counting if kind.in_blocks else sources.tensor_programs_v
-    drifting = Control("residual blocks under AM-muP", kind.elsewhere)
     return Prediction(
         id=f"B10.transfer.depth.{kind.name}",
         sentence=f"In {kind.what}, a learning rate that is best at the smallest depth L_0 and "
@@ -159,8 +189,30 @@ def _transfer(kind: _Kind) -> Prediction:
             f"Carried over as (L / L_0)^{power}, it costs at most 0.1 nats.",
             TransferRegretAtMost(Axis.DEPTH, power, 0.0, f"the exponent of {theory}", RATES),
             cite(f"the exponent of {theory}"),
-            kind.transferring if kind.in_blocks else drifting,
+            kind.transferring if kind.in_blocks else kind.drifting,
         ),
+    )
+
+
+def _carried(kind: _Kind, power: int, theory: str, citation: Citation, off: int) -> Prediction:
+    """B10's rivals by the exponent that neither the claim nor its first rival has.
+
+    ``off``: where the best rate moves as L^``off`` instead, the cost is beyond doubt.
+    """
+    theirs = f"the exponent of {theory}"
+    return Prediction(
+        id=f"B10.transfer.depth.{kind.name}.power-{power}",
+        sentence=f"In {kind.what}, a learning rate that is best at the smallest depth L_0 and "
+        f"carried over as (L / L_0)^{power}, by {theirs}, costs at most 0.1 nats of log held-out "
+        "loss at every other depth.",
+        observable=Observable.TRAINED_LOSS,
+        relation=TransferRegretAtMost(Axis.DEPTH, Fraction(power), 0.0, theirs, RATES),
+        setting=kind.setting,
+        regime=Regime(None, None, (), kind.regime.grid(Profile.STANDARD)),
+        margin=REGRET_MARGIN,
+        margin_reason=REGRET_REASON,
+        citation=citation,
+        controls=(kind.moving(off),),
     )
 
 
@@ -206,7 +258,17 @@ def _beyond() -> tuple[Prediction, ...]:
 
 
 PREDICTIONS: tuple[Prediction, ...] = (
-    *(_best_rate(kind) for kind in (_CHAINS, _CONV_CHAINS, _RESIDUAL, _CONV_BLOCKS)),
+    *(_best_rate(kind) for kind in (_CHAINS, _CONV_CHAINS, _RESIDUAL, _TWO_LAYERS, _CONV_BLOCKS)),
     *(_transfer(kind) for kind in (_CHAINS, _RESIDUAL)),
+    _carried(
+        _CHAINS,
+        -1,
+        "power counting in residual blocks",
+        sources.power_counting("largest stable rate of one-layer blocks"),
+        off=1,
+    ),
+    _carried(
+        _RESIDUAL, 0, "width-muP", sources.tensor_programs_v("the exponent of width-muP"), off=-1
+    ),
     *_beyond(),
 )
