@@ -10,7 +10,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
-from torch.nn.functional import batch_norm, conv1d, conv2d, pad
+from torch.nn.functional import batch_norm, conv1d, conv2d, gelu, pad
 
 from probes import data
 from probes.architectures import Network, WeightKey
@@ -56,10 +56,19 @@ CONVOLUTIONS = [
     LINE,
     replace(LINE, kernel=5, padding=Padding.ZERO),
     GRID,
-    replace(GRID, padding=Padding.ZERO),
+    replace(GRID, kernel=5, side=5, padding=Padding.ZERO),
 ]
 ONE_STEP = Protocol(Experiment.ONE_STEP, batch=2)
+NORMALIZATIONS = [Normalization.NONE, Normalization.BATCH]
 PREDICTED = [chain(), residual(1), residual(2), residual(3)]
+OTHER_FORMS = [
+    replace(chain(), activation=Activation.GELU),
+    residual(2, Activation.GELU),
+    residual(1, form=BlockForm.POST_ACTIVATION),
+    residual(2, form=BlockForm.POST_ACTIVATION),
+    residual(1, form=BlockForm.POST_ACTIVATION_CENTRED),
+    residual(2, Activation.GELU, form=BlockForm.POST_ACTIVATION_CENTRED),
+]
 
 
 def images(convolution: Convolution, batch: int = 3, replicates: int = 1) -> Tensor:
@@ -91,27 +100,39 @@ def written_out(network: Network, weights: plain.Tensors, x: Tensor) -> Tensor:
         by_batch = architecture.normalization is Normalization.BATCH
         return batch_norm(channels, None, None, training=True, eps=1e-30) if by_batch else channels
 
+    phi = torch.relu if architecture.activation is Activation.RELU else gelu
     grid = [seen.side] * seen.dimensions
     h = times(x.mT.reshape(len(x), -1, *grid), Role.INPUT)
     if architecture.family == "chain":
         h = normalized(h)
         for block in range(2, network.cell.depth + 1):
-            h = normalized(times(h.relu(), Role.HIDDEN, block, 1))
-        h = h.relu()
+            h = normalized(times(phi(h), Role.HIDDEN, block, 1))
+        h = phi(h)
     else:
         for block in range(1, network.cell.depth + 1):
             branch = normalized(h)
             for layer, role in enumerate(architecture.block_roles, start=1):
-                branch = branch.relu() if m == 1 or layer > 1 else branch
+                before = not architecture.ends_with_activation and m == 1
+                branch = phi(branch) if before or layer > 1 else branch
                 branch = times(branch, role, block, layer)
+            if architecture.ends_with_activation:
+                branch = phi(branch) * network.branch_multiplier
+            if architecture.form is BlockForm.POST_ACTIVATION_CENTRED:
+                branch = branch - branch.mean(1, keepdim=True)
             h = h + branch
         h = normalized(h)
     return times(h.flatten(2).mean(2, keepdim=True), Role.OUTPUT)[..., 0]
 
 
 @pytest.mark.parametrize("convolution", CONVOLUTIONS, ids=str)
-@pytest.mark.parametrize("architecture", PREDICTED, ids=str)
-@pytest.mark.parametrize("normalization", [Normalization.NONE, Normalization.BATCH])
+@pytest.mark.parametrize(
+    ("architecture", "normalization"),
+    [
+        *((network, normal) for network in PREDICTED for normal in NORMALIZATIONS),
+        *((network, Normalization.NONE) for network in OTHER_FORMS),
+    ],
+    ids=str,
+)
 def test_output_and_gradients_are_those_of_torchs_convolutions(
     architecture: Architecture, convolution: Convolution, normalization: Normalization
 ) -> None:

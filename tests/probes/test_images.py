@@ -258,6 +258,26 @@ def test_damaged_files_are_one_clear_line(
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("harm", "message"),
+    [
+        (lambda data: data[:-1], r"train.bin' has 18443 bytes; expected 18444, 6 records of 3074"),
+        (lambda data: data[:1] + b"\x64" + data[2:], r"train.bin' has label 100; expected 0 to 99"),
+    ],
+)
+def test_damaged_files_of_a_hundred_classes_are_one_clear_line(
+    harm: Callable[[bytes], bytes], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the two labels of a record, the fine one is read."""
+    distribution = small("cifar100")
+    monkeypatch.setitem(DISTRIBUTIONS, "cifar100", distribution)
+    files = content(distribution)
+    write_files(tmp_path, files | {"train.bin": harm(files["train.bin"])})
+    with pytest.raises(DomainError, match=message) as error:
+        load(f"cifar100:{tmp_path}")
+    assert "\n" not in str(error.value)
+
+
 def cut(data: bytes) -> bytes:
     return data[: len(data) // 2]
 
