@@ -90,7 +90,7 @@ def _centred() -> tuple[Prediction, ...]:
             Observable.BACKWARD_SECOND_MOMENT,
             Axis.DEPTH,
             start,
-            AT_START,
+            replace(AT_START, quick=None),
             citation,
             (Control("alpha = 0", replace(start, parameterization=mup())),),
         ),

@@ -213,9 +213,14 @@ def _moving_blocks() -> tuple[Prediction, ...]:
     citation = sources.feature_learning_dynamics("feature updates decay as 1/sqrt(L)")
     faster = depth_mup().with_rates_times(Power(depth="1/2"), "depth_mup with rates times L^1/2")
     contributions = []
-    for setting, suffix, what in (
-        (one, "", "a block's contribution"),
-        (two, ".two-layer-blocks", "the contribution of a block of two layers"),
+    for setting, suffix, what, regime in (
+        (one, "", "a block's contribution", OWN_CHANGE_DEPTH),
+        (
+            two,
+            ".two-layer-blocks",
+            "the contribution of a block of two layers",
+            replace(OWN_CHANGE_DEPTH, quick=None),
+        ),
     ):
         own = exponent_claim(
             f"A4.own.depth{suffix}",
@@ -224,7 +229,7 @@ def _moving_blocks() -> tuple[Prediction, ...]:
             Observable.BLOCK_OWN_CHANGE,
             Axis.DEPTH,
             setting,
-            OWN_CHANGE_DEPTH,
+            regime,
             citation,
             (Control("alpha = 1", replace(setting, parameterization=completep(1))),),
         )
@@ -235,7 +240,7 @@ def _moving_blocks() -> tuple[Prediction, ...]:
             Observable.BLOCK_CHANGE,
             Axis.DEPTH,
             setting,
-            OWN_CHANGE_DEPTH,
+            regime,
             citation,
             (Control(faster.name, replace(setting, parameterization=faster)),),
             published="-1/2",
@@ -310,7 +315,7 @@ def _corrected_stability(
         observable,
         Axis.DEPTH,
         setting,
-        CORRECTED_DEPTH,
+        CORRECTED_DEPTH if half else replace(CORRECTED_DEPTH, quick=None),
         sources.feature_learning_dynamics(
             "abstract: the correction restores depth-wise transfer; read as stability of the "
             f"first step, with power {power}"
