@@ -59,6 +59,8 @@ _VALUES = {
     Observable.OUTPUT_REUSE_RATIO,
     Observable.STREAM_REUSE_RATIO,
     Observable.FITTED_OUTPUT,
+    Observable.FITTED_SECOND_MOMENT,
+    Observable.FITTED_KURTOSIS,
 }
 
 

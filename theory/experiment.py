@@ -57,6 +57,8 @@ class Observable(StrEnum):
     STREAM_REUSE_RATIO = "stream_reuse_ratio"
     STREAM_REUSE_DISTANCE = "stream_reuse_distance"
     FITTED_OUTPUT = "fitted_output"
+    FITTED_SECOND_MOMENT = "fitted_second_moment"
+    FITTED_KURTOSIS = "fitted_kurtosis"
     REFERENCE_DISTANCE = "reference_distance"
     TRAINED_STREAM_CHANGE = "trained_stream_change"
     TRAINED_LOSS = "trained_loss"
@@ -197,6 +199,15 @@ _DEFINITIONS = {
         Experiment.FITTING,
         "mean over inputs of y f after k steps on one batch",
     ),
+    Observable.FITTED_SECOND_MOMENT: (
+        Experiment.FITTING,
+        "mean of h_L^2 over coordinates and inputs, after k steps on one batch",
+    ),
+    Observable.FITTED_KURTOSIS: (
+        Experiment.FITTING,
+        "mean of h_L^4 over the square of the mean of h_L^2, over coordinates of one input, mean "
+        "over inputs, after k steps on one batch",
+    ),
     Observable.REFERENCE_DISTANCE: (
         Experiment.CONVERGENCE,
         "root mean square over coordinates and inputs of h_L after k steps on one batch, minus "
@@ -233,8 +244,8 @@ class Protocol:
     the limit in experiments on convergence, and in no others. Only for training, ``images``: what
     is learned (see ``theory.images``), and ``passes``: how often an image is shown at most.
 
-    ``finest``, for training, and as the reference's depth for convergence: the networks of a
-    replicate share their input and output weights, and those of L blocks have sums of finest / L
+    ``finest``, for training and fitting, and as the reference's depth for convergence: networks of
+    a replicate share their input and output weights, and those of L blocks have sums of finest / L
     neighbouring blocks of ``finest`` ones, over the root of that number. Every network has the law
     that it has alone, and all of them follow one Brownian path (Giles 2008, Multilevel Monte Carlo
     path simulation, section 2), so that differences of depths spread much less.
@@ -293,7 +304,8 @@ class Protocol:
                 f"finest {finest} and a reference of depth {self.reference.depth}: expected the "
                 "same, for the reference is the deepest network on the path"
             )
-        if self.experiment not in (Experiment.TRAINING, Experiment.CONVERGENCE):
+        learning = (Experiment.TRAINING, Experiment.FITTING, Experiment.CONVERGENCE)
+        if self.experiment not in learning:
             raise DomainError(
                 f"{self.experiment} with finest {finest}: only networks that are trained or "
                 "compared with a reference share the weights of a deeper one; leave it out"

@@ -26,6 +26,7 @@ import numpy.typing as npt
 
 from theory.architecture import Architecture
 from theory.errors import DomainError
+from theory.experiment import Observable
 from theory.gaussian import MOMENTS
 from theory.parameterization import Parameterization
 from theory.presets import depth_mup
@@ -53,13 +54,14 @@ class FeatureDynamics:
     ``outputs``: (k + 1, B), f before each step and after the last. ``stream``: (k + 1, P + 1, B,
     B), covariances of the stream at every depth. ``gradients``: (k, P + 1, B, B), those of n df/dh
     before each step. ``stream_change``: (k + 1, B), root mean square change of the last stream
-    state since initialization.
+    state since initialization. ``kurtosis``: (k + 1, B), E h^4 / (E h^2)^2 of that state.
     """
 
     outputs: Summary
     stream: Summary
     gradients: Summary
     stream_change: Summary
+    kurtosis: Summary
 
 
 class _Field:
@@ -190,9 +192,9 @@ class _System:
         self._gradients: list[list[FloatArray]] = []
         self._last: list[FloatArray] = []
 
-    def run(self, steps: int) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-        """Outputs, stream covariances, gradient covariances and stream changes, step by step."""
-        outputs, streams, gradients, changes = [], [], [], []
+    def run(self, steps: int) -> tuple[FloatArray, ...]:
+        """What ``FeatureDynamics`` summarizes, in its order, step by step."""
+        outputs, streams, gradients, changes, kurtoses = [], [], [], [], []
         first: FloatArray | None = None
         for step in range(steps + 1):
             stream = self._forward_pass()
@@ -201,6 +203,8 @@ class _System:
             outputs.append((readout * stream[-1]).mean(axis=0))
             streams.append([h.T @ h / len(h) for h in stream])
             changes.append(np.sqrt(np.square(stream[-1] - first).mean(axis=0)))
+            squares = np.square(stream[-1])
+            kurtoses.append(np.square(squares).mean(axis=0) / np.square(squares.mean(axis=0)))
             if step < steps:
                 back = self._backward_pass(stream, readout)
                 gradients.append([g.T @ g / len(g) for g in back])
@@ -208,7 +212,7 @@ class _System:
                 self._features.append([self._phi(h) for h in stream[:-1]])
                 self._gradients.append(back)
                 self._last.append(stream[-1])
-        return np.array(outputs), np.array(streams), np.array(gradients), np.array(changes)
+        return tuple(map(np.array, (outputs, streams, gradients, changes, kurtoses)))
 
     def _forward_pass(self) -> list[FloatArray]:
         """Streams at every depth: diffusion by the initial weights, drift along gradients."""
@@ -255,23 +259,28 @@ PARTICLES, SYSTEMS = 120_000, 4
 @cache
 def _fitted(
     architecture: Architecture, depth: int, steps: int, rate: float, reused: bool
-) -> tuple[float, ...]:
-    """f after 0, 1 .. k steps on one input with label 1."""
+) -> dict[Observable, float]:
+    """After k steps on one input with label 1."""
     one = np.ones((1, 1))
     found = simulate(
         architecture, one, one[0], steps, rate, reused, depth, PARTICLES, systems=SYSTEMS
     )
-    return tuple(float(value) for value in found.outputs.mean[:, 0])
+    return {
+        Observable.FITTED_OUTPUT: float(found.outputs.mean[-1, 0]),
+        Observable.FITTED_SECOND_MOMENT: float(found.stream.mean[-1, -1, 0, 0]),
+        Observable.FITTED_KURTOSIS: float(found.kurtosis.mean[-1, 0]),
+    }
 
 
 @dataclass(frozen=True, slots=True)
-class FittedOutput:
-    """y f after k steps on one input by squared loss, at infinite width and a cell's depth.
+class Fitted:
+    """An observable of fitting after k steps on one input, at infinite width and a cell's depth.
 
     By particles, with an error of a few thousandths of the value; ``reused`` or independent
     backward weights. Raises ``DomainError`` for another parameterization than depth-muP by SGD.
     """
 
+    observable: Observable
     steps: int
     rate: Fraction
     reused: bool
@@ -282,10 +291,11 @@ class FittedOutput:
         """The value at one cell."""
         if parameterization != depth_mup():
             raise DomainError(f"{parameterization.name}: the particle system is that of depth_mup")
-        return _fitted(architecture, cell.depth, self.steps, float(self.rate), self.reused)[-1]
+        found = _fitted(architecture, cell.depth, self.steps, float(self.rate), self.reused)
+        return found[self.observable]
 
     @property
     def __name__(self) -> str:
         """For relations, which say where their numbers come from."""
         weights = "reused" if self.reused else "independent"
-        return f"FittedOutput(steps={self.steps}, rate={self.rate}, {weights} weights)"
+        return f"{self.observable}(steps={self.steps}, rate={self.rate}, {weights} weights)"

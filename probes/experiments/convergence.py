@@ -8,7 +8,7 @@ from torch import Tensor
 
 from probes.architectures import Network, WeightKey
 from probes.experiments.fitting import fitted
-from probes.experiments.one_step import second_moment
+from probes.experiments.moments import second_moment
 from probes.weights import Weight
 from theory.experiment import Observable
 

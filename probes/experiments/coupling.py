@@ -9,7 +9,8 @@ from torch import Tensor
 
 from probes.architectures import Network, Trace, WeightKey
 from probes.decoupled import decoupled
-from probes.experiments.one_step import first_order_change, second_moment
+from probes.experiments.moments import second_moment
+from probes.experiments.one_step import first_order_change
 from probes.gaussian_matrix import ROUNDINGS
 from probes.weights import Weight
 from theory.architecture import Role

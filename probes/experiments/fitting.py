@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from probes.architectures import Network, Trace, WeightKey
+from probes.experiments.moments import kurtosis, second_moment
 from probes.weights import Weight, learning
 from theory.experiment import Observable
 
@@ -19,9 +20,14 @@ def fitting(
     labels: Tensor,
     steps: int,
 ) -> dict[Observable, Tensor]:
-    """What the network says of the inputs (R, B, d) it was fitted to, by squared loss: (R,)."""
-    outputs = fitted(network, weights, inputs, labels, steps).output.squeeze(-1)
-    return {Observable.FITTED_OUTPUT: (outputs * labels).double().mean(1)}
+    """Outputs for the inputs (R, B, d) that are fitted, and moments of the last stream: (R,)."""
+    trace = fitted(network, weights, inputs, labels, steps)
+    outputs, last = trace.output.squeeze(-1), trace.stream[-1]
+    return {
+        Observable.FITTED_OUTPUT: (outputs * labels).double().mean(1),
+        Observable.FITTED_SECOND_MOMENT: second_moment(last),
+        Observable.FITTED_KURTOSIS: kurtosis(last),
+    }
 
 
 def fitted(

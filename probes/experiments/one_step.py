@@ -16,6 +16,7 @@ from torch.autograd.forward_ad import unpack_dual
 
 from probes.architectures import Network, Trace, WeightKey
 from probes.dropout import Masks
+from probes.experiments.moments import second_moment
 from probes.weights import Weight, moving
 from theory.architecture import Family, Role
 from theory.experiment import Observable
@@ -49,11 +50,6 @@ def _part(trace: Trace, which: int) -> Trace:
         return part
 
     return Trace([of(h) for h in trace.stream], [of(u) for u in trace.inner], of(trace.output))
-
-
-def second_moment(change: Tensor) -> Tensor:
-    """Mean of the squares over inputs and coordinates, in float64: shape (R,)."""
-    return change.double().square().mean((1, 2))
 
 
 def one_step(

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from probes.architectures import Network, WeightKey
-from probes.experiments.one_step import pairwise_differences, second_moment
+from probes.experiments.moments import kurtosis, second_moment
+from probes.experiments.one_step import pairwise_differences
 from probes.weights import Weight
 from theory.architecture import Family
 from theory.experiment import Observable
@@ -31,7 +32,7 @@ def propagation(
     measured = {
         Observable.FORWARD_SECOND_MOMENT: forward,
         Observable.BACKWARD_SECOND_MOMENT: second_moment(network.stream_width * gradient),
-        Observable.KURTOSIS: _kurtosis(stream[-1].double()),
+        Observable.KURTOSIS: kurtosis(stream[-1]),
     }
     if network.architecture.family is not Family.CHAIN:
         measured |= _of_the_stream(stream)
@@ -42,11 +43,6 @@ def propagation(
         limit = depth_limit(network.architecture).forward
         measured[Observable.LIMIT_DISTANCE] = (forward / limit - 1).abs()
     return measured
-
-
-def _kurtosis(state: Tensor) -> Tensor:
-    squares = state.square()
-    return (squares.square().mean(2) / squares.mean(2).square()).mean(1)
 
 
 def _of_the_stream(stream: Sequence[Tensor]) -> dict[Observable, Tensor]:

@@ -11,13 +11,14 @@ from theory import (
     Cell,
     CurveEquals,
     DomainError,
+    Observable,
     chain,
     completep,
     depth_mup,
     residual,
 )
 from theory.first_step import tangent_kernel
-from theory.neural_feature_dynamics import FeatureDynamics, FittedOutput, simulate
+from theory.neural_feature_dynamics import FeatureDynamics, Fitted, simulate
 from theory.propagation import propagate
 
 GRAM = np.array([[1.0, 0.4, -0.2], [0.4, 1.0, 0.3], [-0.2, 0.3, 1.0]])
@@ -102,7 +103,7 @@ def test_labels_must_fit() -> None:
 def test_fitted_outputs_tell_the_readings_apart_as_the_tangent_kernel_does() -> None:
     """A step that closes half of the distance: second order counts for a few percent."""
     cell, rate = Cell(64, 4), Fraction(1, 8)
-    curves = [FittedOutput(1, rate, reused) for reused in (True, False)]
+    curves = [Fitted(Observable.FITTED_OUTPUT, 1, rate, reused) for reused in (True, False)]
     found = [curve(residual(1), depth_mup(), cell) for curve in curves]
     kernels = [
         float(tangent_kernel(residual(1), depth_mup(), cell, None, flag).total[0, 0])
@@ -111,11 +112,13 @@ def test_fitted_outputs_tell_the_readings_apart_as_the_tangent_kernel_does() -> 
     assert found[0] / found[1] == pytest.approx(kernels[0] / kernels[1], rel=0.03)
     assert found[0] == pytest.approx(float(rate) * kernels[0], rel=0.1)
     assert CurveEquals(Axis.DEPTH, curves[1]).origin == (
-        "computed by theory.neural_feature_dynamics.FittedOutput(steps=1, rate=1/8, "
+        "computed by theory.neural_feature_dynamics.fitted_output(steps=1, rate=1/8, "
         "independent weights)"
     )
 
 
 def test_fitted_outputs_are_those_of_depth_mup_only() -> None:
     with pytest.raises(DomainError, match=r"completep\(1\): the particle system is that of depth"):
-        FittedOutput(1, Fraction(1, 8), True)(residual(1), completep(1), Cell(64, 4))
+        Fitted(Observable.FITTED_OUTPUT, 1, Fraction(1, 8), True)(
+            residual(1), completep(1), Cell(64, 4)
+        )

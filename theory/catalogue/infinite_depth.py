@@ -22,7 +22,7 @@ from theory.catalogue.statements import (
 )
 from theory.experiment import Experiment, Observable, Protocol, Setting
 from theory.first_step import output_change, stream_change, stream_change_decoupled
-from theory.neural_feature_dynamics import FittedOutput
+from theory.neural_feature_dynamics import Fitted
 from theory.prediction import Control, Grid, Prediction, Regime, Rival, product, ray
 from theory.presets import completep, depth_mup
 from theory.relations import CurveEquals, ExponentEquals, ValueEquals
@@ -158,7 +158,7 @@ def _after_steps(steps: int) -> tuple[Prediction, ...]:
             f"After {steps} SGD step(s), the output of networks with {name} backward weights is "
             "that of the particle system with such weights.",
             Observable.FITTED_OUTPUT,
-            FittedOutput(steps, FITTING_RATE, flag),
+            Fitted(Observable.FITTED_OUTPUT, steps, FITTING_RATE, flag),
             setting,
             regime,
             _FITTED_REASON,
