@@ -6,7 +6,7 @@ import json
 
 import click
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from theory.catalogue import find, recorded, select
 from theory.prediction import Grid, Prediction, Profile
@@ -69,12 +69,12 @@ def list_predictions(patterns: tuple[str, ...], as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([_summary(prediction) for prediction in chosen], indent=2))
         return
-    table = Table("prediction", "on record", "relation", "margin")
+    table = Table(Column("prediction", no_wrap=True), "on record", "relation", "margin")
     for prediction in chosen:
         record = recorded(prediction)
         table.add_row(
             prediction.id,
-            f"{record.verdict}{_profile_mark(prediction)}" if record else "-",
+            f"{record.verdict if record else '-'}{_profile_mark(prediction)}",
             escape(str(prediction.relation)),
             f"{float(prediction.margin):g}",
         )
