@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from probes.architectures import Network, WeightKey
+from probes.experiments.moments import second_moment
 from probes.weights import Weight, learning
 from theory.experiment import Observable
 
@@ -68,7 +69,7 @@ def training(
     if len(alive):
         with torch.no_grad():
             trace = network.forward(weights, held_out[alive])
-        change = (trace.stream[-1] - before[alive]).double().square().mean((1, 2)).sqrt()
+        change = second_moment(trace.stream[-1] - before[alive]).sqrt()
         entropy = _cross_entropy(trace.output.double(), classes[alive])
         measured[:, alive] = torch.stack([change, entropy])
     return dict(

@@ -99,7 +99,7 @@ def _exponents() -> tuple[Prediction, ...]:
     estimate is that of the claim, less the recursion's exponent (-1.500, -1.541 and 1.677 from 2 to
     32 layers), which earlier seeds put within 0.03. What is new is that the approach to the limit
     is no misfit. Finite width moves the exponent by a few hundredths (by 0.02 from 4 to 128 layers
-    along n = 16 L). The exponent hardly depends on N, and 8 positions for 16 would be accepted as
+    along n = 16 L). The exponent hardly depends on N, and 8 positions for 16 may be accepted as
     well: it is values that tell these apart. Vectors, N = 1, bend otherwise, and are not accepted.
     """
     named = {

@@ -139,7 +139,7 @@ _CONV_BLOCKS = _Kind(
 )
 
 
-# In blocks of two layers power counting says L^0; two looks, as in the full grid of one layer.
+# In blocks of two layers power counting says L^0.
 _TWO_LAYERS = _Kind(
     "two-layer-blocks",
     "residual networks of two-layer blocks",
