@@ -224,7 +224,7 @@ def _moments_after_steps(steps: int) -> tuple[Prediction, ...]:
         Fitted(Observable.FITTED_KURTOSIS, steps, FITTING_RATE, True),
         reused,
         MOMENTS_AFTER_STEPS,
-        "a tenth of a standard Gaussian's 3, which both are near",
+        "a tenth of what branches with a mean cause",
         coupled,
         (Control("branches with a mean: post-activation, not centred", coherent),),
     )
