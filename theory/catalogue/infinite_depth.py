@@ -54,7 +54,7 @@ _FITTED_REASON = (
     "less than the distance between reused and independent backward weights, which is a fifth "
     "after one step and a twentieth after four"
 )
-MOMENTS_AFTER_STEPS = Regime(None, None, (), AFTER_STEPS.full)
+MOMENTS_AFTER_STEPS = replace(AFTER_STEPS, quick=None)
 # The distance of depth L to depth R goes as (1/L - 1/R)^1/2 along one path: R = 16 L moves its
 # local exponent by 1/30. A distance is a mean over coordinates: exponents of replicates spread by a
 # twentieth in a pilot on another seed.

@@ -61,18 +61,9 @@ TRANSFORMER_START = Regime(
 )
 TRANSFORMER_STEP = replace(TRANSFORMER_START, standard=Grid(product((128,), _FROM_16), 20, 8))
 # A training step has four tokens for every input of a residual network's, and six matrices a block.
-TRAINING = {
-    # Three looks: two ended just beyond the margin in one of two campaigns.
-    "1/2": Regime(
-        None,
-        Grid(product((32,), (4, 8, 16, 32)), 24, 6),
-        (),
-        Grid(product((32,), (4, 8, 16, 32, 64)), 24, 8),
-    ),
-    # In the standard profile 48 replicates left one of two campaigns undecided (-0.06 and -0.01).
-    # By ``scaleproof plan`` 148 of these depths decide, if the exponent is 0.
-    "1": Regime(None, None, (), Grid(product((32,), (4, 8, 16, 32, 64)), 160, 8, looks=2)),
-}
+# What the standard profile has time for, 48 to 96 replicates to 32 blocks, left campaigns undecided.
+# By ``scaleproof plan`` 148 of these depths decide, if the exponent is 0.
+TRAINING = Regime(None, None, (), Grid(product((32,), (4, 8, 16, 32, 64)), 160, 8, looks=2))
 # One pass shows more than twice the inputs of 40 steps.
 ONE_PASS_TRAINING = Regime(None, None, (), Grid(product((32,), (4, 8, 16, 32, 64)), 24, 8, looks=2))
 # The readout averages four tokens: its input, the gradient of a token and the change of the output
@@ -289,7 +280,7 @@ def _transformers() -> tuple[Prediction, ...]:
         predictions += [
             *_kept_at_start(name, start, TRANSFORMER_START, TRANSFORMER_START),
             *_changes(name, step, TRANSFORMER_STEP, both),
-            _transfer(name, parameterization, TRAINING[alpha]),
+            _transfer(name, parameterization, TRAINING),
         ]
     own = _own_changes("transformer", _TRANSFORMER, FIRST_STEP_ON_ONE_INPUT, TRANSFORMER_STEP)
     return *predictions, *own
