@@ -61,7 +61,7 @@ TRANSFORMER_START = Regime(
 )
 TRANSFORMER_STEP = replace(TRANSFORMER_START, standard=Grid(product((128,), _FROM_16), 20, 8))
 # A training step has four tokens for every input of a residual network's, and six matrices a block.
-# What the standard profile has time for, 48 to 96 replicates to 32 blocks, left campaigns undecided.
+# What the standard profile has time for, 48 to 96 replicates to 32 blocks, is left undecided.
 # By ``scaleproof plan`` 148 of these depths decide, if the exponent is 0.
 TRAINING = Regime(None, None, (), Grid(product((32,), (4, 8, 16, 32, 64)), 160, 8, looks=2))
 # One pass shows more than twice the inputs of 40 steps.
