@@ -88,6 +88,14 @@ _FASTER = depth_mup().with_rates_times(Power(depth="1/2"), "depth_mup with rates
 _ACTIVATIONS = (Activation.IDENTITY, Activation.TANH, Activation.RELU)
 
 
+def _crowded(setting: Setting) -> Control:
+    """Streams that span every coordinate; linear ones span 32, as their inputs do."""
+    crowded, of = replace(setting, protocol=CROWDED), ""
+    if setting.architecture.activation is Activation.IDENTITY:
+        crowded, of = replace(crowded, architecture=residual(1, Activation.TANH)), " of tanh blocks"
+    return Control(f"256 inputs{of}, which span every coordinate", crowded)
+
+
 def _at_initialization(
     name: str,
     what: str,
@@ -97,7 +105,7 @@ def _at_initialization(
 ) -> tuple[Prediction, ...]:
     """A12: O(1/n), uniformly in depth; read as a share of |W^T g|^2, L fixed and L growing as n."""
     setting = Setting(architecture, parameterization, COUPLING_AT_INITIALIZATION)
-    control = Control("256 inputs, which span every coordinate", replace(setting, protocol=CROWDED))
+    control = _crowded(setting)
     return tuple(
         exponent_claim(
             f"A12.coupling.{along}.{name}",
