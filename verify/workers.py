@@ -65,8 +65,26 @@ class Workers:
     ) -> Iterator[tuple[Task, Result]]:
         """Every task with its result, as they come; ``costs`` are expected seconds.
 
-        The longest come first, so that the processes end together.
+        The longest come first, so that the processes end together. Raises ``RuntimeError`` where
+        memory is too little.
         """
+        kept = "what was measured is kept, and the same command goes on there"
+        try:
+            yield from self._results(function, tasks, costs)
+        except BrokenProcessPool as error:
+            raise RuntimeError(
+                f"a worker process died, perhaps for lack of memory; {kept}, with --workers 1 in "
+                "least memory"
+            ) from error
+        except torch.OutOfMemoryError as error:
+            raise RuntimeError(
+                f"the device's memory is too little for {self._count} worker(s); {kept}, with "
+                "fewer --workers in less memory"
+            ) from error
+
+    def _results(
+        self, function: Callable[[Task], Result], tasks: Sequence[Task], costs: Sequence[float]
+    ) -> Iterator[tuple[Task, Result]]:
         if self._count == 1 or (self._pool is None and sum(costs) < self.WORTH_STARTING):
             yield from ((task, function(task)) for task in tasks)
             return
@@ -76,14 +94,8 @@ class Workers:
             self._pool = ProcessPoolExecutor(self._count, spawn, initializer=_settle)
         order = sorted(range(len(tasks)), key=lambda i: -costs[i])
         futures = {self._pool.submit(function, tasks[i]): tasks[i] for i in order}
-        try:
-            for future in as_completed(futures):
-                yield futures.pop(future), future.result()
-        except BrokenProcessPool as error:
-            raise RuntimeError(
-                "a worker process died, perhaps for lack of memory; what was measured is kept, and "
-                "the same command goes on there, with --workers 1 in least memory"
-            ) from error
+        for future in as_completed(futures):
+            yield futures.pop(future), future.result()
 
 
 def _settle() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from theory import Profile
 from theory.catalogue import find
@@ -43,6 +44,20 @@ def test_a_worker_that_dies_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(Workers, "WORTH_STARTING", 0.0)
     with Workers(2) as workers, pytest.raises(RuntimeError, match="a worker process died"):
         list(workers.results(os._exit, [1], [1.0]))
+
+
+def _takes_too_much(device: str) -> None:
+    raise torch.OutOfMemoryError(f"{device} out of memory")
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_too_little_memory_of_a_device_is_one_clear_line(
+    workers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Workers, "WORTH_STARTING", 0.0)
+    expected = rf"too little for {workers} worker\(s\); what was measured is kept.*fewer --workers"
+    with Workers(workers) as pool, pytest.raises(RuntimeError, match=expected):
+        list(pool.results(_takes_too_much, ["cuda"], [1.0]))
 
 
 # A pool whose workers say who they are, and then do not end by themselves.
