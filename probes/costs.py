@@ -2,9 +2,9 @@
 
 The time of a group of G members is that of its calls plus G times that of the work of one member:
 small networks need company for the calls to be forgotten, and large ones do not. The constants were
-fitted to the times of ``python -m probes.fit_costs`` on two cores; they decide what is fast, and
-never what a network does. The engine of a trial follows from the setting and the cell alone, so
-that a replicate's numbers do not depend on how many others there are.
+fitted to the times of ``python -m probes.fit_costs``, of the processor on two cores; they decide
+what is fast, and never what a network does. The engine of a trial follows from the setting and the
+cell alone, so that a replicate's numbers do not depend on how many others there are.
 """
 
 from __future__ import annotations
@@ -63,8 +63,8 @@ CPU = Costs(
     mix=2.6e-9,  # as fitted to the dense engine
     numbers=2**25,
 )
-# Fitted on one H200 with 16 cores. The processor draws the weights; what the accelerator does with
-# them is too fast to be seen beside that and beside its calls, and is what its memory allows.
+# Fitted on one H200 with 16 cores. The processor draws the weights: ``read``, ``multiply`` and
+# ``recall`` are too small to be seen beside that, and follow from what the card can do.
 CUDA = Costs(
     call=146e-6,
     draw=3.0e-9,

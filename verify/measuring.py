@@ -16,7 +16,7 @@ from theory.experiment import Setting
 from theory.scaling import Cell
 from verify.campaign import Campaign, Question, Trials, judge_campaign, questions
 from verify.store import Store, image_digests
-from verify.workers import Workers
+from verify.workers import TooLittleMemoryError, Workers
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,10 +142,16 @@ def measure(
     """Measure what the store does not hold yet, look by look, until everything is decided.
 
     ``progress`` receives the look (from 0), and of its cost what is done and what is needed;
-    ``workers`` is the number of processes, of which the measurements do not depend.
+    ``workers`` is the number of processes, of which the measurements do not depend. Raises
+    ``TooLittleMemoryError``; what was measured before is kept.
     """
-    with Workers(workers) as pool:
-        _measure(campaign, store, progress, pool)
+    try:
+        with Workers(workers) as pool:
+            _measure(campaign, store, progress, pool)
+    except TooLittleMemoryError as error:
+        raise TooLittleMemoryError(
+            f"{error}; what was measured is kept, and the same command goes on there"
+        ) from error
 
 
 def _measure(

@@ -29,6 +29,10 @@ def available() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+class TooLittleMemoryError(RuntimeError):
+    """A process, or a device, had less memory than a group takes."""
+
+
 class Workers:
     """A pool of ``count`` processes, started when it is first worth it; for a ``with`` statement.
 
@@ -65,22 +69,17 @@ class Workers:
     ) -> Iterator[tuple[Task, Result]]:
         """Every task with its result, as they come; ``costs`` are expected seconds.
 
-        The longest come first, so that the processes end together. Raises ``RuntimeError`` where
-        memory is too little.
+        The longest come first, so that the processes end together. Raises ``TooLittleMemoryError``.
         """
-        kept = "what was measured is kept, and the same command goes on there"
         try:
             yield from self._results(function, tasks, costs)
         except BrokenProcessPool as error:
-            raise RuntimeError(
-                f"a worker process died, perhaps for lack of memory; {kept}, with --workers 1 in "
-                "least memory"
+            raise TooLittleMemoryError(
+                "a worker process died, perhaps for lack of memory; --workers 1 takes least"
             ) from error
         except torch.OutOfMemoryError as error:
-            raise RuntimeError(
-                f"the device's memory is too little for {self._count} worker(s); {kept}, with "
-                "fewer --workers in less memory"
-            ) from error
+            less = "--device cpu has another" if self._pool is None else "fewer --workers take less"
+            raise TooLittleMemoryError(f"the memory of the device is too little; {less}") from error
 
     def _results(
         self, function: Callable[[Task], Result], tasks: Sequence[Task], costs: Sequence[float]

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from theory import (
+    Activation,
     Axis,
     BestRateDrifts,
     Cell,
@@ -302,3 +303,10 @@ def test_unknown_names_list_the_choices() -> None:
         select(("A99",))
     with pytest.raises(DomainError, match="unknown prediction 'A1'"):
         find("A1")
+
+
+def test_what_spans_every_coordinate_is_not_linear() -> None:
+    """Streams of linear networks span no more than the 32 coordinates of their inputs."""
+    controls = [control for p in select(("A12.*.identity",)) for control in p.controls]
+    assert len(controls) == 4
+    assert {c.setting.architecture.activation for c in controls} == {Activation.TANH}

@@ -17,7 +17,7 @@ from theory.catalogue import find
 from verify.campaign import Campaign, judge_campaign
 from verify.measuring import measure
 from verify.store import Store
-from verify.workers import Workers
+from verify.workers import TooLittleMemoryError, Workers
 
 
 def test_processes_measure_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,7 +42,7 @@ def test_little_work_starts_no_process() -> None:
 
 def test_a_worker_that_dies_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Workers, "WORTH_STARTING", 0.0)
-    with Workers(2) as workers, pytest.raises(RuntimeError, match="a worker process died"):
+    with Workers(2) as workers, pytest.raises(TooLittleMemoryError, match="a worker process died"):
         list(workers.results(os._exit, [1], [1.0]))
 
 
@@ -50,14 +50,27 @@ def _takes_too_much(device: str) -> None:
     raise torch.OutOfMemoryError(f"{device} out of memory")
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize(
+    ("workers", "advice"), [(1, "--device cpu has another"), (2, "fewer --workers take less")]
+)
 def test_too_little_memory_of_a_device_is_one_clear_line(
-    workers: int, monkeypatch: pytest.MonkeyPatch
+    workers: int, advice: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Workers, "WORTH_STARTING", 0.0)
-    expected = rf"too little for {workers} worker\(s\); what was measured is kept.*fewer --workers"
-    with Workers(workers) as pool, pytest.raises(RuntimeError, match=expected):
+    with (
+        Workers(workers) as pool,
+        pytest.raises(TooLittleMemoryError, match=f"device is too little; {advice}"),
+    ):
         list(pool.results(_takes_too_much, ["cuda"], [1.0]))
+
+
+def test_a_campaign_without_memory_says_that_what_was_measured_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("verify.measuring.run", lambda *_: _takes_too_much("cuda"))
+    campaign = Campaign((find("A1.forward.depth"),), Profile.QUICK, seed=4)
+    with pytest.raises(TooLittleMemoryError, match="has another; what was measured is kept"):
+        measure(campaign, Store(tmp_path / "store.sqlite"))
 
 
 # A pool whose workers say who they are, and then do not end by themselves.

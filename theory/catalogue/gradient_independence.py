@@ -89,10 +89,11 @@ _ACTIVATIONS = (Activation.IDENTITY, Activation.TANH, Activation.RELU)
 
 
 def _crowded(setting: Setting) -> Control:
-    """Streams that span every coordinate; linear ones span 32, as their inputs do."""
+    """Streams that span every coordinate; linear ones span 32, as their inputs do: tanh instead."""
     crowded, of = replace(setting, protocol=CROWDED), ""
     if setting.architecture.activation is Activation.IDENTITY:
-        crowded, of = replace(crowded, architecture=residual(1, Activation.TANH)), " of tanh blocks"
+        curved = replace(setting.architecture, activation=Activation.TANH)
+        crowded, of = replace(crowded, architecture=curved), " of tanh blocks"
     return Control(f"256 inputs{of}, which span every coordinate", crowded)
 
 

@@ -54,7 +54,7 @@ _FITTED_REASON = (
     "less than the distance between reused and independent backward weights, which is a fifth "
     "after one step and a twentieth after four"
 )
-MOMENTS_AFTER_STEPS = replace(AFTER_STEPS, quick=None)
+AFTER_STEPS_STANDARD = replace(AFTER_STEPS, quick=None)
 # The distance of depth L to depth R goes as (1/L - 1/R)^1/2 along one path: R = 16 L moves its
 # local exponent by 1/30. A distance is a mean over coordinates: exponents of replicates spread by a
 # twentieth in a pilot on another seed.
@@ -152,7 +152,7 @@ def _after_steps(steps: int) -> tuple[Prediction, ...]:
         "finite networks follow neural feature dynamics after SGD steps"
     )
     coupled = sources.power_counting("the coupled system, in which reused weights respond")
-    regime = AFTER_STEPS if steps == 2 else replace(AFTER_STEPS, quick=None)
+    regime = AFTER_STEPS if steps == 2 else AFTER_STEPS_STANDARD
     both = {
         flag: curve_claim(
             f"A15.training.{name}.steps-{steps}",
@@ -211,7 +211,7 @@ def _moments_after_steps(steps: int) -> tuple[Prediction, ...]:
         Observable.FITTED_SECOND_MOMENT,
         values[True],
         reused,
-        MOMENTS_AFTER_STEPS,
+        AFTER_STEPS_STANDARD,
         "less than half of the distance to the system of independent noises after two steps",
         coupled,
         (short,),
@@ -223,7 +223,7 @@ def _moments_after_steps(steps: int) -> tuple[Prediction, ...]:
         Observable.FITTED_KURTOSIS,
         Fitted(Observable.FITTED_KURTOSIS, steps, FITTING_RATE, True),
         reused,
-        MOMENTS_AFTER_STEPS,
+        AFTER_STEPS_STANDARD,
         "a tenth of what branches with a mean cause",
         coupled,
         (Control("branches with a mean: post-activation, not centred", coherent),),

@@ -170,7 +170,7 @@ def _best_rate(kind: _Kind) -> Prediction:
 
 
 def _transfer(kind: _Kind) -> Prediction:
-    """B10, on the trials of B9; the rival is carried over by the exponent of another theory."""
+    """B10, on B9's trials where that is tried; the rival is carried by another theory's power."""
     counted, width_only = (Fraction(-1), "power counting"), (Fraction(0), "width-muP")
     power, theory = counted if kind.in_blocks else width_only
     cite = sources.power_counting if kind.in_blocks else sources.tensor_programs_v

@@ -122,7 +122,8 @@ def verify_predictions(
 def exit_code(report: Report) -> int:
     """0 all as on record, 1 some not, 3 only inconclusive ones are left, 4 interrupted.
 
-    On other images than digits nothing is on record: whatever was decided there is no difference.
+    On other images than digits little is on record: what is not, and was decided, differs from
+    nothing.
     """
     if not report.complete:
         return FAILED
