@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 
 from probes.architectures import Network
 from probes.data import HELD_OUT, TOKENS
@@ -127,6 +128,7 @@ class Operations:
     numbers: int
 
 
+@cache  # a campaign asks thousands of times, of its few hundred settings and cells
 def operations(engine: Engine, network: Network, protocol: Protocol) -> Operations:
     """What a trial does on an engine."""
     attends = network.architecture.family is Family.TRANSFORMER
