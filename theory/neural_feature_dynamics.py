@@ -254,21 +254,23 @@ class _System:
 
 # Particles of a predicted value: its error is then a few thousandths.
 PARTICLES, SYSTEMS = 120_000, 4
+# A run of four steps begins with those of one and of two, which are wanted as well.
+STEPS = 4
 
 
 @cache
 def _fitted(
     architecture: Architecture, depth: int, steps: int, rate: float, reused: bool
-) -> dict[Observable, float]:
-    """After k steps on one input with label 1."""
+) -> dict[Observable, FloatArray]:
+    """(steps + 1,): before each step on one input with label 1, and after the last."""
     one = np.ones((1, 1))
     found = simulate(
         architecture, one, one[0], steps, rate, reused, depth, PARTICLES, systems=SYSTEMS
     )
     return {
-        Observable.FITTED_OUTPUT: float(found.outputs.mean[-1, 0]),
-        Observable.FITTED_SECOND_MOMENT: float(found.stream.mean[-1, -1, 0, 0]),
-        Observable.FITTED_KURTOSIS: float(found.kurtosis.mean[-1, 0]),
+        Observable.FITTED_OUTPUT: found.outputs.mean[:, 0],
+        Observable.FITTED_SECOND_MOMENT: found.stream.mean[:, -1, 0, 0],
+        Observable.FITTED_KURTOSIS: found.kurtosis.mean[:, 0],
     }
 
 
@@ -291,8 +293,9 @@ class Fitted:
         """The value at one cell."""
         if parameterization != depth_mup():
             raise DomainError(f"{parameterization.name}: the particle system is that of depth_mup")
-        found = _fitted(architecture, cell.depth, self.steps, float(self.rate), self.reused)
-        return found[self.observable]
+        steps = max(self.steps, STEPS)
+        found = _fitted(architecture, cell.depth, steps, float(self.rate), self.reused)
+        return float(found[self.observable][self.steps])
 
     @property
     def __name__(self) -> str:
