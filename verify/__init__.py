@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from verify.store import Store
     from verify.tables.judge import judge
     from verify.verdict import Judgement, conclude
+    from verify.workers import TooLittleMemoryError
 
 _HOMES = {
     "reports.document": ("Report",),
@@ -51,6 +52,7 @@ _HOMES = {
     "verify.store": ("Store",),
     "verify.tables.judge": ("judge",),
     "verify.verdict": ("Judgement", "conclude"),
+    "verify.workers": ("TooLittleMemoryError",),
 }
 
 __all__ = [
@@ -66,6 +68,7 @@ __all__ = [
     "RateTable",
     "Report",
     "Store",
+    "TooLittleMemoryError",
     "TunedRate",
     "Verdict",
     "build_report",

@@ -142,7 +142,7 @@ def measure(
     """Measure what the store does not hold yet, look by look, until everything is decided.
 
     ``progress`` receives the look (from 0), and of its cost what is done and what is needed;
-    ``workers`` is the number of processes, of which the measurements do not depend. Raises
+    ``workers`` is the number of processes, on which the measurements do not depend. Raises
     ``TooLittleMemoryError``; what was measured before is kept.
     """
     try:
@@ -150,7 +150,7 @@ def measure(
             _measure(campaign, store, progress, pool)
     except TooLittleMemoryError as error:
         raise TooLittleMemoryError(
-            f"{error}; what was measured is kept, and the same command goes on there"
+            f"{error}; what was measured is kept, and not measured again on the same device"
         ) from error
 
 

@@ -141,7 +141,8 @@ def measure_rates(
     """eta* of every network: shape (replicates, cells).
 
     What diverged is returned as it is. ``progress`` receives of the expected seconds what is done
-    and what is needed. Raises ``DomainError`` where a forced engine cannot run the setting.
+    and what is needed. Raises ``DomainError`` where a forced engine cannot run the setting, and
+    ``TooLittleMemoryError``.
     """
     groups = [
         group

@@ -78,7 +78,7 @@ class Workers:
                 "a worker process died, perhaps for lack of memory; --workers 1 takes least"
             ) from error
         except torch.OutOfMemoryError as error:
-            less = "--device cpu has another" if self._pool is None else "fewer --workers take less"
+            less = "fewer --workers take less" if self._pool else "--device cpu has another"
             raise TooLittleMemoryError(f"the memory of the device is too little; {less}") from error
 
     def _results(

@@ -122,8 +122,8 @@ def verify_predictions(
 def exit_code(report: Report) -> int:
     """0 all as on record, 1 some not, 3 only inconclusive ones are left, 4 interrupted.
 
-    On other images than digits little is on record: what is not, and was decided, differs from
-    nothing.
+    On other images than digits little is on record, and what is decided but not on record counts as
+    no difference.
     """
     if not report.complete:
         return FAILED
