@@ -244,11 +244,11 @@ class Protocol:
     the limit in experiments on convergence, and in no others. Only for training, ``images``: what
     is learned (see ``theory.images``), and ``passes``: how often an image is shown at most.
 
-    ``finest``, for training, and as the reference's depth for convergence: the networks of a
-    replicate share their input and output weights, and those of L blocks have sums of finest / L
-    neighbouring blocks of ``finest`` ones, over the root of that number. Every network has the law
-    that it has alone, and all of them follow one Brownian path (Giles 2008, Multilevel Monte Carlo
-    path simulation, section 2), so that differences of depths spread much less.
+    ``finest``, for training and fitting, and as the reference's depth for convergence: the networks
+    of a replicate share their input and output weights, and those of L blocks have sums of
+    finest / L neighbouring blocks of ``finest`` ones, over the root of that number. Every network
+    has the law that it has alone, and all of them follow one Brownian path (Giles 2008, Multilevel
+    Monte Carlo path simulation, section 2), so that differences of depths spread much less.
 
     Raises ``DomainError`` for a momentum outside [0, 1), a negative weight decay, images of no
     known source, less than one pass or one block, or any of these where it does not belong.
@@ -304,10 +304,11 @@ class Protocol:
                 f"finest {finest} and a reference of depth {self.reference.depth}: expected the "
                 "same, for the reference is the deepest network on the path"
             )
-        if self.experiment not in (Experiment.TRAINING, Experiment.CONVERGENCE):
+        learns = (Experiment.TRAINING, Experiment.FITTING, Experiment.CONVERGENCE)
+        if self.experiment not in learns:
             raise DomainError(
-                f"{self.experiment} with finest {finest}: only networks that are trained or "
-                "compared with a reference share the weights of a deeper one; leave it out"
+                f"{self.experiment} with finest {finest}: only networks that are trained, fitted "
+                "or compared with a reference share the weights of a deeper one; leave it out"
             )
 
     def __str__(self) -> str:

@@ -123,14 +123,16 @@ class ExponentAtMost(_AtMost):
 class ExcessExponentEquals(_Equals):
     """What the observable has over its limit falls as (size along ``axis``)^``value``.
 
-    The limit is not known: the largest size of the grid stands for it, and what it lacks itself is
-    accounted for, if the law is true. A doubling of the size then gains 2^``value`` times what the
-    doubling before it gained. Raises ``DomainError`` when ``value`` is not negative.
+    Or, ``from_below``, what it lacks. The limit is not known: the largest size of the grid stands
+    for it, and what it lacks itself is accounted for, if the law is true. A doubling of the size
+    then gains 2^``value`` times what the doubling before it gained. Raises ``DomainError`` when
+    ``value`` is not negative.
     """
 
     axis: Axis
     value: Fraction
     origin: str
+    from_below: bool = False
 
     def __post_init__(self) -> None:
         if self.value >= 0:
@@ -142,7 +144,8 @@ class ExcessExponentEquals(_Equals):
         return float(self.value)
 
     def __str__(self) -> str:
-        return f"exponent of {_symbol(self.axis)} of the excess over the limit = {self.value}"
+        excess = "what is missing to the limit" if self.from_below else "the excess over the limit"
+        return f"exponent of {_symbol(self.axis)} of {excess} = {self.value}"
 
 
 @dataclass(frozen=True, slots=True)

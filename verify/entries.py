@@ -155,7 +155,8 @@ def _extrapolation(claim: Claim, logs: FloatArray) -> ExtrapolationEntry | None:
 def plotted(relation: Relation, name: str) -> str:
     """What the cells of a relation hold."""
     if isinstance(relation, ExcessExponentEquals):
-        return f"{name}, excess over the limit by that over the largest size"
+        what = "what is missing to" if relation.from_below else "excess over"
+        return f"{name}, {what} the limit, by the largest size"
     if isinstance(relation, BestRate):
         return f"best learning rate, by {name}"
     if isinstance(relation, TransferRegretAtMost):

@@ -132,7 +132,7 @@ def weigh(claim: Claim, measured: Measured) -> Evidence:
         reason = "no spread at all: the replicates are copies of one another"
         return Evidence(claim, nothing, 1.0, problem=reason)
     if isinstance(claim.relation, ExcessExponentEquals):
-        return _weigh_excess(claim, complete, note)
+        return _weigh_excess(claim, claim.relation, complete, note)
     if isinstance(claim.relation, Exponent):
         return _weigh_exponent(claim, claim.relation, complete, note)
     if isinstance(claim.relation, TransferRegretAtMost):
@@ -146,16 +146,17 @@ def _kept(measured: Measured, keep: BoolArray) -> Measured:
 
 
 def _diverged(relation: Relation, measured: Measured) -> BoolArray | None:
-    """(replicates, trials) of what is not a finite positive number; ``None`` when all are.
+    """(replicates, trials) of what is no finite, positive number; ``None`` when all are.
 
-    A sweep may diverge at some rates, but not at all of them.
+    A sweep may diverge at some rates, but not at all of them. Of what is compared with its limit,
+    only the mean difference needs a logarithm.
     """
     parts = [measured.values] + ([] if measured.other is None else [measured.other])
     values = np.concatenate(parts, axis=1)
     bad: BoolArray = np.logical_not(np.isfinite(values))
     if isinstance(relation, Sweep):
         bad = np.all(bad, axis=-1)
-    else:
+    elif not isinstance(relation, ExcessExponentEquals):
         bad |= values <= 0
     return bad if bad.any() else None
 
@@ -197,18 +198,25 @@ def _weigh_exponent(claim: Claim, relation: Exponent, measured: Measured, note: 
     return _of_logs(claim, logs, note)
 
 
-def _weigh_excess(claim: Claim, measured: Measured, note: str) -> Evidence:
-    """The excess of every cell over the last, the largest one.
+def _weigh_excess(
+    claim: Claim, relation: ExcessExponentEquals, measured: Measured, note: str
+) -> Evidence:
+    """The excess of every cell over the last, the largest one; or what it lacks, from below.
 
     An excess that is negative in any cell contradicts the law, whatever its exponent; one that is
     not known to be positive says nothing yet.
     """
-    found = Excess.over(measured.values[:, :-1], measured.values[:, -1])
+    values = -measured.values if relation.from_below else measured.values
+    found = Excess.over(values[:, :-1], values[:, -1])
     nothing = np.empty((len(measured.values), 0))
     p_value = min(1.0, float(found.negative.min()) * len(claim.labels))
     if p_value <= FAMILY_ALPHA:
         worst = claim.labels[int(found.negative.argmin())]
-        reason = f"at {worst} there is less than at the largest size (p = {p_value:.2g}): no excess"
+        sign = "more" if relation.from_below else "less"
+        reason = (
+            f"at {worst} there is {sign} than at the largest size (p = {p_value:.2g}): the limit "
+            "is not approached from this side"
+        )
         return Evidence(claim, nothing, p_value, problem=reason, without_data=Verdict.REJECTED)
     if not found.resolved:
         worst = claim.labels[int(np.argmin(1.0 / found.relative_error))]

@@ -19,6 +19,7 @@ from theory import (
     ExcessExponentEquals,
     Experiment,
     ExponentAtMost,
+    ExponentOfCurve,
     ExponentsEqual,
     ExponentsOrdered,
     Grid,
@@ -126,7 +127,7 @@ def test_a_rival_says_something_else_and_has_its_own_control(prediction: Predict
         assert isinstance(rival.relation, TransferRegretAtMost)
         assert prediction.relation.exponent != rival.relation.exponent
         return
-    if isinstance(rival.relation, CurveEquals):
+    if isinstance(rival.relation, CurveEquals | ExponentOfCurve):
         axis = prediction.relation.axis
         assert isinstance(axis, Axis)
         fit = PowerLaw.of_cells(cells, axis, prediction.regime.corrections)
@@ -136,6 +137,16 @@ def test_a_rival_says_something_else_and_has_its_own_control(prediction: Predict
         return
     claimed, other = (r.band(margin) for r in (prediction.relation, rival.relation))
     assert claimed.high <= other.low or other.high <= claimed.low, "both could be accepted"
+
+
+def _is_of_these_depths(
+    prediction: Prediction, rival: BestRateDrifts | ExponentOfCurve, counted: Fraction
+) -> bool:
+    """Where counting's power lies beyond: exact sums, or the sign of that power."""
+    if isinstance(rival, ExponentOfCurve):
+        return rival.origin.startswith("computed by theory.first_step.")
+    band = rival.band(float(prediction.margin))
+    return rival.origin == "power counting" and band.low <= counted <= band.high
 
 
 @every_prediction
@@ -177,6 +188,10 @@ def test_every_number_says_where_it_comes_from(prediction: Prediction) -> None:
         # Counting agrees with the source: both speak of the limit, and the rival of these depths.
         assert re.match(computed, rival.relation.origin)
         rival = None
+    if rival is not None and isinstance(rival.relation, BestRateDrifts | ExponentOfCurve):
+        assert relation.origin == "stated by the source"
+        assert _is_of_these_depths(prediction, rival.relation, exponent)
+        return
     counted = relation if rival is None else rival.relation
     assert counted.expected == float(exponent)
     assert counted.origin.startswith("theory.power_counting")
@@ -242,18 +257,22 @@ def test_what_is_tried_in_the_full_profile_only_says_so() -> None:
     costly = {p.id for p in PREDICTIONS} - {p.id for p in select((), Profile.STANDARD)}
     patterns = (
         "A16.excess.width",
+        "A9.rate.depth.corrected.power.*",
         "A9.rate.width.*",
         "A11.rate.width.*",
         "A12.coupling.*.alpha-*",
         "A13.coupling.depth.*.alpha-1.*",
+        "A15.limit.*",
         "B*.wide",
         "B4.rate.depth.conv-2d",
         "B4.rate.depth.conv-mlp-post",
         "B5.exponent.depth.conv-*",
+        "B7.rate.depth.conv-mlp",
         "B8.*.depth.blocks",
         "B9.rate.depth.chains",
         "B9.rate.depth.conv-chains",
         "B9.rate.depth.two-layer-blocks",
+        "B10.transfer.depth.*chains",
         "B10.transfer.depth.*.power-*",
         "X.best-rate.depth.transformer",
         "X.rate.depth.transformer.*",
@@ -298,9 +317,12 @@ def test_the_full_profile_is_wide_and_deep() -> None:
             assert max(cell.width for cell in cells) >= 4096
 
 
-def test_unknown_names_list_the_choices() -> None:
-    with pytest.raises(DomainError, match=r"unknown prediction 'A99'.*A1\.forward\.depth"):
-        select(("A99",))
+def test_unknown_names_are_told_the_nearest_ones() -> None:
+    nearest = r"'A8.stream.depth.horizon-2'; .* ids are A8\.stream\.depth\.horizon-[14], "
+    for ask in (find, lambda text: select((text,))):
+        with pytest.raises(DomainError, match=nearest) as error:
+            ask("A8.stream.depth.horizon-2")
+        assert str(error.value).endswith("; see all of them with scaleproof list")
     with pytest.raises(DomainError, match="unknown prediction 'A1'"):
         find("A1")
 

@@ -71,8 +71,8 @@ def test_show_tells_how_a_prediction_is_tried(capsys: pytest.CaptureFixture[str]
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (("verify", "A99"), "unknown prediction 'A99'; choose one of: A1.forward.depth"),
-        (("show", "A99"), "unknown prediction 'A99'; choose one of: A1.forward.depth"),
+        (("verify", "A99"), "unknown prediction 'A99'; the nearest of"),
+        (("show", "A99"), "unknown prediction 'A99'; the nearest of"),
         (("verify", "--profile", "huge"), "'huge' is not one of 'quick', 'standard'"),
         (("verify", "--device", "tpu"), "unknown device 'tpu'; choose one of: cpu, cuda"),
         (("verify", "--seed", "-1"), "-1 is not in the range 0<=x<=9223372036854775807"),

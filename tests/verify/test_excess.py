@@ -103,6 +103,23 @@ def test_a_loss_that_grows_with_size_rejects_and_waits_for_its_level() -> None:
     assert conclude(evidence, evidence.p_value / 2).verdict is Verdict.INCONCLUSIVE
 
 
+def test_what_rises_to_its_limit_is_judged_by_what_it_lacks() -> None:
+    """The same numbers upside down, below zero as well; and from the wrong side a rejection."""
+    values = losses(-1.0, 800)
+    excess = claim(800)
+    assert isinstance(excess.relation, ExcessExponentEquals)
+    missing = replace(excess, relation=replace(excess.relation, from_below=True))
+    above, below = (
+        weigh(each, Measured(sign * values)) for each, sign in ((excess, 1.0), (missing, -1.0))
+    )
+    np.testing.assert_array_equal(above.samples, below.samples)
+    assert conclude(below, 0.05).verdict is Verdict.ACCEPTED
+    wrong = conclude(weigh(missing, Measured(values)), 0.05)
+    assert wrong.verdict is Verdict.REJECTED
+    assert "there is more than at the largest size" in wrong.reason
+    assert str(missing.relation) == "exponent of n of what is missing to the limit = -1"
+
+
 def test_an_excess_that_is_not_resolved_is_inconclusive() -> None:
     for scale in (0.0, 0.2):
         judgement = judged(losses(-1.0, 50, seed=4, scale=scale))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import cache
 from importlib.resources import files
@@ -28,7 +29,7 @@ from theory.catalogue import (
     scaling_trends,
     transformers,
 )
-from theory.errors import DomainError, choices
+from theory.errors import DomainError
 from theory.prediction import Prediction, Profile, Verdict
 
 PREDICTIONS: tuple[Prediction, ...] = (
@@ -81,11 +82,20 @@ def recorded(prediction: Prediction, profile: Profile | None = None) -> Recorded
 
 
 def find(id: str) -> Prediction:
-    """The prediction of that id; ``DomainError`` lists the ids when there is none."""
+    """The prediction of that id; ``DomainError`` names the nearest ids when there is none."""
     for prediction in PREDICTIONS:
         if prediction.id == id:
             return prediction
-    raise choices("prediction", id, [p.id for p in PREDICTIONS])
+    raise _unknown(id)
+
+
+def _unknown(text: str) -> DomainError:
+    """The error for an id or a pattern that no prediction has."""
+    near = get_close_matches(text, [p.id for p in PREDICTIONS], n=3, cutoff=0.0)
+    return DomainError(
+        f"unknown prediction {text!r}; the nearest of {len(PREDICTIONS)} ids are "
+        f"{', '.join(near)}; see all of them with scaleproof list"
+    )
 
 
 def select(patterns: tuple[str, ...], profile: Profile | None = None) -> tuple[Prediction, ...]:
@@ -102,7 +112,7 @@ def select(patterns: tuple[str, ...], profile: Profile | None = None) -> tuple[P
             if fnmatchcase(p.id, pattern) or p.id.startswith(f"{pattern}.") or p.id == pattern
         ]
         if not matched:
-            raise choices("prediction", pattern, [p.id for p in PREDICTIONS])
+            raise _unknown(pattern)
         tried = {p.id for p in matched if profile is None or p.regime.is_tried(profile)}
         if not tried:
             least = min((p.regime.least for p in matched), key=list(Profile).index)

@@ -14,7 +14,7 @@ from theory.catalogue import sources
 from theory.catalogue.statements import best_rate_claim
 from theory.experiment import Experiment, Observable, Protocol, Setting
 from theory.parameterization import Optimizer, Parameterization
-from theory.prediction import Citation, Control, Grid, Prediction, Regime, product
+from theory.prediction import Citation, Control, Grid, Prediction, Regime, Rival, product
 from theory.presets import completep, depth_mup, depth_mup_corrected, mup, standard
 from theory.relations import BestRateDrifts, BestRateExponentEquals, Direction, TunedOrdered
 from theory.scaling import Axis, Power
@@ -175,23 +175,46 @@ def _plain_two_layer_blocks(optimizer: Optimizer, direction: Direction) -> Predi
     )
 
 
-def _corrected_two_layer_blocks(optimizer: Optimizer) -> Prediction:
-    """A9, second half: with the correction it transfers."""
+def _corrected_two_layer_blocks(optimizer: Optimizer) -> tuple[Prediction, Prediction]:
+    """A9, second half: with the correction it transfers; by power counting the best rate falls.
+
+    As L^-1/2, once the first layers lead. By exact first-order sums (see A8) they do not lead at
+    these depths, so that the rival says which way, and the power is tried in the full profile.
+    """
     setting = _setting(residual(2), depth_mup_corrected(optimizer=optimizer))
     plain = Control("no correction", _setting(residual(2), depth_mup(optimizer)))
-    return best_rate_claim(
+    rates = _rates(optimizer)
+    claim = best_rate_claim(
         f"A9.rate.depth.corrected.{optimizer}",
         f"In two-layer blocks with the L^1/2 correction, with {optimizer}, the best learning rate "
         "transfers across depth.",
         Axis.DEPTH,
         setting,
-        _rates(optimizer),
+        rates,
         _along_depth(optimizer),
         sources.feature_learning_dynamics("abstract: the correction restores depth-wise transfer"),
         _control(setting, "1/2"),
-        BestRateExponentEquals(Axis.DEPTH, Fraction(0), "stated by the source", _rates(optimizer)),
+        BestRateExponentEquals(Axis.DEPTH, Fraction(0), "stated by the source", rates),
+    )
+    counting = sources.power_counting("the first layer's share of the stream's change: L^1/2")
+    falls = Rival(
+        "Power counting: the best learning rate falls with depth.",
+        BestRateDrifts(Axis.DEPTH, Direction.FALLS, "power counting", rates),
+        counting,
         plain,
     )
+    power = best_rate_claim(
+        f"A9.rate.depth.corrected.power.{optimizer}",
+        f"In two-layer blocks with the L^1/2 correction, with {optimizer}, the best learning rate "
+        "goes as L^-1/2.",
+        Axis.DEPTH,
+        setting,
+        rates,
+        replace(_along_depth(optimizer), standard=None),
+        counting,
+        plain,
+    )
+    return replace(claim, rival=falls), power
 
 
 def _performance() -> Prediction:
@@ -267,7 +290,7 @@ def _complete() -> tuple[Prediction, ...]:
 
 PREDICTIONS: tuple[Prediction, ...] = (
     *(_plain_two_layer_blocks(o, direction) for o in Optimizer for direction in Direction),
-    *(_corrected_two_layer_blocks(optimizer) for optimizer in Optimizer),
+    *(prediction for o in Optimizer for prediction in _corrected_two_layer_blocks(o)),
     _performance(),
     *_one_layer_blocks(),
     *_across_width(),
