@@ -155,7 +155,7 @@ def test_a_backward_pass_of_its_own_learns_something_else() -> None:
     np.testing.assert_allclose(before, same, rtol=1e-12)
 
 
-def fitted(depth: int, independent: bool, replicates: int = 3000) -> np.ndarray:
+def fitted(depth: int, independent: bool, observable: Observable) -> np.ndarray:
     protocol = Protocol(
         Experiment.FITTING,
         batch=8,
@@ -165,15 +165,15 @@ def fitted(depth: int, independent: bool, replicates: int = 3000) -> np.ndarray:
         finest=FINEST,
     )
     setting = Setting(residual(1), depth_mup(), protocol)
-    measured = run_group(setting, Cell(16, depth), 1, range(replicates), CPU)
-    return measured[Observable.FITTED_SECOND_MOMENT]
+    return run_group(setting, Cell(16, depth), 1, range(3000), CPU)[observable]
 
 
 @pytest.mark.parametrize("independent", [False, True])
 def test_means_along_a_path_differ_by_a_term_in_one_over_depth(independent: bool) -> None:
     """Networks that fit one batch: the weak order of Euler's scheme is 1."""
-    deepest = fitted(FINEST, independent)
-    missing = [deepest - fitted(depth, independent) for depth in (3, 12)]
+    moment = Observable.FITTED_SECOND_MOMENT
+    deepest = fitted(FINEST, independent, moment)
+    missing = [deepest - fitted(depth, independent, moment) for depth in (3, 12)]
     expected = (1 / 3 - 1 / FINEST) / (1 / 12 - 1 / FINEST)
     relative = missing[0] / missing[0].mean() - missing[1] / missing[1].mean()
     error = relative.std(ddof=1) / np.sqrt(len(relative))
