@@ -302,8 +302,8 @@ def _corrected_stability(
     put it at 0.35 (stream) and 0.31 (output) for T = 1, the horizon of every other prediction, and
     at 0.48 and 0.47 for T = 4. Both are tried: at T = 1 the asymptotic power is out of reach in
     this range, at whose end these sums grow as L^0.40 and L^0.37. There the rival is the exponent
-    of the sums, since campaigns of ten seeds rejected 1/2 (nine) or, with its end at the edge of
-    the margin, left it invalid (one): they had measured what the sums say, which is no fresh
+    of the sums, since campaigns of ten seeds rejected 1/2 (seven) or, with its end at the edge of
+    the margin, left it invalid (three): they had measured what the sums say, which is no fresh
     hypothesis. 1/2 itself is tried at T = 1 in the full profile (``.power-counting``). The other
     powers of the correction are tried at T = 4 only.
     """
