@@ -101,8 +101,8 @@ class _Kind:
 # Chains wander in L/n: along a ray they do so equally. In the standard profile shallow ones took a
 # third of section B's time. Their exponent is at the end of the margin: eight campaigns, of up to
 # 384 replicates, accepted it, left it open, or found a bend. B10 was accepted or left open there,
-# with 96 replicates at the first look; deep ones accept it, and a rate that is carried over
-# unchanged as well.
+# with 96 replicates at the first look; deep ones accept it, and leave open what a rate costs that
+# is carried over unchanged.
 _CHAINS = _Kind(
     "chains",
     "ReLU chains",
