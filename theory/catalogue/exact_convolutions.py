@@ -37,8 +37,7 @@ _WIDE = Regime(
     (Power(depth=-1),),
     Grid(product((2048,), (4, 8, 16, 32, 64)), 160, 40),
 )
-# 96 replicates, and three looks, left two dimensions open.
-_WIDE_SQUARE = replace(_WIDE, full=Grid(product((1024,), (4, 8, 16, 32)), 384, 24))
+_WIDE_SQUARE = replace(_WIDE, full=Grid(product((1024,), (4, 8, 16, 32)), 96, 24))
 # What wide chains follow at these depths, at widths that no other prediction is tried at.
 _EXACT = Regime(None, Grid(product((1792,), (4, 8, 16, 32)), 160, 16))
 _EXACT_SQUARE = Regime(None, Grid(product((896,), (4, 8, 16)), 160, 16))
