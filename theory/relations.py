@@ -1,4 +1,4 @@
-"""What a prediction says about an observable: sixteen relations, each an interval of a statistic.
+"""What a prediction says about an observable: seventeen relations, each an interval of a statistic.
 
 A relation has a statistic (an exponent, a ratio, a difference of exponents, the logarithm of a
 ratio), and with a margin it becomes a band of values of that statistic. Measurements accept it when
@@ -120,13 +120,12 @@ class ExponentAtMost(_AtMost):
 
 
 @dataclass(frozen=True, slots=True)
-class ExcessExponentEquals(_Equals):
-    """What the observable has over its limit falls as (size along ``axis``)^``value``.
+class _ExcessExponent(_Equals):
+    """An exponent of what the observable has over its limit or, ``from_below``, lacks.
 
-    Or, ``from_below``, what it lacks. The limit is not known: the largest size of the grid stands
-    for it, and what it lacks itself is accounted for, if the law is true. A doubling of the size
-    then gains 2^``value`` times what the doubling before it gained. Raises ``DomainError`` when
-    ``value`` is not negative.
+    The limit is not known: the largest size of the grid stands for it, and what it lacks itself is
+    accounted for, if the law is true. A doubling of the size then gains 2^``value`` times what the
+    doubling before it gained. Raises ``DomainError`` when ``value`` is not negative.
     """
 
     axis: Axis
@@ -140,12 +139,30 @@ class ExcessExponentEquals(_Equals):
 
     @property
     def expected(self) -> float:
-        """The predicted exponent."""
+        """The exponent that is claimed."""
         return float(self.value)
 
-    def __str__(self) -> str:
+    def _of(self, sign: str) -> str:
         excess = "what is missing to the limit" if self.from_below else "the excess over the limit"
-        return f"exponent of {_symbol(self.axis)} of {excess} = {self.value}"
+        return f"exponent of {_symbol(self.axis)} of {excess} {sign} {self.value}"
+
+
+class ExcessExponentEquals(_ExcessExponent):
+    """What the observable has over its limit falls as (size along ``axis``)^``value``."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return self._of("=")
+
+
+class ExcessExponentAtMost(_AtMost, _ExcessExponent):
+    """It falls as (size along ``axis``)^``value`` or faster: O of that power."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return self._of("<=")
 
 
 @dataclass(frozen=True, slots=True)
@@ -456,10 +473,11 @@ class TransferRegretAtMost(_OfSweeps, _AtMost):
 
 
 BestRate = BestRateExponentEquals | BestRateDrifts
+ExcessExponent = ExcessExponentEquals | ExcessExponentAtMost
 Exponent = (
     ExponentEquals
     | ExponentAtMost
-    | ExcessExponentEquals
+    | ExcessExponent
     | ExponentOfCurve
     | ExponentsEqual
     | ExponentsOrdered

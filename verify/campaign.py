@@ -27,7 +27,7 @@ from theory.experiment import Setting
 from theory.prediction import Control, Grid, Prediction, Profile, Verdict
 from theory.relations import (
     BestRate,
-    ExcessExponentEquals,
+    ExcessExponent,
     Exponent,
     ExponentsEqual,
     OfCurve,
@@ -120,7 +120,7 @@ def claim_of(
     assert isinstance(axis, Axis)
     law, predicted = None, None
     sizes = np.array([float(cell.along(axis)) for cell in cells])
-    if isinstance(relation, ExcessExponentEquals):
+    if isinstance(relation, ExcessExponent):
         # The last cell is the reference that the others are compared with.
         cells = cells[:-1]
         law = replace(

@@ -28,7 +28,7 @@ from reports.document import (
 from theory.prediction import Verdict
 from theory.relations import (
     BestRate,
-    ExcessExponentEquals,
+    ExcessExponent,
     Exponent,
     ExponentOfCurve,
     ExponentsEqual,
@@ -154,7 +154,7 @@ def _extrapolation(claim: Claim, logs: FloatArray) -> ExtrapolationEntry | None:
 
 def plotted(relation: Relation, name: str) -> str:
     """What the cells of a relation hold."""
-    if isinstance(relation, ExcessExponentEquals):
+    if isinstance(relation, ExcessExponent):
         what = "what is missing to" if relation.from_below else "excess over"
         return f"{name}, {what} the limit, by the largest size"
     if isinstance(relation, BestRate):

@@ -16,7 +16,7 @@ from scipy import stats
 from theory.prediction import Verdict
 from theory.relations import (
     BestRate,
-    ExcessExponentEquals,
+    ExcessExponent,
     Exponent,
     ExponentAtMost,
     ExponentOfCurve,
@@ -131,7 +131,7 @@ def weigh(claim: Claim, measured: Measured) -> Evidence:
     if (complete.values == complete.values[0]).all():
         reason = "no spread at all: the replicates are copies of one another"
         return Evidence(claim, nothing, 1.0, problem=reason)
-    if isinstance(claim.relation, ExcessExponentEquals):
+    if isinstance(claim.relation, ExcessExponent):
         return _weigh_excess(claim, claim.relation, complete, note)
     if isinstance(claim.relation, Exponent):
         return _weigh_exponent(claim, claim.relation, complete, note)
@@ -156,7 +156,7 @@ def _diverged(relation: Relation, measured: Measured) -> BoolArray | None:
     bad: BoolArray = np.logical_not(np.isfinite(values))
     if isinstance(relation, Sweep):
         bad = np.all(bad, axis=-1)
-    elif not isinstance(relation, ExcessExponentEquals):
+    elif not isinstance(relation, ExcessExponent):
         bad |= values <= 0
     return bad if bad.any() else None
 
@@ -199,7 +199,7 @@ def _weigh_exponent(claim: Claim, relation: Exponent, measured: Measured, note: 
 
 
 def _weigh_excess(
-    claim: Claim, relation: ExcessExponentEquals, measured: Measured, note: str
+    claim: Claim, relation: ExcessExponent, measured: Measured, note: str
 ) -> Evidence:
     """The excess of every cell over the last, the largest one; or what it lacks, from below.
 

@@ -11,6 +11,7 @@ from theory import (
     Axis,
     Cell,
     DomainError,
+    ExcessExponentAtMost,
     ExcessExponentEquals,
     Grid,
     Prediction,
@@ -101,6 +102,27 @@ def test_a_loss_that_grows_with_size_rejects_and_waits_for_its_level() -> None:
     assert judgement.verdict is Verdict.REJECTED
     assert "there is less than at the largest size" in judgement.reason
     assert conclude(evidence, evidence.p_value / 2).verdict is Verdict.INCONCLUSIVE
+
+
+def test_a_bound_is_kept_by_what_falls_faster_and_broken_by_what_falls_more_slowly() -> None:
+    excess = claim(3200)
+    assert excess.law is not None
+    bound = ExcessExponentAtMost(Axis.WIDTH, rational("-1/2"), "a test")
+    at_most = replace(
+        excess,
+        relation=bound,
+        law=replace(excess.law, sizes=Continuation.of(SIZES, -0.5).sizes),
+    )
+    verdicts = {
+        power: conclude(weigh(at_most, Measured(losses(power, 3200))), 0.05).verdict
+        for power in (-1.0, -0.5, -0.2)
+    }
+    assert verdicts == {
+        -1.0: Verdict.ACCEPTED,
+        -0.5: Verdict.ACCEPTED,
+        -0.2: Verdict.REJECTED,
+    }
+    assert str(bound) == "exponent of n of the excess over the limit <= -1/2"
 
 
 def test_what_rises_to_its_limit_is_judged_by_what_it_lacks() -> None:

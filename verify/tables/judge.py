@@ -17,7 +17,7 @@ from theory.errors import DomainError
 from theory.prediction import Prediction
 from theory.relations import (
     BestRateExponentEquals,
-    ExcessExponentEquals,
+    ExcessExponent,
     Exponent,
     ExponentAtMost,
     ExponentEquals,
@@ -196,7 +196,7 @@ def _check_columns(columns: Columns, statement: Statement, found: Prediction | N
         raise DomainError(f"{found.id} is about losses at tuned rates; no table is judged by it")
     if found is not None and isinstance(found.relation, Paired | Sweep):
         raise DomainError(f"{found.id} compares settings or rates; state the claim itself instead")
-    if found is not None and isinstance(found.relation, ExcessExponentEquals):
+    if found is not None and isinstance(found.relation, ExcessExponent):
         raise DomainError(f"{found.id} is about an excess over a limit; no table is judged by it")
     if statement.pairs != (columns.pair is not None):
         raise DomainError(
