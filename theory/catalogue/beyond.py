@@ -31,7 +31,7 @@ MANY_INPUTS = Regime(
     None,
     Grid(product((128,), (8, 16, 32, 64)), 48, 8),
     (),
-    Grid(product((4096,), (8, 16, 32, 64)), 16, 8),
+    Grid(product((4096,), (16, 64, 256)), 16, 8),
 )
 _OWN = Setting(residual(2), depth_mup(), FIRST_STEP)
 

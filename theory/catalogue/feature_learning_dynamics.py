@@ -44,6 +44,7 @@ ALONG_WIDTH = Regime(
 VALUES = Regime(
     Grid(product((64,), (4, 16)), 3072, 512),
     Grid(product((64,), DEPTHS), 3072, 512),
+    full=Grid(product((4096,), (4, 16, 64, 256)), 96, 32),
 )
 TRAINING_DEPTHS = (8, 16, 32, 64)
 TRAINED = {

@@ -81,7 +81,7 @@ VALUES_AT_ONE = Regime(
     Grid(product((4096,), (2, 4)), 32, 8),
     Grid(product((8192,), (2, 4)), 48, 8),
     (),
-    Grid(product((16384,), (2, 4)), 48, 8),
+    Grid(product((16384,), (2, 4, 64, 256)), 48, 8),
 )
 _ALPHAS = {Fraction(1, 2): depth_mup(), Fraction(1): completep(1)}
 _FASTER = depth_mup().with_rates_times(Power(depth="1/2"), "depth_mup with rates times L^1/2")

@@ -103,7 +103,7 @@ STREAM_VALUES = Regime(
     Grid(product((8192,), (4, 16)), 96, 16),
     Grid(product((16384,), (4, 16, 32)), 96, 16),
     (),
-    Grid(product((16384,), (4, 16, 64, 128)), 96, 16),
+    Grid(product((16384,), (4, 16, 64, 256)), 96, 16),
 )
 ONE_INPUT = Protocol(Experiment.PROPAGATION, batch=1)
 MANY_INPUTS = Protocol(Experiment.PROPAGATION, batch=16)

@@ -42,6 +42,7 @@ _CHAIN_DEPTH = Regime(
 _CHAIN_WIDTH = Regime(
     Grid(product((64, 128, 256, 512), (4,)), 64, 32),
     Grid(product((128, 256, 512, 1024), (4,)), 96, 48),
+    full=Grid(product((512, 1024, 2048, 4096), (16,)), 96, 48),
 )
 _BLOCKS_DEPTH = Regime(
     Grid(product((64,), (2, 4, 8, 16, 32, 64)), 192, 48),
