@@ -184,7 +184,8 @@ def _measure(
 def missing(campaign: Campaign, store: Store, group: Group) -> Group:
     """The group without what is stored: settings of which nothing lacks, replicates of no use."""
     lacking = {
-        setting: set(group.replicates) - store.replicates(campaign.trial(setting, group.cell))
+        setting: set(group.replicates)
+        - store.replicates(campaign.trial(setting, group.cell), group.replicates)
         for setting in group.settings
     }
     settings = tuple(setting for setting in group.settings if lacking[setting])

@@ -143,10 +143,12 @@ class Store:
                 "choose another folder with --out, or remove that file"
             ) from None
 
-    def replicates(self, trial: str) -> set[int]:
-        """Which replicates of a trial are already measured."""
+    def replicates(self, trial: str, among: Sequence[int]) -> set[int]:
+        """Which replicates of a trial, from the first to the last of some, are already measured."""
         rows = self._connection.execute(
-            "SELECT DISTINCT replicate FROM measurements WHERE trial = ?", (trial,)
+            "SELECT DISTINCT replicate FROM measurements WHERE trial = ? "
+            "AND replicate BETWEEN ? AND ?",
+            (trial, min(among), max(among)),
         )
         return {replicate for (replicate,) in rows}
 

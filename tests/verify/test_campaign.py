@@ -273,7 +273,9 @@ def test_divergence_survives_the_store(store: Store) -> None:
 def test_values_end_at_the_first_missing_replicate(store: Store) -> None:
     store.add("trial", [0, 1, 3], {Observable.STREAM_CHANGE: np.array([1.0, 2.0, 4.0])})
     assert list(store.values("trial", Observable.STREAM_CHANGE, 4)) == [1.0, 2.0]
-    assert store.replicates("trial") == {0, 1, 3}
+    assert store.replicates("trial", range(5)) == {0, 1, 3}
+    assert store.replicates("trial", (1, 2, 3)) == {1, 3}
+    assert store.replicates("another", range(5)) == set()
 
 
 def test_a_file_that_is_no_store_is_refused(tmp_path: Path) -> None:

@@ -223,7 +223,7 @@ def test_a_control_is_measured_until_it_is_rejected(narrow: Prediction, store: S
     assert len(answer.looks) > 1
     assert answer.controls[0].verdict is Verdict.REJECTED
     for cell in grid.cells:
-        found = store.replicates(campaign.trial(control.setting, cell))
+        found = store.replicates(campaign.trial(control.setting, cell), range(10**6))
         assert found == set(range(grid.control_replicates))
     assert answer.question.controls == narrow.controls
     assert answer.remaining.controls == ()
