@@ -14,7 +14,6 @@ from theory.catalogue import sources
 from theory.catalogue.statements import (
     AT_INITIALIZATION,
     EXPONENT_MARGIN,
-    EXPONENT_REASON,
     FIRST_STEP_ON_ONE_INPUT,
     VALUE_MARGIN,
     curve_claim,
@@ -26,13 +25,7 @@ from theory.first_step import output_change, stream_change, stream_change_decoup
 from theory.neural_feature_dynamics import Fitted
 from theory.prediction import Control, Grid, Prediction, Regime, Rival, product, ray
 from theory.presets import completep, depth_mup
-from theory.relations import (
-    CurveEquals,
-    ExcessExponentAtMost,
-    ExcessExponentEquals,
-    ExponentEquals,
-    ValueEquals,
-)
+from theory.relations import CurveEquals, ExponentEquals, ValueEquals
 from theory.scaling import Axis, Cell, Power
 
 # At T = 4 the terms in 1/L are an order larger than at T = 1, and stand out of the noise of width.
@@ -71,14 +64,6 @@ _ON_PATH_REASON = (
     "a fifth of the step between the two readings, an exponent of -1/2 and of -1; on the mean "
     "square it is 1/5"
 )
-# Means over weights differ by a term in 1/L, a fifth to a half of what one replicate spreads by on
-# a common path. Eight inputs spread less than one. By pilots (seeds 900 to 902), terms of the next
-# order move exponents by 0.03 to 0.06. 128 replicates leave a control of one step undecided.
-TO_THE_LIMIT_ON_PATH = Regime(None, None, (), Grid(product((32,), (8, 16, 32, 128)), 32768, 1024))
-# The first step closes a quarter of the distance to eight labels.
-FITTING_EIGHT = Protocol(Experiment.FITTING, batch=8, rate=Fraction(1, 2), finest=128)
-# Four blocks, for it takes many networks: there is no common path in width.
-TO_THE_LIMIT_OF_WIDTH = Regime(None, None, (), Grid(product((16, 32, 64, 256), (4,)), 16384, 1024))
 _DEPTHS = (4, 8, 16, 32, 64, 128)
 IN_WIDTH = Regime(
     Grid(ray(8, _DEPTHS[:-1]), 96, 32),
@@ -325,89 +310,6 @@ def _approaches(steps: int, independent: bool) -> Prediction:
     )
 
 
-def _limits(steps: int) -> tuple[Prediction, ...]:
-    """A15 after k steps, read of means: f and the second moment of h_L, reused and independent.
-
-    An Euler scheme of step 1/L has weak order one where coefficients are smooth; of ReLU, and of
-    weights that are reused, it is not proved. Under depth-muP both grow to their limits (by pilots,
-    to which the claim owes that it says so), and with vanishing branches, alpha = 3/4, they fall:
-    controls try that there is a limit, and on which side. Of what the second moment misses after
-    one step, some four fifths are missing at initialization already.
-    """
-    return tuple(
-        _limit(steps, independent, observable)
-        for independent in (False, True)
-        for observable in (Observable.FITTED_OUTPUT, Observable.FITTED_SECOND_MOMENT)
-    )
-
-
-def _limit(steps: int, independent: bool, observable: Observable) -> Prediction:
-    protocol = replace(FITTING_EIGHT, steps=steps, independent_backward=independent)
-    setting = Setting(residual(1), depth_mup(), protocol)
-    growing = "rates times L^1/2, from 1/32 on"
-    faster = depth_mup().with_rates_times(Power(depth="1/2"), growing)
-    slow = replace(protocol, rate=Fraction(1, 32))
-    weights = "independent" if independent else "reused"
-    output = observable is Observable.FITTED_OUTPUT
-    name, what = ("output", "y f") if output else ("second-moment", "the second moment of h_L")
-    return Prediction(
-        id=f"A15.limit.{name}.{weights}.steps-{steps}",
-        sentence=f"After {steps} SGD step(s) with {weights} backward weights, the mean of {what} "
-        "over weights and data, at one width, is short of its limit of large depth by a term in "
-        "1/L.",
-        observable=observable,
-        relation=ExcessExponentEquals(
-            Axis.DEPTH, Fraction(-1), "stated by the source", from_below=True
-        ),
-        setting=setting,
-        regime=TO_THE_LIMIT_ON_PATH,
-        margin=EXPONENT_MARGIN,
-        margin_reason=EXPONENT_REASON,
-        citation=sources.feature_learning_dynamics("finite networks approach the limit as 1/L"),
-        controls=(
-            Control(growing, replace(setting, parameterization=faster, protocol=slow)),
-            Control(
-                "alpha = 3/4, whose branches vanish",
-                replace(setting, parameterization=completep("3/4")),
-            ),
-        ),
-    )
-
-
-def _limits_in_width(steps: int) -> tuple[Prediction, ...]:
-    """C6 after k steps along width: O(n^-1/2) or better, read of the same means.
-
-    Their corrections are of order 1/n (arXiv 1909.11304), and so a bound is tried; at
-    initialization the mean of the second moment has none. In depth C6 is A15.
-    """
-    protocol = replace(FITTING_EIGHT, steps=steps, finest=None)
-    setting = Setting(residual(1), depth_mup(), protocol)
-    growing = "rates times n^1/2, from 1/32 on"
-    faster = depth_mup().with_rates_times(Power(width="1/2"), growing)
-    slow = replace(protocol, rate=Fraction(1, 32))
-    return tuple(
-        Prediction(
-            id=f"C6.limit.width.{name}.steps-{steps}",
-            sentence=f"After {steps} SGD step(s), the mean of {what} over weights and data is "
-            "short of its limit of large width by O(n^-1/2) or less.",
-            observable=observable,
-            relation=ExcessExponentAtMost(
-                Axis.WIDTH, Fraction(-1, 2), "stated by the source", from_below=True
-            ),
-            setting=setting,
-            regime=TO_THE_LIMIT_OF_WIDTH,
-            margin=EXPONENT_MARGIN,
-            margin_reason=EXPONENT_REASON,
-            citation=sources.depthwise_transfer("convergence at O(1/L) and O(n^-1/2) or better"),
-            controls=(Control(growing, replace(setting, parameterization=faster, protocol=slow)),),
-        )
-        for name, what, observable in (
-            ("output", "y f", Observable.FITTED_OUTPUT),
-            ("second-moment", "the second moment of h_L", Observable.FITTED_SECOND_MOMENT),
-        )
-    )
-
-
 def _fitting(steps: int, independent_backward: bool) -> Setting:
     protocol = Protocol(
         Experiment.FITTING,
@@ -545,8 +447,6 @@ def _drift() -> tuple[Prediction, ...]:
 PREDICTIONS: tuple[Prediction, ...] = (
     *_distances(),
     *(prediction for steps in (1, 2, 4) for prediction in _on_path(steps)),
-    *(prediction for steps in (1, 2, 4) for prediction in _limits(steps)),
-    *(prediction for steps in (1, 2, 4) for prediction in _limits_in_width(steps)),
     *(prediction for steps in (1, 2, 4) for prediction in _after_steps(steps)),
     *(prediction for steps in (1, 2, 4) for prediction in _moments_after_steps(steps)),
     _in_width(),
