@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 
+import torch
+
 from probes.architectures import Network
 from probes.data import HELD_OUT, TOKENS
 from probes.engines import Engine
@@ -26,11 +28,15 @@ from theory.scaling import Cell
 
 # Calls may cost this part of a group's time; more members would save less than that.
 CALLS_SHARE = 0.05
+# How many numbers a group may hold on the processor, by the caches; and of an accelerator's memory,
+# which several processes share, and in which buffers of products come on top of what is counted.
+CPU_NUMBERS = 2**25
+CARD_SHARE = 1 / 12
 
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """Seconds on one kind of device, and how many numbers a group may hold.
+    """Seconds on one kind of device.
 
     Dense: ``call`` for each product of a group; ``draw`` for each weight; ``read`` for each weight
     in each product, and ``multiply`` for each input of it as well. Matrix-free: ``ask`` for each
@@ -49,7 +55,6 @@ class Costs:
     answer: float
     recall: float
     mix: float
-    numbers: int
 
 
 CPU = Costs(
@@ -62,7 +67,6 @@ CPU = Costs(
     answer=24e-9,
     recall=0.24e-9,
     mix=2.6e-9,  # as fitted to the dense engine
-    numbers=2**25,
 )
 # Fitted on one H200 with 16 cores. The processor draws the weights: ``read``, ``multiply`` and
 # ``recall`` are too small to be seen beside that, and follow from what the card can do.
@@ -76,7 +80,6 @@ CUDA = Costs(
     answer=23e-9,
     recall=0.001e-9,
     mix=0.6e-9,
-    numbers=2**29,
 )
 COSTS = {"cpu": CPU, "cuda": CUDA}
 
@@ -201,10 +204,16 @@ def _needs_matrices(setting: Setting) -> str | None:
 
 def group_size(setting: Setting, cell: Cell, device: str, engine: Engine) -> int:
     """How many members are computed together: enough for the calls not to matter, and no more."""
-    costs = COSTS[device]
-    found = estimate(engine, network_of(setting, cell), setting.protocol, costs)
+    found = estimate(engine, network_of(setting, cell), setting.protocol, COSTS[device])
     enough = math.ceil(found.calls / (CALLS_SHARE * found.work))
-    return max(1, min(enough, costs.numbers // found.numbers))
+    return max(1, min(enough, room(device) // found.numbers))
+
+
+def room(device: str) -> int:
+    """How many numbers of 4 bytes a group may hold."""
+    if device == "cpu":
+        return CPU_NUMBERS
+    return int(CARD_SHARE * torch.cuda.get_device_properties(device).total_memory) // 4
 
 
 def seconds(setting: Setting, cell: Cell, device: str, engine: Engine, members: int) -> float:

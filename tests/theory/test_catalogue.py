@@ -278,6 +278,9 @@ def test_what_is_tried_in_the_full_profile_only_says_so() -> None:
         "A15.limit.*",
         "C6.*",
         "B*.wide",
+        "B1.*.deep",
+        "B2.*.deep",
+        "B6.*.deep",
         "B4.rate.depth.conv-2d",
         "B4.rate.depth.conv-mlp-post",
         "B5.exponent.depth.conv-*",
@@ -288,6 +291,7 @@ def test_what_is_tried_in_the_full_profile_only_says_so() -> None:
         "B9.rate.depth.two-layer-blocks",
         "B10.transfer.depth.*chains",
         "B10.transfer.depth.*.power-*",
+        "X.best-rate.depth.chains.*",
         "X.best-rate.depth.transformer",
         "X.rate.depth.transformer.*",
     )

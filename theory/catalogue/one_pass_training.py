@@ -225,39 +225,39 @@ def _carried(kind: _Kind, power: int, theory: str, citation: Citation, off: int)
 
 
 _OTHERS = Regime(None, Grid(product((32,), (4, 8, 16, 32)), 48, 16))
-_WITH_ADAM = with_matched_epsilon(_blocks(None), am_mup(Optimizer.ADAM))
-_TEN_PASSES = replace(ONE_PASS, steps=480, passes=10)
+# Of 64 layers one optimizer takes more than half an hour of a core, and ten passes five hours.
+_IN_CHAINS = replace(_CHAINS.regime, full=Grid(ray(4, (4, 8, 16, 32)), 96, 16))
+_TEN_IN_CHAINS = replace(_CHAINS.regime, full=Grid(ray(4, (4, 8, 16, 32)), 64, 16))
 
 
-def _beyond() -> tuple[Prediction, ...]:
-    """Does the exponent of one-layer blocks hold?"""
+def _beyond(kind: _Kind, regime: Regime, long_regime: Regime) -> tuple[Prediction, ...]:
+    """Does the exponent hold? That of one-layer blocks is power counting's, that of chains both."""
     momentum, decay = Fraction(9, 10), Fraction(1, 10)
+    architecture, once = kind.setting.architecture, kind.setting.protocol
+    often = replace(once, steps=10 * once.steps, passes=10)
+    with_adam = with_matched_epsilon(architecture, am_mup(Optimizer.ADAM))
     kinds = (
-        (
-            "momentum",
-            "SGD with momentum 9/10",
-            am_mup(),
-            replace(ONE_PASS, momentum=momentum),
-            RATES,
-        ),
-        ("adam", "Adam", _WITH_ADAM, ONE_PASS, ADAM_RATES),
-        ("adamw", "AdamW", _WITH_ADAM, replace(ONE_PASS, weight_decay=decay), ADAM_RATES),
-        ("ten-passes", "ten passes of SGD", am_mup(), _TEN_PASSES, RATES),
+        ("momentum", "SGD with momentum 9/10", am_mup(), replace(once, momentum=momentum), RATES),
+        ("adam", "Adam", with_adam, once, ADAM_RATES),
+        ("adamw", "AdamW", with_adam, replace(once, weight_decay=decay), ADAM_RATES),
+        ("ten-passes", "ten passes of SGD", am_mup(), often, RATES),
     )
+    prefix, power = ("", "-1") if kind.in_blocks else ("chains.", "-3/2")
     predictions = []
     for name, what, parameterization, protocol, rates in kinds:
-        setting = Setting(_blocks(None), parameterization, protocol)
+        setting = Setting(architecture, parameterization, protocol)
         transferring = depth_mup(parameterization.optimizer)
+        control = Setting(_blocks(None), transferring, protocol)
         prediction = best_rate_claim(
-            f"X.best-rate.depth.{name}",
-            "In residual networks of one-layer blocks with AM-muP's scales, the learning rate of "
-            f"the smallest held-out loss of {what} goes as L^-1.",
+            f"X.best-rate.depth.{prefix}{name}",
+            f"In {kind.what} with AM-muP's scales, the learning rate of the smallest held-out loss "
+            f"of {what} goes as L^{power}.",
             Axis.DEPTH,
             setting,
             rates,
-            _OTHERS,
-            sources.power_counting("largest stable rate: L^-1"),
-            Control("depth-muP", replace(setting, parameterization=transferring)),
+            long_regime if protocol.passes > 1 else regime,
+            sources.power_counting(f"largest stable rate: L^{power}"),
+            Control("depth-muP in residual blocks", control),
         )
         predictions.append(
             replace(prediction, margin=TRAINING_MARGIN, margin_reason=TRAINING_REASON)
@@ -278,5 +278,6 @@ PREDICTIONS: tuple[Prediction, ...] = (
     _carried(
         _RESIDUAL, 0, "width-muP", sources.tensor_programs_v("the exponent of width-muP"), off=-1
     ),
-    *_beyond(),
+    *_beyond(_RESIDUAL, _OTHERS, _OTHERS),
+    *_beyond(_CHAINS, _IN_CHAINS, _TEN_IN_CHAINS),
 )
