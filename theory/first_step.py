@@ -3,7 +3,8 @@
 Tangent-kernel sums layer by layer with their constants: the change of the output, the own change of
 every layer, the change of the stream and the second moments S_l of AM-muP; and what becomes of the
 output's change when the backward pass uses an independent copy of the weights (the
-gradient-independence assumption made literal). Imports numpy, scipy and ``theory``.
+gradient-independence assumption made literal). Their limits of depth are those of
+``theory.first_step_limits``. Imports numpy and ``theory``.
 
 Notation: the loss is the mean of (f - y)^2 / 2 over the batch and f = 0 at initialization, so a
 weight moves along -chi = y. Everything is per unit of the base learning rate.
@@ -11,13 +12,10 @@ weight moves along -chi = y. Everything is per unit of the base learning rate.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
-from functools import cache
 
 import numpy as np
 import numpy.typing as npt
-from scipy.integrate import solve_ivp
 
 from theory import convolutional_chains
 from theory.architecture import Activation, Architecture, Family, Role
@@ -28,10 +26,8 @@ from theory.parameterization import Optimizer, Parameterization
 from theory.propagation import (
     Propagation,
     branch_constant,
-    depth_limit,
     gains,
     propagate,
-    unit_block,
     update_rates,
 )
 from theory.scaling import Cell
@@ -81,7 +77,8 @@ def _require_labels(labels: FloatArray, inputs: int) -> None:
         raise DomainError(f"labels of shape {labels.shape} for {inputs} inputs: expected one each")
 
 
-def _require_plain(architecture: Architecture) -> None:
+def require_plain(architecture: Architecture) -> None:
+    """Raise ``DomainError`` for a stream that is normalized or of fixed width."""
     if architecture.normalized or architecture.stream_width is not None:
         raise DomainError(
             f"{architecture}: the exact first step is that of streams that are not normalized and "
@@ -137,7 +134,7 @@ def tangent_kernel(
     the backward pass uses an independent copy of the weights: T/L p_L sum_l Phi_{l-1}. Raises
     ``DomainError`` for a parameterization of Adam and a stream that is normalized or fixed.
     """
-    _require_plain(architecture)
+    require_plain(architecture)
     _require_sgd(parameterization)
     gram = np.ones((1, 1)) if inputs is None else np.asarray(inputs, dtype=np.float64)
     result = propagate(architecture, parameterization, cell, gram)
@@ -175,7 +172,7 @@ def own_changes(
     ``DomainError`` for a parameterization of Adam, a stream that is normalized or fixed, or another
     number of labels than inputs.
     """
-    _require_plain(architecture)
+    require_plain(architecture)
     _require_sgd(parameterization)
     _require_labels(labels, len(inputs))
     result = propagate(architecture, parameterization, cell, inputs)
@@ -207,7 +204,7 @@ def stream_changes(
     Convolutional chains, on images of uncorrelated positions, are those of
     ``theory.convolutional_chains``; other convolutional networks raise ``DomainError``.
     """
-    _require_plain(architecture)
+    require_plain(architecture)
     _require_sgd(parameterization)
     if architecture.convolution is not None:
         return _stream_changes_of_images(architecture, parameterization, cell, decoupled)
@@ -469,57 +466,3 @@ def reuse_ratio(
         for flag in (False, True)
     )
     return reused / decoupled
-
-
-@dataclass(frozen=True, slots=True)
-class _DepthIntegrals:
-    """Along the limit of depth, p(1) = 1: q(1), p(0), int p (all changes), int (last change)."""
-
-    forward: float
-    backward: float
-    reused: float
-    decoupled: float
-
-
-@cache
-def _integrals(architecture: Architecture) -> _DepthIntegrals:
-    _require_plain(architecture)
-    depth_limit(architecture)  # refuses what has no limit
-
-    def right_hand_side(_: float, state: FloatArray) -> list[float]:
-        block = unit_block(architecture, float(state[0]))
-        reused = math.exp(-state[1]) * sum(block.changes)
-        return [block.growth, block.slope, reused, block.changes[-1]]
-
-    start = [1.0, 0.0, 0.0, 0.0]
-    solution = solve_ivp(
-        right_hand_side, (0.0, 1.0), start, method="DOP853", rtol=1e-11, atol=1e-12
-    )
-    forward, logarithm, weighted, plain = (float(value) for value in solution.y[:, -1])
-    backward = math.exp(logarithm)
-    return _DepthIntegrals(forward, backward, backward * weighted, plain)
-
-
-def reuse_ratio_limit(architecture: Architecture) -> float:
-    """The limit of ``reuse_ratio`` at alpha = 1/2 under depth-muP, L -> infinity.
-
-    int p (sum of what all layers add) dt / (p(1) int (what the last layer adds) dt) along the
-    ordinary differential equation of depth; for one-layer blocks int p Phi / (p(1) int Phi), and
-    for ReLU (T/2) e^{T/2} / (e^{T/2} - 1). Raises ``DomainError`` where ``depth_limit`` does, and
-    for a stream that is normalized or fixed.
-    """
-    found = _integrals(architecture)
-    return found.reused / found.decoupled
-
-
-def output_change_limit(architecture: Architecture, decoupled: bool = False) -> float:
-    """d f / d eta for one input and |chi| = 1 under depth-muP, L -> infinity: all roles together.
-
-    p(0) of the input, int p (what all layers add) dt of the blocks, and q(1) of the output;
-    decoupled p(1), int (what the last layer adds) dt, and q(1). For blocks of one ReLU layer
-    e^{T/2} (2 + T/2), and 2 e^{T/2} decoupled. Raises ``DomainError`` where ``depth_limit`` does,
-    and for a stream that is normalized or fixed.
-    """
-    found = _integrals(architecture)
-    inside = 1 + found.decoupled if decoupled else found.backward + found.reused
-    return found.forward + inside

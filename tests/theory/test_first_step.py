@@ -31,16 +31,15 @@ from theory import (
 from theory.first_step import (
     maximal_update_rate,
     output_change,
-    output_change_limit,
     output_reuse_ratio,
     own_changes,
     reuse_ratio,
-    reuse_ratio_limit,
     stream_change,
     stream_changes,
     stream_reuse_ratio,
     tangent_kernel,
 )
+from theory.first_step_limits import output_change_limit, reuse_ratio_limit
 from theory.power_counting import Layer
 
 BY_DEPTH = [

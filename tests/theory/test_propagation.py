@@ -34,17 +34,16 @@ from theory.architecture import HOMOGENEOUS
 from theory.first_step import (
     maximal_update_rate,
     output_change,
-    output_change_limit,
     output_reuse_ratio,
     own_changes,
     reuse_ratio,
-    reuse_ratio_limit,
     stream_change,
     stream_change_decoupled,
     stream_changes,
     stream_reuse_ratio,
     tangent_kernel,
 )
+from theory.first_step_limits import output_change_limit, reuse_ratio_limit
 from theory.gaussian import MOMENTS
 from theory.neural_feature_dynamics import simulate
 from theory.propagation import (
