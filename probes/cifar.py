@@ -68,9 +68,10 @@ def read_distribution(
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64], int]:
     """Pixels (count, 32, 32, 3), classes (count,), and the number of classes.
 
-    The folder holds the extracted folder, its files, or the archive; they are looked for in this
-    order. Raises ``DomainError`` where there is none of them, for an archive with another MD5 sum,
-    a file of another size, and a label that is no class.
+    The folder holds the archive, the extracted folder, or its files; they are looked for in this
+    order, for only the archive has a sum: of extracted files no more is checked than their sizes
+    and the range of their labels. Raises ``DomainError`` where there is none of them, for an
+    archive with another MD5 sum, a file of another size, and a label that is no class.
     """
     parts = [
         _records(distribution, name, content) for name, content in _contents(distribution, folder)
@@ -83,18 +84,18 @@ def read_distribution(
 
 def _contents(distribution: Distribution, folder: Path) -> list[tuple[str, bytes]]:
     """Path and content of each file."""
+    archive = folder / distribution.archive
+    if archive.is_file():
+        return _unpacked(distribution, archive)
     for place in (folder / distribution.folder, folder):
         if (place / distribution.files[0]).is_file():
             paths = [place / name for name in distribution.files]
             return [(str(path), path.read_bytes()) for path in paths]
-    archive = folder / distribution.archive
-    if not archive.is_file():
-        raise DomainError(
-            f"{str(folder)!r} holds neither {distribution.folder}/{distribution.files[0]}, nor "
-            f"{distribution.files[0]}, nor {distribution.archive}; give the folder that holds the "
-            "binary version"
-        )
-    return _unpacked(distribution, archive)
+    raise DomainError(
+        f"{str(folder)!r} holds neither {distribution.folder}/{distribution.files[0]}, nor "
+        f"{distribution.files[0]}, nor {distribution.archive}; give the folder that holds the "
+        "binary version"
+    )
 
 
 def _unpacked(distribution: Distribution, archive: Path) -> list[tuple[str, bytes]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,11 @@ def read_folder(folder: Path) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int
     Classes are the folders in ``folder`` by name; what is hidden or has another suffix than those
     of images is left out. Every image becomes RGB at 32 x 32, by Pillow's bilinear filter. Raises
     ``DomainError`` for less than two classes, one without images, and a file that is no whole
-    image of 8 bits.
+    image of 8 bits, or that Pillow reads with a warning.
+
+    Damage in the middle of a file is sure to be seen in PNG only, by its checksums. A part that is
+    missing or zero is noticed in most GIF and LZW-TIFF as well; what is altered in a JPEG, a WebP,
+    or an uncompressed image may give other pixels unseen, for these formats have no checksum.
     """
     if not folder.is_dir():
         raise DomainError(f"{str(folder)!r} is no folder; give one with a folder for each class")
@@ -50,8 +55,13 @@ def _images_in(folder: Path) -> list[Path]:
 def _pixels(path: Path) -> npt.NDArray[np.uint8]:
     """(32, 32, 3) of one file."""
     try:
-        with Image.open(path) as image:
-            image.load()
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)  # of tags that cannot be read
+            warnings.simplefilter("error", Image.DecompressionBombWarning)  # of absurd sizes
+            with Image.open(path) as image:
+                image.verify()  # the checksums of PNG, at which load does not look
+            with Image.open(path) as image:
+                image.load()
     except Exception as error:  # Pillow's decoders raise whatever they meet
         raise DomainError(
             f"{str(path)!r} is no image that can be read whole ({error}); repair or remove it"

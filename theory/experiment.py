@@ -41,6 +41,7 @@ class Observable(StrEnum):
     STREAM_CHANGE = "stream_change"
     INPUT_CHANGE = "input_change"
     OUTPUT_CHANGE = "output_change"
+    LAST_LAYER_RATIO = "last_layer_ratio"
     DRIFT_SHARE = "drift_share"
     BLOCK_OWN_CHANGE = "block_own_change"
     BLOCK_CHANGE = "block_change"
@@ -62,6 +63,7 @@ class Observable(StrEnum):
     REFERENCE_DISTANCE = "reference_distance"
     TRAINED_STREAM_CHANGE = "trained_stream_change"
     TRAINED_LOSS = "trained_loss"
+    TRAINING_LOSS = "training_loss"
 
     @property
     def definition(self) -> str:
@@ -114,6 +116,11 @@ _DEFINITIONS = {
     Observable.INPUT_CHANGE: (
         Experiment.ONE_STEP,
         "root mean square over coordinates and inputs of d h_0 / d eta (z_1 of a chain) at eta = 0",
+    ),
+    Observable.LAST_LAYER_RATIO: (
+        Experiment.ONE_STEP,
+        "the change of the last stream state over the root mean square of those of all stream "
+        "states (layers of a chain), of root mean squares over coordinates and inputs",
     ),
     Observable.DRIFT_SHARE: (
         Experiment.ONE_STEP,
@@ -222,6 +229,10 @@ _DEFINITIONS = {
     Observable.TRAINED_LOSS: (
         Experiment.TRAINING,
         "mean cross-entropy over held-out inputs after k steps",
+    ),
+    Observable.TRAINING_LOSS: (
+        Experiment.TRAINING,
+        "mean cross-entropy over the last quarter of the steps, of each batch before its step",
     ),
 }
 

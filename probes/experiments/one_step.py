@@ -62,11 +62,13 @@ def one_step(
     """Every one-step observable of a group that its architecture has, each of shape (R,)."""
     trace, change = first_order_change(network, weights, inputs, labels, masks)
     layers = torch.stack([second_moment(state) for state in change.stream])
+    mean = layers.mean(0)
     measured = {
         Observable.STREAM_CHANGE: layers[-1].sqrt(),
         Observable.INPUT_CHANGE: layers[0].sqrt(),
         Observable.OUTPUT_CHANGE: second_moment(change.output).sqrt(),
-        Observable.MAXIMAL_UPDATE_RATE: layers.mean(0).rsqrt(),
+        Observable.MAXIMAL_UPDATE_RATE: mean.rsqrt(),
+        Observable.LAST_LAYER_RATIO: (layers[-1] / mean).sqrt(),
     }
     if network.architecture.ends_with_weight:
         measured[Observable.DRIFT_SHARE] = _drift_share(network, weights, change)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -20,6 +21,8 @@ IntArray = npt.NDArray[np.int64]
 # Members that diverged are put out of the group once they are this part of it: going on without
 # them costs a copy of the weights.
 WORTH_A_COPY = 1 / 8
+# The part of training, at its end, whose batches a training loss is a mean over.
+LAST_PART = 1 / 4
 
 
 class Lessons(NamedTuple):
@@ -55,7 +58,7 @@ class Lessons(NamedTuple):
 def training(
     network: Network, weights: Mapping[WeightKey, Weight], lessons: Lessons
 ) -> dict[Observable, Tensor]:
-    """What training with cross-entropy did on held-out inputs, each of shape (R,).
+    """What training with cross-entropy did on held-out and on shown inputs, each of shape (R,).
 
     The weights learn by their rules. A member whose loss is not finite has diverged: it is nan from
     then on, and costs nothing once it has left the group.
@@ -64,17 +67,16 @@ def training(
     held_out, classes = lessons.test()
     with torch.no_grad():
         before = network.forward(weights, held_out).stream[-1]
-    alive = _train(network, weights, lessons)
-    measured = torch.full((2, count), torch.nan, dtype=torch.float64, device=before.device)
+    alive, shown = _train(network, weights, lessons)
+    measured = torch.full((3, count), torch.nan, dtype=torch.float64, device=before.device)
     if len(alive):
         with torch.no_grad():
             trace = network.forward(weights, held_out[alive])
         change = second_moment(trace.stream[-1] - before[alive]).sqrt()
         entropy = _cross_entropy(trace.output.double(), classes[alive])
-        measured[:, alive] = torch.stack([change, entropy])
-    return dict(
-        zip((Observable.TRAINED_STREAM_CHANGE, Observable.TRAINED_LOSS), measured, strict=True)
-    )
+        measured[:, alive] = torch.stack([change, entropy, shown])
+    names = (Observable.TRAINED_STREAM_CHANGE, Observable.TRAINED_LOSS, Observable.TRAINING_LOSS)
+    return dict(zip(names, measured, strict=True))
 
 
 def _cross_entropy(logits: Tensor, classes: Tensor) -> Tensor:
@@ -85,11 +87,19 @@ def _cross_entropy(logits: Tensor, classes: Tensor) -> Tensor:
     return each.view(classes.shape).mean(1)
 
 
-def _train(network: Network, weights: Mapping[WeightKey, Weight], lessons: Lessons) -> Tensor:
-    """All steps; returns the members that did not diverge, to which the weights are reduced."""
+def _train(
+    network: Network, weights: Mapping[WeightKey, Weight], lessons: Lessons
+) -> tuple[Tensor, Tensor]:
+    """All steps; the members that did not diverge, to whom weights are reduced, and their losses.
+
+    A loss is the mean over the last quarter of the steps of that of the batch, before its step.
+    """
     members = torch.arange(len(lessons.members), device=lessons.members.device)
     finite = torch.ones_like(members, dtype=torch.bool)
-    for step in range(lessons.batches.shape[1]):
+    losses = torch.zeros_like(members, dtype=torch.float64)
+    steps = lessons.batches.shape[1]
+    last = math.ceil(LAST_PART * steps)
+    for step in range(steps):
         inputs, classes = lessons.step(step)
         with learning(weights.values()):
             logits = network.forward(weights, inputs).output
@@ -97,18 +107,23 @@ def _train(network: Network, weights: Mapping[WeightKey, Weight], lessons: Lesso
             # Summed over members, so that each has the gradient of its own mean loss.
             torch.autograd.backward(loss.sum())
         finite &= loss.detach().isfinite()
+        if step >= steps - last:
+            losses += loss.detach() / last
         if int((~finite).sum()) >= max(1, WORTH_A_COPY * len(finite)):
-            members, lessons, finite = _leave(weights, members, lessons, finite)
+            kept = _leave(weights, finite)
+            members, losses, finite = members[kept], losses[kept], finite[kept]
+            lessons = lessons.of(kept)
             if not len(members):
-                return members
-    return members if bool(finite.all()) else _leave(weights, members, lessons, finite)[0]
+                return members, losses
+    if not bool(finite.all()):
+        kept = _leave(weights, finite)
+        members, losses = members[kept], losses[kept]
+    return members, losses
 
 
-def _leave(
-    weights: Mapping[WeightKey, Weight], members: Tensor, lessons: Lessons, finite: Tensor
-) -> tuple[Tensor, Lessons, Tensor]:
-    """The group without the members that diverged."""
+def _leave(weights: Mapping[WeightKey, Weight], finite: Tensor) -> Tensor:
+    """Take the members that diverged out of the weights; the places of those that stay."""
     (kept,) = finite.nonzero(as_tuple=True)
     for weight in weights.values():
         weight.keep(kept)
-    return members[kept], lessons.of(kept), finite[kept]
+    return kept

