@@ -40,6 +40,12 @@ LEVEL = 0.05  # of every interval
 PUBLISHED_EXPONENT = Fraction(-3, 2)
 
 
+def published_exponent(architecture: Architecture) -> Fraction | None:
+    """That of the literature; ``None`` for networks of which its sources do not speak."""
+    spoken_of = architecture.family is not Family.TRANSFORMER and not architecture.normalized
+    return PUBLISHED_EXPONENT if spoken_of else None
+
+
 @dataclass(frozen=True, slots=True)
 class TunedRate:
     """A base learning rate that was found to be good at one depth.
@@ -63,14 +69,15 @@ class DepthExponent:
 
     ``measured`` is the mean of one regression of log eta* on log L per replicate; ``None`` for one
     depth, or where networks diverged. ``local`` has the exponents between neighbouring depths.
-    ``counted`` is power counting's; ``None``, with the reason in ``uncounted``, where it finds no
-    power. ``refusal`` says why no power law fits, by the rules that make an acceptance of the
-    exponent at the catalogue's margin invalid; ``notes`` what else to know of it.
+    ``published`` is ``None`` where no source speaks of such networks. ``counted`` is power
+    counting's; ``None``, with the reason in ``uncounted``, where it finds no power. ``refusal``
+    says why no power law fits, by the rules that make an acceptance of the exponent at the
+    catalogue's margin invalid; ``notes`` what else to know of it.
     """
 
     measured: Interval | None
     local: tuple[float, ...]
-    published: Fraction
+    published: Fraction | None
     counted: Fraction | None
     uncounted: str | None
     refusal: str | None
@@ -85,7 +92,7 @@ class CarriedRate:
     """
 
     measured: Interval | None
-    published: float
+    published: float | None
     counted: float | None
 
 
@@ -199,7 +206,8 @@ def _geometric_mean(rates: FloatArray) -> Interval:
 def _exponent(setting: Setting, cells: Sequence[Cell], rates: FloatArray) -> DepthExponent:
     counted, uncounted = _counted(setting)
     diverged = int(_diverged(rates).sum())
-    found = DepthExponent(None, (), PUBLISHED_EXPONENT, counted, uncounted, None, ())
+    published = published_exponent(setting.architecture)
+    found = DepthExponent(None, (), published, counted, uncounted, None, ())
     if diverged:
         return replace(found, refusal=f"{diverged} of {rates.size} networks diverged")
     if len(cells) < 2:
@@ -253,5 +261,7 @@ def _carried(tuned: TunedRate, depth: int, exponent: DepthExponent) -> CarriedRa
     if exponent.measured is not None:
         low, high = sorted((times(exponent.measured.low), times(exponent.measured.high)))
         measured = Interval(times(exponent.measured.estimate), low, high, LEVEL)
-    counted = None if exponent.counted is None else times(exponent.counted)
-    return CarriedRate(measured, times(exponent.published), counted)
+    published, counted = (
+        None if power is None else times(power) for power in (exponent.published, exponent.counted)
+    )
+    return CarriedRate(measured, published, counted)

@@ -149,6 +149,31 @@ def test_the_table_says_what_is_carried_over(capsys: pytest.CaptureFixture[str])
         assert said in text
 
 
+def test_what_no_source_speaks_of_has_no_published_rule(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    tuned = ("--from-depth", 2, "--rate", 0.5)
+    assert run("rate", "normalized-2", "--depth", "2,4", *SMALL, *tuned) == 0
+    text = capsys.readouterr().out
+    assert "published rule none; power counting" in text
+    assert "published, -3/2" not in text
+    assert run("rate", "normalized-2", "--depth", "2,4", *SMALL, *tuned, "--json") == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["exponent"]["published"] is None
+    assert [row["carried"]["published"] for row in document["depths"]] == [None, None]
+    assert None not in [row["carried"]["counted"] for row in document["depths"]]
+
+
+@pytest.mark.parametrize(("depth", "outside"), [(2, False), (3, False), (4, False), (8, True)])
+def test_a_rate_from_outside_of_the_measured_depths_is_noted(
+    depth: int, outside: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tuned = ("--from-depth", depth, "--rate", 0.5)
+    assert run("rate", "residual-1", "--depth", "2,4", *SMALL, *tuned) == 0
+    said = "Note: L = 8 is outside of 2 to 4, where the exponent was measured; add it to --depth."
+    assert (said in capsys.readouterr().out) == outside
+
+
 def test_where_there_is_no_power_law_it_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ("--depth", "2,8,32", "--width", 64, "--replicates", 16, "--variance-factor", 1)
     assert run("rate", "chain", *arguments) == 0

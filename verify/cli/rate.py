@@ -24,7 +24,6 @@ from verify.cli.console import stdout_console
 from verify.cli.engine import engine_option, resolve_engine
 from verify.rates import (
     LEVEL,
-    PUBLISHED_EXPONENT,
     DepthRate,
     RateTable,
     TunedRate,
@@ -210,11 +209,15 @@ def _table(table: RateTable, tuned: TunedRate | None) -> Table:
     shown = Table()
     headings = ["depth", f"eta* [{1 - LEVEL:.0%} interval]"]
     if tuned is not None:
-        counted = table.exponent.counted
         headings += [
             f"{tuned.rate:g} of L = {tuned.depth}: measured",
-            f"published, {PUBLISHED_EXPONENT}",
-            "power counting" if counted is None else f"power counting, {counted}",
+            *(
+                source if power is None else f"{source}, {power}"
+                for source, power in (
+                    ("published", table.exponent.published),
+                    ("power counting", table.exponent.counted),
+                )
+            ),
         ]
     for heading in headings:
         shown.add_column(heading, justify="right")
@@ -227,11 +230,10 @@ def _row(row: DepthRate) -> list[str]:
     rate = f"{row.diverged} diverged" if row.diverged else _interval(row.maximal_update, ".4g")
     cells = [str(row.depth), rate]
     if row.carried is not None:
-        counted = row.carried.counted
+        cells.append(_interval(row.carried.measured, ".4g"))
         cells += [
-            _interval(row.carried.measured, ".4g"),
-            f"{row.carried.published:.4g}",
-            "-" if counted is None else f"{counted:.4g}",
+            "-" if rate is None else f"{rate:.4g}"
+            for rate in (row.carried.published, row.carried.counted)
         ]
     return [escape(cell) for cell in cells]
 
@@ -256,15 +258,23 @@ def _lines(table: RateTable, tuned: TunedRate | None) -> list[str]:
             "does so too is an assumption, which is not tested here. The interval is that of the "
             "exponent alone."
         )
+        shallowest, deepest = table.depths[0].depth, table.depths[-1].depth
+        if not shallowest <= tuned.depth <= deepest:
+            lines.append(
+                f"Note: L = {tuned.depth} is outside of {shallowest} to {deepest}, where the "
+                "exponent was measured; add it to --depth."
+            )
     return lines
 
 
 def _exponent_lines(table: RateTable) -> list[str]:
     exponent, depths = table.exponent, [row.depth for row in table.depths]
-    counted = "none" if exponent.counted is None else f"{exponent.counted}"
+    published, counted = (
+        "none" if power is None else f"{power}" for power in (exponent.published, exponent.counted)
+    )
     lines = [
         f"Exponent of depth, L = {depths[0]} to {depths[-1]}: measured "
-        f"{_interval(exponent.measured, '+.3f')}; published rule {exponent.published}; power "
+        f"{_interval(exponent.measured, '+.3f')}; published rule {published}; power "
         f"counting {counted}."
     ]
     if exponent.refusal is not None:
