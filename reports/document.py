@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from theory.prediction import Profile, Verdict
 
-SCHEMA_VERSION: Literal["2.3"] = "2.3"
+SCHEMA_VERSION: Literal["2.4"] = "2.4"
 
 
 class _Frozen(BaseModel):
@@ -107,15 +107,6 @@ class ControlEntry(VerdictEntry):
     setting: str
 
 
-class RivalEntry(VerdictEntry):
-    """Another source's statement about the same measurements."""
-
-    sentence: str
-    citation: str
-    recorded: Verdict | None
-    control: ControlEntry
-
-
 class CellEntry(_Frozen):
     """One point of the plot: the mean over replicates (of the logarithm, for exponents)."""
 
@@ -126,6 +117,16 @@ class CellEntry(_Frozen):
     high: float
     fitted: float | None
     predicted: float | None = Field(description="only where the theory gives a value")
+
+
+class RivalEntry(VerdictEntry):
+    """Another source's statement about the same measurements."""
+
+    sentence: str
+    citation: str
+    recorded: Verdict | None
+    cells: list[CellEntry] = Field(description="what its own relation reads of each cell")
+    control: ControlEntry
 
 
 class CampaignEntry(_Frozen):
@@ -188,7 +189,7 @@ class Environment(_Frozen):
 class Report(_Frozen):
     """A campaign: its design, its verdicts, and the command that reproduces it."""
 
-    schema_version: Literal["2.3"] = SCHEMA_VERSION
+    schema_version: Literal["2.4"] = SCHEMA_VERSION
     profile: Profile | None = Field(description="None for a table of measurements")
     seed: int | None
     table: str | None = Field(description="the table that was judged, if one was")

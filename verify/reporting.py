@@ -62,6 +62,7 @@ def _rival(answer: Answer, record: Recorded | None) -> RivalEntry:
         sentence=rival.sentence,
         citation=str(rival.citation),
         recorded=None if record is None else record.rival,
+        cells=cell_entries(answer.judgement.evidence),
         control=_control(answer, rival.control, answer.controls[0]),
         **verdict_fields(answer.claim, answer.judgement, answer.looks),
     )

@@ -338,6 +338,23 @@ def test_the_report_shows_the_regret_of_every_size_but_the_first(
     assert "at most +0.05" in render_html(report)
 
 
+def test_the_report_shows_what_a_rival_costs_at_every_size(
+    transfer: Prediction, store: Store
+) -> None:
+    """The claim's exponent is right, and the rival's off by a half: 2^-1/2, 4^-1/2 and 8^-1/2."""
+    campaign, found = answers(transfer, store)
+    report = verify.build_report(campaign, store, (), found, datetime.now(UTC), complete=True)
+    (entry,) = report.predictions
+    assert entry.rival is not None
+    costs = CURVATURE * (LARGER / 2) ** 2
+    for cell, own, expected in zip(entry.rival.cells, entry.cells, costs, strict=True):
+        assert own.label == cell.label
+        assert own.measured == pytest.approx(1.0, abs=0.01)
+        assert cell.low < cell.measured < cell.high
+        assert cell.measured == pytest.approx(np.exp(expected), abs=0.01)
+        assert f"{cell.label}: {cell.measured:.4g} [" in render_html(report)
+
+
 @pytest.mark.parametrize(("exponent", "widened"), [("2", (0, 2)), ("-7/2", (4, 0)), ("9", (0, 4))])
 def test_a_carried_rate_beyond_the_grid_widens_it_twice_at_most(
     exponent: str, widened: tuple[int, int], transfer: Prediction, store: Store
