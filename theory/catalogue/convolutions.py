@@ -257,8 +257,8 @@ def another_power(setting: Setting) -> Control:
 def _residual_networks() -> tuple[Prediction, ...]:
     """B4 and B12, blocks of a convolution and of a convolution + MLP.
 
-    The minimal depth, m K and a constant, has the power of K. Of blocks that end with an uncentred
-    activation, those of one layer are left out, as in ``maximal_update_rate``.
+    The depth is the number of blocks; ``other_readings`` counts layers. Blocks of one layer ending
+    with an uncentred activation are tried there, of vectors.
     """
     centred = BlockForm.POST_ACTIVATION_CENTRED
     square = replace(conv_blocks(1), convolution=SQUARE)

@@ -125,8 +125,8 @@ def he_initialized(setting: Setting) -> Control:
 def _other_blocks() -> tuple[Prediction, ...]:
     """B4 in other blocks. The minimal depth is m K and a constant: it has the power of K.
 
-    Blocks of one layer that end with an uncentred activation are left out: their means add up to a
-    factor for each block, and the rate follows no power.
+    Blocks of one layer that end with an uncentred activation are in ``other_readings``: their means
+    add up, and the rate follows no power.
     """
     blocks = (
         ("one-layer-post-centred", 1, BlockForm.POST_ACTIVATION_CENTRED, "one post-activation"),
