@@ -203,12 +203,16 @@ def _robust_in_width() -> tuple[Prediction, ...]:
         ),
         (
             "one-layer-blocks",
-            "residual networks of one-layer blocks of one width, n = 128,",
+            "residual networks of one-layer blocks of one width",
             _BLOCKS,
             product((128,), (4, 8, 16, 32, 64)),
             moved,
         ),
     )
+    deep = {
+        "chains": Grid(ray(16, (16, 64, 256)), 64, 16),
+        "one-layer-blocks": Grid(product((4096,), (16, 64, 256)), 24, 8),
+    }
     exponents = (
         Prediction(
             id=f"B5.exponent.depth.{name}",
@@ -217,7 +221,7 @@ def _robust_in_width() -> tuple[Prediction, ...]:
             observable=Observable.MAXIMAL_UPDATE_RATE,
             relation=ExponentsEqual(Axis.DEPTH, setting, "stated by the source", wider=4),
             setting=setting,
-            regime=Regime(None, Grid(cells, 192, 48)),
+            regime=Regime(None, Grid(cells, 192, 48), (), deep.get(name)),
             margin=EXPONENT_MARGIN,
             margin_reason=EXPONENT_REASON,
             citation=where,
