@@ -118,7 +118,7 @@ def _deep_blocks() -> tuple[Prediction, ...]:
 def _uncentred() -> Prediction:
     """B4 in the one kind of block for which power counting refuses to answer.
 
-    The means of what the blocks add are alike, and add up: signals grow by a power of K at least.
+    The means of what the blocks add are alike, and add up: signals grow as exp((K / pi)^1/2).
     """
     architecture = residual(1, form=BlockForm.POST_ACTIVATION)
     setting = _vectors(architecture)
