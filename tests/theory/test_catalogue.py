@@ -31,8 +31,11 @@ from theory import (
     TunedOrdered,
     ValueEquals,
     Verdict,
+    am_mup,
+    residual,
 )
 from theory.catalogue import PREDICTIONS, find, recorded, select
+from theory.catalogue.other_readings import law_of_layers
 from theory.counted_observables import predicted_exponent
 from theory.relations import (
     ExcessExponent,
@@ -160,6 +163,13 @@ def _is_of_these_depths(
         return bool((np.diff(local) > 0).all() and (local < float(counted)).all())
     band = rival.band(float(prediction.margin))
     return rival.origin == "power counting" and band.low <= counted <= band.high
+
+
+def test_the_other_count_of_depth_is_that_of_pre_activations() -> None:
+    """Of K = 4 blocks of m layers, and the input's."""
+    for layers, count in ((1, 5), (2, 9)):
+        law = law_of_layers(residual(layers), am_mup(), Cell(8, 4))
+        assert law == pytest.approx(count**-1.5, rel=1e-12)
 
 
 def test_where_power_counting_refuses_the_source_stands_alone() -> None:

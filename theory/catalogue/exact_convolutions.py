@@ -37,9 +37,7 @@ _WIDE = Regime(
     (Power(depth=-1),),
     Grid(product((2048,), (4, 8, 16, 32, 64)), 160, 40),
 )
-# B2's was left open by 384 replicates, after three looks. By the recursion's -1.33 it was expected
-# to be rejected when twice as many were announced.
-_WIDE_SQUARE = replace(_WIDE, full=Grid(product((1024,), (4, 8, 16, 32)), 768, 24, looks=1))
+_WIDE_SQUARE = replace(_WIDE, full=Grid(product((1024,), (4, 8, 16, 32)), 96, 24))
 # By the recursion the rate has an exponent of -1.45 over these depths, and the last layer's change
 # one of 1.47: within the margin, by half of it or more. log eta* of a network spreads by 0.45 along
 # n = 16 L, and by a factor of 2^1/2 more along n = 8 L, where one with nine weights for each of
