@@ -1,10 +1,10 @@
 """What does happen: finite networks, drawn at random and measured. Imports torch and ``theory``."""
 
-from probes.architectures import Network, Trace, WeightKey
 from probes.costs import engine_of, group_size
 from probes.engines import Engine
-from probes.gaussian_matrix import GaussianMatrix, Product
+from probes.network import Network, Trace, WeightKey
 from probes.trials import network_of, resolve_device, run_group, run_sweep
+from probes.weights.gaussian_matrix import GaussianMatrix, Product
 
 __all__ = [
     "Engine",

@@ -2,7 +2,7 @@
 
 The time of a group of G members is that of its calls plus G times that of the work of one member:
 small networks need company for the calls to be forgotten, and large ones do not. The constants were
-fitted to the times of ``python -m probes.fit_costs``, of the processor on two cores; they decide
+fitted to the times of ``python -m tools.fit_costs``, of the processor on two cores; they decide
 what is fast, and never what a network does. The engine of a trial follows from the setting and the
 cell alone, so that a replicate's numbers do not depend on how many others there are.
 """
@@ -16,9 +16,10 @@ from functools import cache
 
 import torch
 
-from probes.architectures import Network
-from probes.data import HELD_OUT, TOKENS
+from probes.data.batches import HELD_OUT
+from probes.data.synthetic import TOKENS
 from probes.engines import Engine
+from probes.network import Network
 from probes.trials import needs_copies, network_of, reference_of
 from theory.architecture import Family
 from theory.errors import DomainError

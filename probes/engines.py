@@ -11,12 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from probes.architectures import Network, WeightKey
-from probes.dense import DenseWeight
-from probes.gaussian_matrix import GaussianMatrix, Product
-from probes.matrix_free import MatrixFreeWeight, Side
+from probes.network import Network, WeightKey
 from probes.randomness import NormalStream, answer_generator
-from probes.weights import Rule, Weight
+from probes.weights.base import Rule, Weight
+from probes.weights.dense import DenseWeight
+from probes.weights.gaussian_matrix import GaussianMatrix, Product
+from probes.weights.matrix_free import MatrixFreeWeight, Side
 from theory.architecture import Role
 from theory.experiment import Protocol
 from theory.scaling import Cell

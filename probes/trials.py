@@ -15,9 +15,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from probes import data
-from probes.architectures import Network, WeightKey
-from probes.decoupled import decoupled
+from probes.data.batches import batches_of, images_of
+from probes.data.images import ImageShape
+from probes.data.synthetic import SYNTHETIC_DIMENSION, sequences, synthetic
+from probes.data.views import image_grid, image_tokens
 from probes.dropout import Masks
 from probes.engines import Engine, dense_weights, matrix_free_weights
 from probes.experiments.convergence import convergence
@@ -26,9 +27,10 @@ from probes.experiments.fitting import fitting
 from probes.experiments.one_step import one_step
 from probes.experiments.propagation import propagation
 from probes.experiments.training import Lessons, training
-from probes.images import ImageShape
+from probes.network import Network, WeightKey
 from probes.randomness import copy_generator, mask_generator
-from probes.weights import Weight
+from probes.weights.base import Weight
+from probes.weights.decoupled import decoupled
 from theory.architecture import Architecture, Family
 from theory.errors import DomainError
 from theory.experiment import Experiment, Observable, Protocol, Setting
@@ -55,9 +57,9 @@ def network_of(setting: Setting, cell: Cell) -> Network:
 
     Raises ``DomainError`` when the images that it is trained on cannot be read, or are too few.
     """
-    inputs, outputs = data.SYNTHETIC_DIMENSION, 1
+    inputs, outputs = SYNTHETIC_DIMENSION, 1
     if setting.protocol.experiment is Experiment.TRAINING:
-        shape = data.images_of(setting.protocol).shape
+        shape = images_of(setting.protocol).shape
         seen = _view(setting.architecture, shape)(np.ones((1, shape.dimension)))
         inputs, outputs = seen.shape[-1], shape.classes
     return Network(
@@ -187,8 +189,8 @@ def _matrix_free(
 def _view(architecture: Architecture, shape: ImageShape) -> Callable[[FloatArray], FloatArray]:
     """How networks see images (..., d) of a shape."""
     if architecture.convolution is not None:
-        return partial(data.image_grid, shape=shape, convolution=architecture.convolution)
-    return data.image_tokens if architecture.family is Family.TRANSFORMER else np.asarray
+        return partial(image_grid, shape=shape, convolution=architecture.convolution)
+    return image_tokens if architecture.family is Family.TRANSFORMER else np.asarray
 
 
 def _examples(
@@ -196,9 +198,9 @@ def _examples(
 ) -> tuple[FloatArray, FloatArray]:
     """Gaussian inputs of the kind that networks take, and their labels."""
     if architecture.convolution is not None:
-        return data.sequences(seed, members, batch, architecture.convolution.positions)
+        return sequences(seed, members, batch, architecture.convolution.positions)
     sequence = architecture.family is Family.TRANSFORMER
-    return (data.sequences if sequence else data.synthetic)(seed, members, batch)
+    return (sequences if sequence else synthetic)(seed, members, batch)
 
 
 def _masks(network: Network, seed: int, members: Sequence[int]) -> Masks | None:
@@ -228,10 +230,10 @@ def _measure(
         return torch.from_numpy(array).to(device=device, dtype=dtype)
 
     if protocol.experiment is Experiment.TRAINING:
-        images = data.images_of(protocol)
+        images = images_of(protocol)
         seen = _view(network.architecture, images.shape)
         replicates = sorted(set(members))
-        drawn = [data.batches(protocol, seed, replicate) for replicate in replicates]
+        drawn = [batches_of(protocol, seed, replicate) for replicate in replicates]
         lessons = Lessons(
             lambda numbers: floats(seen(images.inputs(numbers))),
             lambda numbers: torch.from_numpy(images.classes[numbers]).to(device),

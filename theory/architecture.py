@@ -1,6 +1,6 @@
 """Which network is meant: its family, its activation, and the roles of its weights.
 
-Imports the standard library and ``theory`` only. ``probes.architectures`` builds what is said here.
+Imports the standard library and ``theory`` only. ``probes.network`` builds what is said here.
 """
 
 from __future__ import annotations
@@ -191,7 +191,7 @@ class Architecture:
 
     @property
     def has_exact_theory(self) -> bool:
-        """Each input is a vector that passes on its own: the networks of ``theory.propagation``."""
+        """Each input is a vector that passes on its own, as in ``theory.exact.propagation``."""
         alone = self.family is not Family.TRANSFORMER and self.convolution is None
         return alone and self.normalization is not Normalization.BATCH and not self.dropout
 

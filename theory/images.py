@@ -1,6 +1,6 @@
 """How the images of training experiments are named. Imports the standard library and ``theory``.
 
-Reading them is the business of ``probes.images``.
+Reading them is the business of ``probes.data.images``.
 """
 
 from __future__ import annotations

@@ -11,10 +11,14 @@ if TYPE_CHECKING:
     from reports.document import Report
     from theory.catalogue import find, recorded, select
     from theory.prediction import Prediction, Profile, Verdict
-    from verify.campaign import Answer, Campaign, judge_campaign, keep_verdicts
-    from verify.evidence import Claim, Evidence, Measured, weigh
-    from verify.measuring import measure, plan
-    from verify.planning import Outlook, outlooks
+    from verify.campaign.looks import Answer, Campaign, judge_campaign, keep_verdicts
+    from verify.campaign.power import Outlook, outlooks
+    from verify.documents.campaign import build_report
+    from verify.judging.evidence import Claim, Evidence, Measured, weigh
+    from verify.judging.verdict import Judgement, conclude
+    from verify.measuring.executors import TooLittleMemoryError
+    from verify.measuring.loop import measure, plan
+    from verify.measuring.store import Store
     from verify.rates import (
         RateTable,
         TunedRate,
@@ -22,25 +26,21 @@ if TYPE_CHECKING:
         measure_rates,
         tabulate_rates,
     )
-    from verify.reporting import build_report
-    from verify.store import Store
     from verify.tables.judge import judge
-    from verify.verdict import Judgement, conclude
-    from verify.workers import TooLittleMemoryError
 
 _HOMES = {
     "reports.document": ("Report",),
     "theory.catalogue": ("find", "recorded", "select"),
     "theory.prediction": ("Prediction", "Profile", "Verdict"),
-    "verify.campaign": (
+    "verify.campaign.looks": (
         "Answer",
         "Campaign",
         "judge_campaign",
         "keep_verdicts",
     ),
-    "verify.evidence": ("Claim", "Evidence", "Measured", "weigh"),
-    "verify.measuring": ("measure", "plan"),
-    "verify.planning": ("Outlook", "outlooks"),
+    "verify.judging.evidence": ("Claim", "Evidence", "Measured", "weigh"),
+    "verify.measuring.loop": ("measure", "plan"),
+    "verify.campaign.power": ("Outlook", "outlooks"),
     "verify.rates": (
         "RateTable",
         "TunedRate",
@@ -48,11 +48,11 @@ _HOMES = {
         "measure_rates",
         "tabulate_rates",
     ),
-    "verify.reporting": ("build_report",),
-    "verify.store": ("Store",),
+    "verify.documents.campaign": ("build_report",),
+    "verify.measuring.store": ("Store",),
     "verify.tables.judge": ("judge",),
-    "verify.verdict": ("Judgement", "conclude"),
-    "verify.workers": ("TooLittleMemoryError",),
+    "verify.judging.verdict": ("Judgement", "conclude"),
+    "verify.measuring.executors": ("TooLittleMemoryError",),
 }
 
 __all__ = [

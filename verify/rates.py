@@ -26,12 +26,12 @@ from theory.experiment import Observable, Setting
 from theory.presets import am_mup
 from theory.relations import Band
 from theory.scaling import Axis, Cell
-from verify.measuring import groups_of, run
+from verify.judging.verdict import fit_problem
+from verify.measuring.executors import Workers
+from verify.measuring.loop import groups_of, run
 from verify.statistics.equivalence import Interval, mean_interval
 from verify.statistics.fit_checks import CHECK_LEVEL, FitChecks, check_fit, misfit
 from verify.statistics.regression import PowerLaw
-from verify.verdict import fit_problem
-from verify.workers import Workers
 
 FloatArray = npt.NDArray[np.float64]
 

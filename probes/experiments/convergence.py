@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from probes.architectures import Network, WeightKey
 from probes.experiments.fitting import fitted
 from probes.experiments.moments import second_moment
-from probes.weights import Weight
+from probes.network import Network, WeightKey
+from probes.weights.base import Weight
 from theory.experiment import Observable
 
 

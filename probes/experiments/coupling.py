@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
-from probes.architectures import Network, Trace, WeightKey
-from probes.decoupled import decoupled
 from probes.experiments.moments import second_moment
 from probes.experiments.one_step import first_order_change
-from probes.gaussian_matrix import ROUNDINGS
-from probes.weights import Weight
+from probes.network import Network, Trace, WeightKey
+from probes.weights.base import Weight
+from probes.weights.decoupled import decoupled
+from probes.weights.gaussian_matrix import ROUNDINGS
 from theory.architecture import Role
 from theory.experiment import Observable
 

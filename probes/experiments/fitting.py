@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from probes.architectures import Network, Trace, WeightKey
 from probes.experiments.moments import kurtosis, second_moment
-from probes.weights import Weight, learning
+from probes.network import Network, Trace, WeightKey
+from probes.weights.base import Weight, learning
 from theory.experiment import Observable
 
 

@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 from torch.autograd.forward_ad import unpack_dual
 
-from probes.architectures import Network, Trace, WeightKey
 from probes.dropout import Masks
 from probes.experiments.moments import second_moment
-from probes.weights import Weight, moving
+from probes.network import Network, Trace, WeightKey
+from probes.weights.base import Weight, moving
 from theory.architecture import Family, Role
 from theory.experiment import Observable
 

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from probes.architectures import Network, WeightKey
 from probes.experiments.moments import kurtosis, second_moment
 from probes.experiments.one_step import pairwise_differences
-from probes.weights import Weight
+from probes.network import Network, WeightKey
+from probes.weights.base import Weight
 from theory.architecture import Family
+from theory.exact.propagation import depth_limit, forward_second_moment, has_depth_limit
 from theory.experiment import Observable
-from theory.propagation import depth_limit, forward_second_moment, has_depth_limit
 
 
 def propagation(

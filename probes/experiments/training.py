@@ -11,9 +11,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from probes.architectures import Network, WeightKey
 from probes.experiments.moments import second_moment
-from probes.weights import Weight, learning
+from probes.network import Network, WeightKey
+from probes.weights.base import Weight, learning
 from theory.experiment import Observable
 
 IntArray = npt.NDArray[np.int64]

@@ -20,7 +20,7 @@ from verify import (
     measuring,
     select,
 )
-from verify.measuring import Group, run
+from verify.measuring.loop import Group, run
 
 
 def test_time_outside_torch(benchmark: BenchmarkFixture, monkeypatch: pytest.MonkeyPatch) -> None:

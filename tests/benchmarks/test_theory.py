@@ -8,10 +8,10 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from theory import Activation, Cell, depth_mup, residual
-from theory.gaussian import MOMENTS, Moment
-from theory.high_precision import HIGH_PRECISION, reference_moment
-from theory.neural_feature_dynamics import simulate
-from theory.propagation import propagate
+from theory.exact.feature_dynamics import simulate
+from theory.exact.gaussian import MOMENTS, Moment
+from theory.exact.high_precision import HIGH_PRECISION, reference_moment
+from theory.exact.propagation import propagate
 
 
 @pytest.mark.parametrize("which", Moment)

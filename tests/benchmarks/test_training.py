@@ -12,11 +12,11 @@ import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 from torch import Tensor, nn
 
-from probes import data
-from probes.architectures import WeightKey
 from probes.costs import group_size
+from probes.data.batches import batches_of
+from probes.data.images import load
 from probes.engines import Engine, dense_weights
-from probes.images import load
+from probes.network import WeightKey
 from probes.trials import network_of, run_sweep
 from tests.benchmarks.interleaved import against
 from theory import (
@@ -60,7 +60,7 @@ class Mlp(nn.Module):
 
 def first_batch() -> tuple[Tensor, Tensor]:
     """Inputs (batch, d) and classes (batch,) of replicate 0."""
-    (numbers,) = data.batches(Protocol(Experiment.TRAINING, BATCH, 1), 0, 0).training
+    (numbers,) = batches_of(Protocol(Experiment.TRAINING, BATCH, 1), 0, 0).training
     inputs, classes = DIGITS.inputs(numbers), DIGITS.classes[numbers]
     return torch.from_numpy(inputs).float(), torch.from_numpy(classes)
 
@@ -191,7 +191,7 @@ def sequential(width: int, depth: int, prepared: dict[WeightKey, Tensor]) -> np.
             model = Residual(width, depth)
             model.load(prepared, replicate)
             optimizer = torch.optim.SGD(model.parameters(), lr=float(rate) * width)
-            batches = data.batches(SWEEP.protocol, 0, replicate)
+            batches = batches_of(SWEEP.protocol, 0, replicate)
             inputs = torch.from_numpy(DIGITS.inputs(batches.training)).float()
             labels = torch.from_numpy(DIGITS.classes[batches.training])
             for x, classes in zip(inputs, labels, strict=True):

@@ -7,7 +7,7 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 import verify
-from verify.statistics.synthetic import Noise, Scenario, Truth, calibrate
+from verify.calibration.scenarios import Noise, Scenario, Truth, calibrate
 from verify.tables.read import read_table
 
 

@@ -10,10 +10,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from probes.architectures import Network, Trace, WeightKey
 from probes.dropout import Masks
 from probes.engines import ADAM_EPSILON, dense_weights
 from probes.experiments.one_step import first_order_change
+from probes.network import Network, Trace, WeightKey
 from probes.randomness import mask_generator
 from theory import Experiment, Optimizer, Protocol
 

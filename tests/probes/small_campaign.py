@@ -126,11 +126,11 @@ def settings() -> dict[str, Setting]:
         "training.passes": replace(TRAINING, batch=512, steps=4, passes=2),
     }.items():
         found[name] = Setting(_BLOCKS, depth_mup(), protocol)
-    adam = depth_mup(Optimizer.ADAM)
-    found["training.adam"] = Setting(_BLOCKS, adam, TRAINING)
+    with_adam = depth_mup(Optimizer.ADAM)
+    found["training.adam"] = Setting(_BLOCKS, with_adam, TRAINING)
     found["training.matrix-free"] = _ASKED_IN_TRAINING
     decayed = replace(TRAINING, weight_decay=Fraction(1, 10))
-    found["training.adamw"] = Setting(_BLOCKS, adam, decayed)
+    found["training.adamw"] = Setting(_BLOCKS, with_adam, decayed)
     return found
 
 
@@ -171,7 +171,7 @@ def processor() -> str:
     """What rounding depends on: products are added up in another order by another processor."""
     lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     kinds = [line.split(":")[1].strip() for line in lines if line.startswith(("model", "cpu fam"))]
-    capability = torch.backends.cpu.get_cpu_capability()  # type: ignore[no-untyped-call]
+    capability = torch.backends.cpu.get_cpu_capability()
     return f"{'; '.join(sorted(set(kinds)))}; {capability}; torch {torch.__version__}"
 
 

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from probes.architectures import Network, WeightKey
 from probes.costs import engine_of, operations
 from probes.engines import Engine
+from probes.network import Network, WeightKey
 from probes.trials import network_of, run_group
 from theory import (
     Activation,

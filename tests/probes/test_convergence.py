@@ -20,8 +20,8 @@ from theory import (
     depth_mup,
     residual,
 )
+from theory.exact.propagation import branch_second_moment
 from theory.presets import mean_ode
-from theory.propagation import branch_second_moment
 
 CPU = torch.device("cpu")
 SMALL, LARGE = Cell(4, 8), Cell(64, 32)

@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn.functional import batch_norm, conv1d, conv2d, gelu, pad
 
-from probes import data
-from probes.architectures import Network, WeightKey
 from probes.costs import operations
+from probes.data.images import ImageShape, load
+from probes.data.synthetic import synthetic
+from probes.data.views import image_grid
 from probes.engines import Engine, dense_weights
 from probes.experiments.one_step import first_order_change, one_step
-from probes.images import ImageShape, load
+from probes.network import Network, WeightKey
 from probes.randomness import mask_generator
 from probes.trials import network_of, run_group
 from tests.probes import plain
@@ -47,9 +48,9 @@ from theory import (
     transformer,
 )
 from theory.counted_observables import predicted_exponent
-from theory.first_step import stream_changes
+from theory.exact.first_step import stream_changes
+from theory.exact.propagation import forward_second_moment
 from theory.power_counting import count_powers
-from theory.propagation import forward_second_moment
 
 LINE, GRID = Convolution(1, 3, 5), Convolution(2, 3, 4)
 CONVOLUTIONS = [
@@ -242,7 +243,7 @@ def test_dropout_keeps_means_and_enlarges_second_moments(dropout: Fraction) -> N
     """Every activation that enters a weight of the stack is kept with probability 1 - p."""
     net = network_of(Setting(replace(chain(), dropout=dropout), mup(), ONE_STEP), Cell(400, 3))
     weights = dense_weights(net, ONE_STEP, net.initial_weights(5, range(200), CPU))
-    x = torch.from_numpy(data.synthetic(5, range(200), 2)[0]).float()
+    x = torch.from_numpy(synthetic(5, range(200), 2)[0]).float()
     masks = plain.masks(net, 5, range(200))
     with torch.no_grad():
         stream = net.forward(weights, x, masks).stream
@@ -321,7 +322,7 @@ def test_what_is_dropped_belongs_to_the_replicate() -> None:
         np.testing.assert_allclose(values, together[name][2:3], rtol=1e-9)
     net = network_of(setting, Cell(8, 2))
     weights = dense_weights(net, ONE_STEP, net.initial_weights(3, [2], CPU, torch.float64))
-    x, y = (torch.from_numpy(part) for part in data.synthetic(3, [2], ONE_STEP.batch))
+    x, y = (torch.from_numpy(part) for part in synthetic(3, [2], ONE_STEP.batch))
     its_own = one_step(net, weights, x, y, plain.masks(net, 3, [2]))
     for name, exact in its_own.items():
         np.testing.assert_allclose(exact, together[name][2:3], rtol=1e-9)
@@ -406,7 +407,7 @@ def test_every_experiment_runs_and_groups_do_not_matter(
 def test_digits_lie_on_a_grid() -> None:
     images = load("digits")
     digits = images.inputs(np.arange(20).reshape(2, 10))
-    rows, pixels = (data.image_grid(digits, images.shape, Convolution(d, 3, 8)) for d in (1, 2))
+    rows, pixels = (image_grid(digits, images.shape, Convolution(d, 3, 8)) for d in (1, 2))
     assert rows.shape == (2, 10, 8, 8)
     assert pixels.shape == (2, 10, 64, 1)
     np.testing.assert_array_equal(rows.reshape(digits.shape), digits)
@@ -416,12 +417,12 @@ def test_digits_lie_on_a_grid() -> None:
 def test_images_of_other_sides_are_averaged_over_what_covers_them() -> None:
     shape = ImageShape(height=8, width=4, channels=2, classes=3)
     picture = np.arange(64.0).reshape(1, 8, 4, 2)
-    found = data.image_grid(picture.reshape(1, -1), shape, Convolution(2, 3, 4))
+    found = image_grid(picture.reshape(1, -1), shape, Convolution(2, 3, 4))
     wanted = picture.reshape(1, 4, 2, 4, 2).mean(2)
     scale = np.sqrt(32 / np.square(wanted).sum())
     np.testing.assert_allclose(found.reshape(1, 4, 4, 2), scale * wanted)
     for side in (3, 5):  # neighbourhoods overlap, or repeat
-        uniform = data.image_grid(np.full((1, 64), 7.0), shape, Convolution(1, 3, side))
+        uniform = image_grid(np.full((1, 64), 7.0), shape, Convolution(1, 3, side))
         np.testing.assert_allclose(uniform, np.ones((1, side, side * 2)))
 
 

@@ -8,7 +8,6 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probes.architectures import WeightKey
 from probes.costs import (
     CALLS_SHARE,
     COSTS,
@@ -21,8 +20,9 @@ from probes.costs import (
 )
 from probes.engines import Engine, dense_weights, matrix_free_weights
 from probes.experiments.one_step import first_order_change
-from probes.matrix_free import Side
+from probes.network import WeightKey
 from probes.trials import network_of
+from probes.weights.matrix_free import Side
 from theory import (
     Cell,
     Convolution,

@@ -8,16 +8,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from probes.architectures import Network, WeightKey
-from probes.decoupled import DecoupledWeight, decoupled
 from probes.engines import Engine, dense_weights, matrix_free_weights
 from probes.experiments.coupling import coupling, decoupling
 from probes.experiments.fitting import fitting
-from probes.gaussian_matrix import Product
-from probes.matrix_free import Side
+from probes.network import Network, WeightKey
 from probes.randomness import copy_generator
 from probes.trials import run_group
-from probes.weights import Weight, learning
+from probes.weights.base import Weight, learning
+from probes.weights.decoupled import DecoupledWeight, decoupled
+from probes.weights.gaussian_matrix import Product
+from probes.weights.matrix_free import Side
 from tests.probes.plain import first_step, gradients
 from theory import (
     Activation,
@@ -35,7 +35,7 @@ from theory import (
     depth_mup,
     residual,
 )
-from theory.first_step import output_reuse_ratio, stream_reuse_ratio
+from theory.exact.first_step import output_reuse_ratio, stream_reuse_ratio
 
 CPU = torch.device("cpu")
 COUPLING = Protocol(Experiment.COUPLING, batch=1)

@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 from scipy import stats
 from torch import Tensor
 
-from probes.architectures import Network, Trace, WeightKey
-from probes.dense import DenseWeight
 from probes.engines import Engine, dense_weights, matrix_free_weights
 from probes.experiments.one_step import first_order_change
 from probes.experiments.training import Lessons, training
-from probes.gaussian_matrix import Product
-from probes.matrix_free import Side
+from probes.network import Network, Trace, WeightKey
 from probes.trials import run_group
-from probes.weights import Rule, Weight
+from probes.weights.base import Rule, Weight
+from probes.weights.dense import DenseWeight
+from probes.weights.gaussian_matrix import Product
+from probes.weights.matrix_free import Side
 from tests.probes import plain
 from tests.probes.test_networks import architectures, cells, parameterizations
 from theory import (

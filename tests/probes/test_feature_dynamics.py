@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from probes.architectures import Network
 from probes.engines import Engine, dense_weights
+from probes.network import Network
 from probes.trials import run_group
 from theory import Cell, Experiment, Observable, Protocol, Setting, depth_mup, residual
-from theory.neural_feature_dynamics import Fitted, simulate
+from theory.exact.feature_dynamics import Fitted, simulate
 
 CPU = torch.device("cpu")
 

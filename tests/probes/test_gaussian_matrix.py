@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from probes.gaussian_matrix import GaussianMatrix, Product
+from probes.weights.gaussian_matrix import GaussianMatrix, Product
 from theory import DomainError
 
 TOLERANCE = {torch.float64: 1e-12, torch.float32: 2e-5}

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from probes.image_folder import read_folder
-from probes.images import load
+from probes.data.folder import read_folder
+from probes.data.images import load
 from tests.probes.damage import cut
 from theory import DomainError
 

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from probes.cifar import DISTRIBUTIONS, Distribution, read_distribution
-from probes.images import ImageSet, load
+from probes.data.cifar import DISTRIBUTIONS, Distribution, read_distribution
+from probes.data.images import ImageSet, load
 from tests.probes.damage import cut
 from theory import DomainError
 

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from probes.images import load
+from probes.data.images import load
 from tests.probes.damage import cut
 from theory import DomainError
 

@@ -10,7 +10,7 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from probes.architectures import Network, WeightKey
+from probes.network import Network, WeightKey
 from probes.trials import run_group
 from theory import (
     Activation,
@@ -38,7 +38,7 @@ from theory import (
     residual_he,
     standard,
 )
-from theory.gaussian import MOMENTS
+from theory.exact.gaussian import MOMENTS
 
 CPU = torch.device("cpu")
 _PRESET_FUNCTIONS = (

@@ -8,9 +8,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 
-from probes.architectures import Network, WeightKey
 from probes.engines import dense_weights
 from probes.experiments.one_step import one_step
+from probes.network import Network, WeightKey
 from tests.probes.plain import ONE_STEP, dense_step, first_step, parameters
 from tests.probes.test_networks import CPU, architectures, cells, parameterizations
 from theory import (
@@ -35,7 +35,7 @@ from theory import (
     residual,
     standard,
 )
-from theory.first_step import own_changes, stream_changes, tangent_kernel
+from theory.exact.first_step import own_changes, stream_changes, tangent_kernel
 from theory.power_counting import Layer
 
 SMOOTH = set(Activation) - {Activation.RELU, Activation.LEAKY_RELU, Activation.ABS}

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from probes.architectures import Network
 from probes.engines import dense_weights
 from probes.experiments.propagation import propagation
+from probes.network import Network
 from probes.trials import run_group
 from theory import (
     Activation,
@@ -26,13 +26,13 @@ from theory import (
     ntk,
     residual,
 )
-from theory.presets import mean_ode
-from theory.propagation import (
+from theory.exact.propagation import (
     backward_second_moment,
     chain_log_variance,
     depth_limit,
     forward_second_moment,
 )
+from theory.presets import mean_ode
 
 CPU = torch.device("cpu")
 REPLICATES = 1500

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probes import data
+from probes.data.synthetic import SYNTHETIC_DIMENSION, synthetic
 from probes.randomness import NormalStream, standard_normals, weight_generator
 from probes.trials import resolve_device, run_group
 from theory import (
@@ -78,9 +78,9 @@ def test_a_stream_yields_the_same_whatever_the_portions(counts: list[int]) -> No
 
 
 def test_replicates_draw_their_own_data() -> None:
-    (first, second), (labels, _) = data.synthetic(1, [0, 1], 4)
+    (first, second), (labels, _) = synthetic(1, [0, 1], 4)
     assert not np.isclose(first, second).any()
-    np.testing.assert_allclose(np.square(first).sum(1), data.SYNTHETIC_DIMENSION)
+    np.testing.assert_allclose(np.square(first).sum(1), SYNTHETIC_DIMENSION)
     assert set(labels) <= {-1.0, 1.0}
 
 

@@ -9,12 +9,12 @@ import pytest
 import torch
 from torch import nn
 
-from probes import data
-from probes.architectures import Network, WeightKey
-from probes.dense import DenseWeight
-from probes.images import load
+from probes.data.batches import HELD_OUT, batches_of
+from probes.data.images import load
+from probes.network import Network, WeightKey
 from probes.randomness import data_generator
 from probes.trials import run_group, run_sweep
+from probes.weights.dense import DenseWeight
 from theory import (
     Cell,
     DomainError,
@@ -75,7 +75,7 @@ def test_training_is_sgd_with_the_rates_of_the_parameterization(
         for name, matrix in model.matrices.items()
     ]
     optimizer = torch.optim.SGD(groups)
-    batches, digits = data.batches(protocol, seed, replicate), load("digits")
+    batches, digits = batches_of(protocol, seed, replicate), load("digits")
     held_out = torch.from_numpy(digits.inputs(batches.held_out))
     before = model.stream(held_out).detach()
     losses = []
@@ -150,7 +150,7 @@ def test_one_replicate_that_leaves_a_sweep_takes_no_other_one_along() -> None:
 
 
 def test_batches_are_those_with_which_everything_on_record_was_measured() -> None:
-    batches = data.batches(Protocol(Experiment.TRAINING, batch=16, steps=4), 5, 3)
+    batches = batches_of(Protocol(Experiment.TRAINING, batch=16, steps=4), 5, 3)
     order = data_generator(5, 3).permutation(1797)
     np.testing.assert_array_equal(batches.held_out, order[:256])
     np.testing.assert_array_equal(batches.training.ravel(), order[256 : 256 + 64])
@@ -159,10 +159,10 @@ def test_batches_are_those_with_which_everything_on_record_was_measured() -> Non
 @pytest.mark.parametrize("passes", [1, 2])
 def test_batches_and_held_out_images_share_none(passes: int) -> None:
     protocol = Protocol(Experiment.TRAINING, batch=16, steps=4, passes=passes)
-    batches = data.batches(protocol, 0, 0)
+    batches = batches_of(protocol, 0, 0)
     assert batches.training.shape == (4, 16)
-    assert batches.held_out.shape == (data.HELD_OUT,)
-    assert len({*batches.training.flat, *batches.held_out}) == 64 + data.HELD_OUT
+    assert batches.held_out.shape == (HELD_OUT,)
+    assert len({*batches.training.flat, *batches.held_out}) == 64 + HELD_OUT
 
 
 def test_more_images_than_there_are_is_one_clear_line() -> None:
@@ -170,16 +170,16 @@ def test_more_images_than_there_are_is_one_clear_line() -> None:
     with pytest.raises(
         DomainError, match=r"200 steps of batch 16: expected at most 1541 images .* once"
     ):
-        data.batches(protocol, 0, 0)
+        batches_of(protocol, 0, 0)
     with pytest.raises(DomainError, match=r"expected at most 3082 images .* more than 2 times"):
-        data.batches(replace(protocol, steps=193, passes=2), 0, 0)
+        batches_of(replace(protocol, steps=193, passes=2), 0, 0)
 
 
 def test_every_pass_shows_every_image_once_in_an_order_of_its_own() -> None:
     """Of 1541 images, in 134 steps of 23: two whole passes, of which the first is that of one."""
     one = Protocol(Experiment.TRAINING, batch=23, steps=67)
-    single = data.batches(one, 0, 3)
-    twice = data.batches(replace(one, steps=134, passes=2), 0, 3)
+    single = batches_of(one, 0, 3)
+    twice = batches_of(replace(one, steps=134, passes=2), 0, 3)
     np.testing.assert_array_equal(twice.training[:67], single.training)
     np.testing.assert_array_equal(twice.held_out, single.held_out)
     first, second = twice.training.reshape(2, -1)
@@ -187,5 +187,5 @@ def test_every_pass_shows_every_image_once_in_an_order_of_its_own() -> None:
     assert (first == second).mean() < 0.01
     assert not set(second) & set(twice.held_out)
     np.testing.assert_array_equal(
-        data.batches(replace(one, passes=2), 0, 3).training, first.reshape(67, 23)
+        batches_of(replace(one, passes=2), 0, 3).training, first.reshape(67, 23)
     )

@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn.functional import rms_norm, scaled_dot_product_attention
 
-from probes import data
-from probes.architectures import Network, WeightKey
 from probes.costs import operations
+from probes.data.images import load
+from probes.data.synthetic import sequences as drawn_sequences
+from probes.data.views import image_tokens
 from probes.engines import Engine, dense_weights
 from probes.experiments.one_step import first_order_change
-from probes.images import load
+from probes.network import Network, WeightKey
 from probes.trials import network_of, run_group
 from tests.probes import plain
 from tests.probes.test_engines import assert_engines_agree, protocols
@@ -43,7 +44,7 @@ from theory import (
     transformer,
 )
 from theory.counted_observables import predicted_exponent
-from theory.propagation import backward_second_moment, forward_second_moment
+from theory.exact.propagation import backward_second_moment, forward_second_moment
 
 CELL = Cell(8, 3)
 activations = {Activation.RELU: torch.relu, Activation.TANH: torch.tanh}
@@ -210,7 +211,7 @@ def test_queries_do_not_move_at_first_in_wide_networks() -> None:
     for width in (64, 256):
         net = network_of(Setting(transformer(), mup(), ONE_STEP), Cell(width, 1))
         weights = dense_weights(net, ONE_STEP, net.initial_weights(5, range(24), CPU))
-        x, y = (torch.from_numpy(part).float() for part in data.sequences(5, range(24), 2))
+        x, y = (torch.from_numpy(part).float() for part in drawn_sequences(5, range(24), 2))
         first_order_change(net, weights, x, y)
         own = {}
         for role in (Role.QUERY, Role.BRANCH_FIRST):
@@ -223,23 +224,23 @@ def test_queries_do_not_move_at_first_in_wide_networks() -> None:
 
 
 def test_sequences_are_data_of_the_replicate() -> None:
-    inputs, labels = data.sequences(3, [0, 1], 6)
+    inputs, labels = drawn_sequences(3, [0, 1], 6)
     assert inputs.shape == (2, 6, 4, 32)
     assert labels.shape == (2, 6)
     np.testing.assert_allclose(np.square(inputs).sum(-1), 32)
-    np.testing.assert_array_equal(data.sequences(3, [1], 6)[0][0], inputs[1])
+    np.testing.assert_array_equal(drawn_sequences(3, [1], 6)[0][0], inputs[1])
     assert not np.isclose(inputs[0], inputs[1]).any()
 
 
 def test_images_are_sequences_of_bands_of_rows_with_their_places() -> None:
     """Images of 12 rows, 5 columns and 2 channels: a token is three rows, and its place."""
     images = np.random.default_rng(0).normal(size=(6, 12, 5, 2))
-    tokens = data.image_tokens(images.reshape(6, -1))
+    tokens = image_tokens(images.reshape(6, -1))
     assert tokens.shape == (6, 4, 30 + 4)
     np.testing.assert_array_equal(tokens[:, 1, :30], images[:, 3:6].reshape(6, -1))
     np.testing.assert_array_equal(tokens[0, :, 30:], 2 * np.eye(4))
     digits = load("digits")
-    tokens = data.image_tokens(digits.inputs(np.arange(32)))
+    tokens = image_tokens(digits.inputs(np.arange(32)))
     assert np.square(tokens).sum(-1).mean() == pytest.approx(20)
 
 

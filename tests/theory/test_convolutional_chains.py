@@ -29,7 +29,7 @@ from theory import (
     residual,
     standard,
 )
-from theory.first_step import maximal_update_rate, stream_change, stream_changes
+from theory.exact.first_step import maximal_update_rate, stream_change, stream_changes
 
 FloatArray = npt.NDArray[np.float64]
 

@@ -28,7 +28,7 @@ from theory import (
     depth_mup_corrected,
     residual,
 )
-from theory.first_step import (
+from theory.exact.first_step import (
     maximal_update_rate,
     output_change,
     output_reuse_ratio,
@@ -39,7 +39,7 @@ from theory.first_step import (
     stream_reuse_ratio,
     tangent_kernel,
 )
-from theory.first_step_limits import output_change_limit, reuse_ratio_limit
+from theory.exact.first_step_limits import output_change_limit, reuse_ratio_limit
 from theory.power_counting import Layer
 
 BY_DEPTH = [

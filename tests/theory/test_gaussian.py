@@ -7,9 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from theory import Activation, DomainError
-from theory.gaussian import MOMENTS, Analytic, Moment
-from theory.high_precision import HIGH_PRECISION, expectation, reference_kernel, reference_moment
-from theory.propagation import derivative_kernel_matrix, kernel_matrix
+from theory.exact.gaussian import MOMENTS, Analytic, Moment
+from theory.exact.high_precision import (
+    HIGH_PRECISION,
+    expectation,
+    reference_kernel,
+    reference_moment,
+)
+from theory.exact.propagation import derivative_kernel_matrix, kernel_matrix
 
 activations = st.sampled_from(Activation)
 variances = st.floats(1e-3, 100.0)

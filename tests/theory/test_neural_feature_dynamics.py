@@ -17,9 +17,9 @@ from theory import (
     depth_mup,
     residual,
 )
-from theory.first_step import tangent_kernel
-from theory.neural_feature_dynamics import FeatureDynamics, Fitted, simulate
-from theory.propagation import propagate
+from theory.exact.feature_dynamics import FeatureDynamics, Fitted, simulate
+from theory.exact.first_step import tangent_kernel
+from theory.exact.propagation import propagate
 
 GRAM = np.array([[1.0, 0.4, -0.2], [0.4, 1.0, 0.3], [-0.2, 0.3, 1.0]])
 LABELS = np.array([1.0, -1.0, 1.0])
@@ -112,7 +112,7 @@ def test_fitted_outputs_tell_the_readings_apart_as_the_tangent_kernel_does() -> 
     assert found[0] / found[1] == pytest.approx(kernels[0] / kernels[1], rel=0.03)
     assert found[0] == pytest.approx(float(rate) * kernels[0], rel=0.1)
     assert CurveEquals(Axis.DEPTH, curves[1]).origin == (
-        "computed by theory.neural_feature_dynamics.fitted_output(steps=1, rate=1/8, "
+        "computed by theory.exact.feature_dynamics.fitted_output(steps=1, rate=1/8, "
         "independent weights)"
     )
 

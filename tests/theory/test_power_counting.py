@@ -41,9 +41,9 @@ from theory import (
     transformer,
 )
 from theory.counted_observables import counted_best_rate, predicted_exponent
-from theory.first_step import output_reuse_ratio, stream_reuse_ratio
+from theory.exact.first_step import output_reuse_ratio, stream_reuse_ratio
+from theory.exact.propagation import forward_second_moment
 from theory.power_counting import Layer, with_matched_epsilon
-from theory.propagation import forward_second_moment
 from theory.scaling import ONE, Cell
 
 FIRST, LAST = Layer(Role.BRANCH_FIRST, 1), Layer(Role.BRANCH_LAST, 2)

@@ -31,7 +31,8 @@ from theory import (
     transformer,
 )
 from theory.architecture import HOMOGENEOUS
-from theory.first_step import (
+from theory.exact.feature_dynamics import simulate
+from theory.exact.first_step import (
     maximal_update_rate,
     output_change,
     output_reuse_ratio,
@@ -43,10 +44,9 @@ from theory.first_step import (
     stream_reuse_ratio,
     tangent_kernel,
 )
-from theory.first_step_limits import output_change_limit, reuse_ratio_limit
-from theory.gaussian import MOMENTS
-from theory.neural_feature_dynamics import simulate
-from theory.propagation import (
+from theory.exact.first_step_limits import output_change_limit, reuse_ratio_limit
+from theory.exact.gaussian import MOMENTS
+from theory.exact.propagation import (
     backward_second_moment,
     chain_log_variance,
     depth_limit,
@@ -235,7 +235,7 @@ def test_covariances_of_normalized_streams_are_divided_by_both_sizes() -> None:
 def test_exact_theory_refuses_what_it_does_not_cover(function: Callable[..., object]) -> None:
     with pytest.raises(DomainError, match="transformer, relu, T = 1"):
         function(transformer(), depth_mup(), Cell(8, 2))
-    if function.__module__ == "theory.first_step":
+    if function.__module__ == "theory.exact.first_step":
         with pytest.raises(DomainError, match="streams that are not normalized"):
             function(residual(2, normalization=Normalization.RMS), depth_mup(), Cell(8, 2))
 

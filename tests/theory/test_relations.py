@@ -33,7 +33,7 @@ from theory import (
     depth_mup,
     residual,
 )
-from theory.propagation import forward_second_moment
+from theory.exact.propagation import forward_second_moment
 from theory.relations import Band, Relation
 
 HALF = Fraction(1, 2)

@@ -20,12 +20,12 @@ from theory import (
     rational,
     residual,
 )
+from theory.exact.propagation import forward_second_moment
 from theory.prediction import product
-from theory.propagation import forward_second_moment
 from theory.relations import Exponent, OfCurve, Relation
-from verify.evidence import Claim, Measured, weigh
+from verify.judging.evidence import Claim, Measured, weigh
+from verify.judging.verdict import Judgement, conclude
 from verify.statistics.regression import PowerLaw
-from verify.verdict import Judgement, conclude
 
 CELLS = product((64,), (4, 8, 16, 32, 64))
 LOG_DEPTHS = np.log([cell.depth for cell in CELLS])

@@ -6,11 +6,8 @@ from scipy import stats
 
 from theory import Axis, ExponentAtMost, ExponentEquals, Verdict, rational
 from theory.relations import Band, Exponent
-from verify.calibration import document, planned_scenarios, scenarios
-from verify.evidence import Claim, Measured, weigh
-from verify.statistics.equivalence import mean_intervals
-from verify.statistics.multiplicity import holm_levels
-from verify.statistics.synthetic import (
+from verify.calibration.page import document, planned_scenarios, scenarios
+from verify.calibration.scenarios import (
     ACCEPTED,
     INCONCLUSIVE,
     INVALID,
@@ -25,8 +22,11 @@ from verify.statistics.synthetic import (
     synthetic_logs,
     verdicts,
 )
+from verify.judging.evidence import Claim, Measured, weigh
+from verify.judging.verdict import conclude, fit_levels_of
+from verify.statistics.equivalence import mean_intervals
+from verify.statistics.multiplicity import holm_levels
 from verify.statistics.transfer import Transfer
-from verify.verdict import conclude, fit_levels_of
 
 CAMPAIGNS = 2000
 NAMES = {
@@ -51,7 +51,7 @@ def test_what_is_calibrated_is_what_judges(
     noise: Noise, bias: Bias, relation: Exponent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Column by column the verdicts of families that ``weigh`` and ``conclude`` judge, twice."""
-    monkeypatch.setattr("verify.statistics.synthetic.BAND", relation.band(MARGIN))
+    monkeypatch.setattr("verify.calibration.scenarios.BAND", relation.band(MARGIN))
     scenario = Scenario(noise, 12, bias, Truth.AT, looks=2, family=5)
     generator = np.random.default_rng(0)
     logs = np.concatenate(
@@ -86,7 +86,7 @@ def test_true_laws_lose_no_verdicts_to_chance_in_a_family(
     shared = calibrate(scenario, 200)
     assert shared.invalid.share < 0.002
     monkeypatch.setattr(
-        "verify.statistics.synthetic.discovery_levels",
+        "verify.calibration.scenarios.discovery_levels",
         lambda p, share, members: np.full(p.shape, 0.05),
     )
     assert calibrate(scenario, 200).invalid.share > 0.01
@@ -114,7 +114,7 @@ def test_wrong_decisions_are_as_rare_as_promised(scenario: Scenario) -> None:
 def test_a_rate_that_is_too_high_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same count with levels that no look and no family shares: the test above would fail."""
     monkeypatch.setattr(
-        "verify.statistics.synthetic.holm_levels",
+        "verify.calibration.scenarios.holm_levels",
         lambda p, alpha, members: np.full(np.shape(p), 0.05),
     )
     scenario = Scenario(Noise.NORMAL, 8, truth=Truth.AT, looks=3, family=40)

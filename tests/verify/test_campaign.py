@@ -24,13 +24,13 @@ from theory import (
     rational,
 )
 from theory.prediction import Citation, Rival
-from verify import measuring
-from verify import store as stores
-from verify.campaign import Campaign, judge_campaign, vouched
-from verify.measuring import check_engine, measure, plan, run
-from verify.reporting import build_report
-from verify.store import Store, trial_key
-from verify.verdict import Judgement
+from verify.campaign.looks import Campaign, judge_campaign, vouched
+from verify.documents.campaign import build_report
+from verify.judging.verdict import Judgement
+from verify.measuring import loop as measuring
+from verify.measuring import store as stores
+from verify.measuring.loop import check_engine, measure, plan, run
+from verify.measuring.store import Store, trial_key
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ import pytest
 
 from theory import Cell, Control, Grid, Prediction, Profile, Regime, Relation, Verdict
 from theory.catalogue import PREDICTIONS
-from verify.campaign import Campaign, judge_campaign
-from verify.measuring import measure
-from verify.store import Store
+from verify.campaign.looks import Campaign, judge_campaign
+from verify.measuring.loop import measure
+from verify.measuring.store import Store
 
 CASES = [
     (prediction, relation, control)

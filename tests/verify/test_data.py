@@ -13,7 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
-from probes.images import load
+from probes.data.images import load
 from probes.trials import network_of, run_group
 from reports import Report
 from tests.verify.test_cli import run
@@ -41,11 +41,11 @@ from theory import (
     transformer,
 )
 from theory.prediction import product
-from verify import measuring
-from verify import store as stores
-from verify.campaign import Campaign
+from verify.campaign.looks import Campaign
 from verify.cli.verify import exit_code
-from verify.store import Store, design_of, trial_key
+from verify.measuring import loop as measuring
+from verify.measuring import store as stores
+from verify.measuring.store import Store, design_of, trial_key
 
 STEPS = Protocol(Experiment.TRAINING, batch=8, steps=5, rate=rational("1/4"))
 DEEP = Setting(residual(2), depth_mup(), STEPS)

@@ -12,8 +12,8 @@ from scipy import stats
 from theory import Axis, ExponentAtMost, ExponentEquals, ExponentsOrdered, Prediction, rational
 from theory.prediction import Profile
 from theory.relations import Band, Relation
-from verify.measuring import run
-from verify.planning import PILOT_SEED, outlooks
+from verify.campaign.power import PILOT_SEED, outlooks
+from verify.measuring.loop import run
 from verify.statistics.design import (
     TARGET_POWER,
     cautious_spread,
@@ -110,7 +110,7 @@ def test_an_outlook_comes_from_a_pilot_with_a_seed_of_its_own(
         seeds.add(seed)
         return run(seed, device, group)
 
-    monkeypatch.setattr("verify.planning.run", seen)
+    monkeypatch.setattr("verify.campaign.power.run", seen)
     (outlook,) = outlooks((prediction,), Profile.QUICK, "cpu")
     assert outlook.replicates == (12, 24, 48)
     assert outlook.cells == ("n=24, L=4", "n=24, L=8", "n=24, L=16")

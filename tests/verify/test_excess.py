@@ -22,12 +22,12 @@ from theory import (
 )
 from theory.catalogue import find
 from theory.prediction import product
-from verify.campaign import claim_of
-from verify.entries import cell_entries
-from verify.evidence import Claim, Measured, weigh
+from verify.campaign.looks import claim_of
+from verify.documents.entries import cell_entries
+from verify.judging.evidence import Claim, Measured, weigh
+from verify.judging.verdict import Judgement, conclude
 from verify.statistics.excess import Continuation, Excess
 from verify.tables.judge import judge
-from verify.verdict import Judgement, conclude
 
 CELLS = product((16, 24, 32, 48, 192), (4,))
 MARGIN = 0.1

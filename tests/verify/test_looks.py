@@ -37,12 +37,12 @@ from theory import (
 from theory.prediction import product
 from theory.scaling import ONE
 from verify import Report, build_report, keep_verdicts
-from verify.campaign import Campaign, Trials, judge_campaign, questions
-from verify.evidence import Evidence
-from verify.measuring import measure, plan
-from verify.planning import outlooks
-from verify.store import Store
-from verify.verdict import Judgement, conclude, fit_levels_of
+from verify.campaign.looks import Campaign, Trials, judge_campaign, questions
+from verify.campaign.power import outlooks
+from verify.judging.evidence import Evidence
+from verify.judging.verdict import Judgement, conclude, fit_levels_of
+from verify.measuring.loop import measure, plan
+from verify.measuring.store import Store
 
 
 @pytest.fixture
@@ -267,7 +267,7 @@ def test_each_control_is_looked_at_until_it_is_rejected(
         families.append(len(family))
         return fit_levels_of(family, share)
 
-    monkeypatch.setattr("verify.campaign.fit_levels_of", counted)
+    monkeypatch.setattr("verify.campaign.looks.fit_levels_of", counted)
     (answer,) = judge_campaign(with_two_controls(narrow, store, slow=12), store)
     assert [look.replicates for look in answer.looks] == [6, 12, 24]
     assert answer.judgement.verdict is Verdict.ACCEPTED, answer.judgement.reason
@@ -304,8 +304,8 @@ def test_fits_of_controls_and_questions_are_one_family_at_every_look(
         at_levels.append(fit_level)
         return conclude(evidence, level, fit_level)
 
-    monkeypatch.setattr("verify.campaign.fit_levels_of", shared)
-    monkeypatch.setattr("verify.campaign.conclude", spied)
+    monkeypatch.setattr("verify.campaign.looks.fit_levels_of", shared)
+    monkeypatch.setattr("verify.campaign.looks.conclude", spied)
     judge_campaign(campaign, store, looks=2)
     assert families == [(4, 0.05 / 3), (1, 0.05 / 3)]
     assert sorted(at_levels) == [0.001, 0.001, 0.002, 0.003, 0.004]

@@ -36,9 +36,9 @@ from theory import (
 )
 from theory.catalogue import find
 from theory.prediction import product
-from verify.campaign import claim_of
-from verify.evidence import Measured, weigh
-from verify.verdict import conclude, fit_levels_of
+from verify.campaign.looks import claim_of
+from verify.judging.evidence import Measured, weigh
+from verify.judging.verdict import conclude, fit_levels_of
 
 
 def test_a_bent_curve_is_not_accepted_as_a_power_law() -> None:

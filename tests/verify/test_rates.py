@@ -27,7 +27,7 @@ from theory import (
     residual,
 )
 from theory.catalogue import find
-from theory.first_step import maximal_update_rate
+from theory.exact.first_step import maximal_update_rate
 from verify.cli.architecture import architecture_of
 from verify.rates import (
     LEVEL,
@@ -80,7 +80,7 @@ def test_rates_do_not_depend_on_how_networks_are_grouped(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In groups of three, each is that of its replicate measured alone."""
-    monkeypatch.setattr("verify.measuring.group_size", lambda *_: 3)
+    monkeypatch.setattr("verify.measuring.loop.group_size", lambda *_: 3)
     cells = depth_cells(16, (2, 5))
     rates = measure_rates(BLOCKS, cells, seed=3, replicates=8, engine=engine)
     for column, cell in enumerate(cells):

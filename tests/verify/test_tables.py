@@ -14,8 +14,8 @@ from reports import Report
 from tests.verify.test_cli import run
 from theory import Cell, DomainError, Verdict, depth_mup, residual
 from theory.catalogue import find
-from theory.first_step import maximal_update_rate
-from theory.propagation import forward_second_moment
+from theory.exact.first_step import maximal_update_rate
+from theory.exact.propagation import forward_second_moment
 from verify import Judgement
 from verify.tables.read import read_table
 

@@ -38,14 +38,14 @@ from theory import (
     residual,
 )
 from theory.prediction import product
-from verify.campaign import Answer, Campaign, claim_of, judge_campaign
-from verify.evidence import Claim, Measured, weigh
-from verify.measuring import keep, missing, plan
-from verify.planning import _rejection
+from verify.campaign.looks import Answer, Campaign, claim_of, judge_campaign
+from verify.campaign.power import _rejection
+from verify.judging.evidence import Claim, Measured, weigh
+from verify.judging.verdict import Judgement, conclude
+from verify.measuring.loop import keep, missing, plan
+from verify.measuring.store import Store
 from verify.statistics.equivalence import mean_intervals
 from verify.statistics.transfer import Transfer
-from verify.store import Store
-from verify.verdict import Judgement, conclude
 
 RATES = tuple(Fraction(2) ** k for k in range(-8, 6))
 GRID = np.array([float(rate) for rate in RATES])

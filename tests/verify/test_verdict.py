@@ -37,11 +37,11 @@ from theory import (
     Verdict,
     rational,
 )
-from theory.propagation import forward_second_moment
+from theory.exact.propagation import forward_second_moment
 from theory.relations import Band, Relation
-from verify.entries import cell_entries, plotted
-from verify.evidence import Measured, weigh
-from verify.verdict import conclude
+from verify.documents.entries import cell_entries, plotted
+from verify.judging.evidence import Measured, weigh
+from verify.judging.verdict import conclude
 
 
 def test_a_flat_observable_is_accepted_and_a_growing_one_rejected() -> None:

@@ -14,10 +14,10 @@ import torch
 
 from theory import Profile
 from theory.catalogue import find
-from verify.campaign import Campaign, judge_campaign
-from verify.measuring import measure
-from verify.store import Store
-from verify.workers import TooLittleMemoryError, Workers
+from verify.campaign.looks import Campaign, judge_campaign
+from verify.measuring.executors import TooLittleMemoryError, Workers
+from verify.measuring.loop import measure
+from verify.measuring.store import Store
 
 
 def test_processes_measure_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,7 +67,7 @@ def test_too_little_memory_of_a_device_is_one_clear_line(
 def test_a_campaign_without_memory_says_that_what_was_measured_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("verify.measuring.run", lambda *_: _takes_too_much("cuda"))
+    monkeypatch.setattr("verify.measuring.loop.run", lambda *_: _takes_too_much("cuda"))
     campaign = Campaign((find("A1.forward.depth"),), Profile.QUICK, seed=4)
     with pytest.raises(TooLittleMemoryError, match="has another; what was measured is kept"):
         measure(campaign, Store(tmp_path / "store.sqlite"))
@@ -77,7 +77,7 @@ def test_a_campaign_without_memory_says_that_what_was_measured_is_kept(
 _SLEEPERS = """
 import os, time
 from pathlib import Path
-from verify.workers import Workers
+from verify.measuring.executors import Workers
 
 def sleep(place):
     Path(place, str(os.getpid())).touch()

@@ -1,6 +1,6 @@
 """The predictions on offer, and the verdicts on record. Imports ``theory`` only.
 
-``records-quick.toml``, ``records-standard.toml`` and ``records-full.toml`` hold, for each
+``records/quick.toml``, ``records/standard.toml`` and ``records/full.toml`` hold, for each
 prediction, what a campaign of that profile measured, for a verdict is about its grid; they are
 written after the run and never change a margin, a grid or a control.
 """
@@ -63,7 +63,7 @@ class Recorded:
 
 @cache
 def _records(profile: Profile) -> dict[str, Recorded]:
-    path = files("theory.catalogue").joinpath(f"records-{profile}.toml")
+    path = files("theory.catalogue").joinpath("records", f"{profile}.toml")
     if not path.is_file():
         return {}
     return {

@@ -21,16 +21,16 @@ from theory.catalogue.convolutions import (
     one_step,
 )
 from theory.catalogue.statements import Curve, exponent_claim
+from theory.exact.first_step import maximal_update_rate, stream_change
 from theory.experiment import Observable, Setting
-from theory.first_step import maximal_update_rate, stream_change
 from theory.prediction import Control, Grid, Prediction, Regime, Rival, product, ray
 from theory.relations import CurveEquals, ExponentOfCurve, GeometricMeanEquals
 from theory.scaling import Axis, Power
 
 # Fixed when chains along n = 16 L were on record as invalid: one large width, where L/n is at most
 # 1/32 and fluctuations are small, and the term in 1/L of chains of vectors. That of images goes as
-# (log L) / L, as theory.convolutional_chains has found since: these exponents are those of a range.
-# In the standard profile they took as long as all the others of section B together.
+# (log L) / L, as theory.exact.convolutional_chains has found since: these exponents are those of a
+# range. In the standard profile they took as long as all the others of section B together.
 _WIDE = Regime(
     None,
     None,

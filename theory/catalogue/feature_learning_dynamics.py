@@ -17,12 +17,12 @@ from theory.catalogue.statements import (
     curve_claim,
     exponent_claim,
 )
+from theory.exact.first_step import output_change, stream_change
+from theory.exact.propagation import backward_second_moment, forward_second_moment
 from theory.experiment import Experiment, Observable, Protocol, Setting
-from theory.first_step import output_change, stream_change
 from theory.parameterization import Parameterization, RoleScaling
 from theory.prediction import Control, Grid, Prediction, Regime, Rival, product
 from theory.presets import completep, depth_mup, depth_mup_corrected, mup, standard
-from theory.propagation import backward_second_moment, forward_second_moment
 from theory.relations import ExponentOfCurve
 from theory.scaling import Axis, Power
 

@@ -15,8 +15,8 @@ from fractions import Fraction
 from theory.architecture import Activation, Architecture, residual
 from theory.catalogue import sources
 from theory.catalogue.statements import curve_claim, exponent_claim
+from theory.exact.first_step import output_reuse_ratio, stream_reuse_ratio
 from theory.experiment import Experiment, Observable, Protocol, Setting
-from theory.first_step import output_reuse_ratio, stream_reuse_ratio
 from theory.parameterization import Parameterization
 from theory.prediction import Control, Grid, Prediction, Profile, Regime, product, ray
 from theory.presets import completep, depth_mup

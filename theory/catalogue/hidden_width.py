@@ -20,10 +20,10 @@ from theory.catalogue.statements import (
     curve_claim,
     stated,
 )
+from theory.exact.propagation import branch_second_moment
 from theory.experiment import Experiment, Observable, Protocol, Setting
 from theory.prediction import Control, Grid, Prediction, Regime, product, ray
 from theory.presets import mean_ode
-from theory.propagation import branch_second_moment
 from theory.scaling import Axis, Cell
 
 # Two steps that halve the distance to the labels: far from the start. On a stream of width 4 nine

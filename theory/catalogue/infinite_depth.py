@@ -20,9 +20,9 @@ from theory.catalogue.statements import (
     exponent_claim,
     stated,
 )
+from theory.exact.feature_dynamics import Fitted
+from theory.exact.first_step import output_change, stream_change, stream_change_decoupled
 from theory.experiment import Experiment, Observable, Protocol, Setting
-from theory.first_step import output_change, stream_change, stream_change_decoupled
-from theory.neural_feature_dynamics import Fitted
 from theory.prediction import Control, Grid, Prediction, Regime, Rival, product, ray
 from theory.presets import completep, depth_mup
 from theory.relations import CurveEquals, ExponentEquals, ValueEquals

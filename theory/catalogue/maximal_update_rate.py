@@ -18,11 +18,11 @@ from theory.catalogue.statements import (
     curve_claim,
     exponent_claim,
 )
+from theory.exact.propagation import forward_second_moment
 from theory.experiment import Observable, Setting
 from theory.parameterization import Parameterization, RoleScaling
 from theory.prediction import Control, Grid, Prediction, Regime, product, ray
 from theory.presets import am_mup, depth_mup, mup
-from theory.propagation import forward_second_moment
 from theory.relations import ExponentsEqual
 from theory.scaling import Axis, Power
 

@@ -66,4 +66,4 @@ def strong_order() -> Citation:
 
 def convolutional_recursion() -> Citation:
     """The first step of convolutional chains at infinite width, worked out here."""
-    return Citation("scaleproof", "Exact recursions", "theory.convolutional_chains")
+    return Citation("scaleproof", "Exact recursions", "theory.exact.convolutional_chains")

@@ -30,8 +30,8 @@ EXPONENT_REASON = "a fifth of the step between neighbouring half-integer exponen
 
 AT_INITIALIZATION = Protocol(Experiment.PROPAGATION, batch=4)
 FIRST_STEP = Protocol(Experiment.ONE_STEP, batch=4)
-# For one input the exact numbers of ``theory.first_step`` do not depend on the data, or, where that
-# is an image, only on how its positions are correlated.
+# For one input the exact numbers of ``theory.exact.first_step`` do not depend on the data, or,
+# where that is an image, only on how its positions are correlated.
 FIRST_STEP_ON_ONE_INPUT = Protocol(Experiment.ONE_STEP, batch=1)
 
 Curve = Callable[[Architecture, Parameterization, Cell], float]

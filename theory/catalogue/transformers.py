@@ -23,11 +23,11 @@ from theory.catalogue.statements import (
     curve_claim,
     exponent_claim,
 )
+from theory.exact.propagation import backward_second_moment, forward_second_moment
 from theory.experiment import Experiment, Observable, Protocol, Setting
 from theory.parameterization import Parameterization
 from theory.prediction import Control, Grid, Prediction, Regime, product
 from theory.presets import am_mup, completep, depth_mup, mup
-from theory.propagation import backward_second_moment, forward_second_moment
 from theory.scaling import Axis, Power
 
 _DEPTHS = (8, 16, 32, 64)
@@ -168,7 +168,7 @@ def _values() -> tuple[Prediction, ...]:
     """Of normalized residual blocks, by the exact recursion."""
     setting = Setting(_BLOCKS, depth_mup(), AT_INITIALIZATION)
     longer = replace(_BLOCKS, variance_factor=Fraction(5, 4))
-    citation = sources.power_counting("exact propagation, theory.propagation")
+    citation = sources.power_counting("exact propagation, theory.exact.propagation")
     return (
         curve_claim(
             "X.forward.value.normalized",

@@ -16,10 +16,10 @@ from theory.errors import DomainError
 from theory.prediction import Verdict
 from verify.cli.console import stdout_console
 from verify.cli.output import folder, write_report
+from verify.documents.table import table_report
 from verify.tables.frame import Columns
 from verify.tables.judge import Statement, conclude_task, task_of
 from verify.tables.read import read_table
-from verify.tables.report import table_report
 
 _CODES = {Verdict.ACCEPTED: 0, Verdict.REJECTED: 1, Verdict.INVALID: 1, Verdict.INCONCLUSIVE: 3}
 

@@ -14,10 +14,10 @@ from rich.table import Table
 
 from theory.catalogue import select
 from theory.prediction import Profile
+from verify.campaign.power import PILOT_REPLICATES, Outlook, outlooks
 from verify.cli.console import stdout_console
 from verify.cli.data import data_option, on_data
 from verify.cli.engine import engine_option, resolve_engine
-from verify.planning import PILOT_REPLICATES, Outlook, outlooks
 from verify.statistics.design import TARGET_POWER
 
 

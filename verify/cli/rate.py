@@ -22,6 +22,7 @@ from theory.scaling import Cell
 from verify.cli.architecture import FORMS, NAMES, architecture_of
 from verify.cli.console import stdout_console
 from verify.cli.engine import engine_option, resolve_engine
+from verify.measuring.executors import available
 from verify.rates import (
     LEVEL,
     DepthRate,
@@ -33,7 +34,6 @@ from verify.rates import (
     tabulate_rates,
 )
 from verify.statistics.equivalence import Interval
-from verify.workers import available
 
 _MOST = 1_000_000
 _SIZE = click.IntRange(1, _MOST)

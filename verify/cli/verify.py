@@ -24,15 +24,15 @@ from reports.document import Report, agrees, judged
 from reports.terminal import print_report
 from theory.catalogue import select
 from theory.prediction import Profile, Verdict
-from verify.campaign import Campaign, judge_campaign, keep_verdicts
+from verify.campaign.looks import Campaign, judge_campaign, keep_verdicts
 from verify.cli.console import stdout_console
 from verify.cli.data import data_option, on_data
 from verify.cli.engine import engine_option, resolve_engine
 from verify.cli.output import folder, write_report
-from verify.measuring import check_engine, measure
-from verify.reporting import build_report
-from verify.store import Store
-from verify.workers import available
+from verify.documents.campaign import build_report
+from verify.measuring.executors import available
+from verify.measuring.loop import check_engine, measure
+from verify.measuring.store import Store
 
 AS_RECORDED, NOT_AS_RECORDED, UNDECIDED, FAILED = 0, 1, 3, 4
 _MEANING = {

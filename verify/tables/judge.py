@@ -35,10 +35,10 @@ from theory.relations import (
     ValueEquals,
 )
 from theory.scaling import Axis, Cell, Rational, rational
-from verify.evidence import FAMILY_ALPHA, Claim, Evidence, Measured, weigh
+from verify.judging.evidence import FAMILY_ALPHA, Claim, Evidence, Measured, weigh
+from verify.judging.verdict import Judgement, conclude, fit_levels_of
 from verify.statistics.regression import PowerLaw
 from verify.tables.frame import Columns, Grid, arranged, correction, listed
-from verify.verdict import Judgement, conclude, fit_levels_of
 
 FloatArray = npt.NDArray[np.float64]
 

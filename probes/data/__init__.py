@@ -1,0 +1,1 @@
+"""What networks see: Gaussian inputs, images, and the batches of a replicate."""

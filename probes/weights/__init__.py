@@ -1,0 +1,1 @@
+"""How the weights of a network are held: as matrices, or by what was asked of them."""

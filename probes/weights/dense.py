@@ -1,0 +1,97 @@
+"""Weights that exist as matrices, in any precision and for every optimizer. Imports torch.
+
+A gradient is a product of factors, so plain SGD adds it to the weights in the matrix product
+itself, and never stores it.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.optim.adamw import adamw
+
+from probes.weights.base import Rule, Weight
+from theory.parameterization import Optimizer
+
+ADAM_MEAN, ADAM_SQUARE = 0.9, 0.999
+
+
+class DenseWeight(Weight):
+    """A stack of matrices (R, n_out, n_in), updated in place."""
+
+    def __init__(self, matrix: Tensor, rule: Rule) -> None:
+        super().__init__(rule)
+        self.matrix = matrix
+        self._moments: tuple[Tensor, ...] = ()
+        self._steps = 0
+        # What torch.baddbmm adds to, times 0, where it is called for its factor.
+        self._nothing = matrix.new_zeros(1, 1, 1)
+
+    def times(self, x: Tensor, scale: float) -> Tensor:
+        return torch.baddbmm(self._nothing, x, self.matrix.mT, beta=0, alpha=scale)
+
+    def add_to(self, onto: Tensor | None, x: Tensor, scale: float) -> Tensor:
+        if onto is None:
+            return self.times(x, scale)
+        return torch.baddbmm(onto, x, self.matrix.mT, alpha=scale)
+
+    def transposed_times(self, g: Tensor, scale: float) -> Tensor:
+        return torch.baddbmm(self._nothing, g, self.matrix, beta=0, alpha=scale)
+
+    def change_times(self, x: Tensor) -> Tensor:
+        if self.rule.optimizer is Optimizer.SGD:
+            return super().change_times(x)
+        assert self.gradient is not None
+        signals, inputs = self.gradient
+        # Adam's averages after its first step are those of a single gradient.
+        gradient = torch.bmm(signals.mT, inputs)
+        gradient /= gradient.abs() + self.rule.epsilon
+        return torch.bmm(x, gradient.mT) * -self.rule.factor
+
+    def descend(self, g: Tensor, x: Tensor, scale: float) -> None:
+        self._steps += 1
+        if self.rule.optimizer is Optimizer.ADAM:
+            self._adam(g, x, scale)
+        elif self.rule.momentum:
+            self._momentum(g, x, scale)
+        else:
+            if self.rule.weight_decay:
+                self.matrix *= 1 - self.rule.rate * self.rule.weight_decay
+            self.matrix.baddbmm_((g * self.rule.rate).mT, x, alpha=-scale)
+
+    def _momentum(self, g: Tensor, x: Tensor, scale: float) -> None:
+        if not self._moments:
+            self._moments = (torch.zeros_like(self.matrix),)
+        (velocity,) = self._moments
+        velocity.baddbmm_(g.mT, x, beta=self.rule.momentum, alpha=scale)
+        if self.rule.weight_decay:
+            velocity.add_(self.matrix, alpha=self.rule.weight_decay)
+        self.matrix.addcmul_(velocity, self.rule.rate, value=-1)
+
+    def _adam(self, g: Tensor, x: Tensor, scale: float) -> None:
+        """torch's own step (AdamW), fused, once for each learning rate among the members."""
+        if not self._moments:
+            self._moments = (torch.zeros_like(self.matrix), torch.zeros_like(self.matrix))
+        gradient = torch.baddbmm(self._nothing, g.mT, x, beta=0, alpha=scale)
+        for rate, some in self.rule.blocks:
+            adamw(
+                [self.matrix[some]],
+                [gradient[some]],
+                [self._moments[0][some]],
+                [self._moments[1][some]],
+                max_exp_avg_sqs=[],
+                state_steps=[torch.tensor(float(self._steps - 1), device=g.device)],
+                fused=True,
+                amsgrad=False,
+                beta1=ADAM_MEAN,
+                beta2=ADAM_SQUARE,
+                lr=rate,
+                weight_decay=self.rule.weight_decay,
+                eps=self.rule.epsilon,
+                maximize=False,
+            )
+
+    def keep(self, members: Tensor) -> None:
+        super().keep(members)
+        self.matrix = self.matrix[members]
+        self._moments = tuple(moment[members] for moment in self._moments)

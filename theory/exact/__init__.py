@@ -1,0 +1,1 @@
+"""Exact numbers: recursions, quadrature and limits. Imports numpy, scipy, mpmath and ``theory``."""

@@ -1,0 +1,1 @@
+"""How often verdicts are wrong: synthetic campaigns with known truths."""

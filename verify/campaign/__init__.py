@@ -1,0 +1,1 @@
+"""What a campaign asks, looks at and answers. Imports ``theory`` and ``verify``; never torch."""

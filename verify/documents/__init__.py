@@ -1,0 +1,1 @@
+"""Judgements put into the report document. Imports ``reports`` and ``verify``; never torch."""

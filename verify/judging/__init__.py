@@ -1,0 +1,1 @@
+"""From measurements to verdicts. Imports numpy, scipy, ``theory`` and ``verify``; never torch."""

@@ -1,0 +1,1 @@
+"""Measuring a campaign, and keeping what was measured."""
