@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from theory.scaling import Cell
 
-FloatArray = npt.NDArray[np.float32]
+Normals = npt.NDArray[np.float32]
 
 _DATA, _WEIGHTS, _ANSWERS, _COPIES, _MASKS = 0, 1, 2, 3, 4
 _threads = ThreadPoolExecutor()
@@ -53,7 +53,7 @@ def mask_generator(seed: int, replicate: int, cell: Cell) -> np.random.Generator
     return _generator(seed, _MASKS, replicate, cell.width, cell.depth)
 
 
-def standard_normals(generators: Sequence[np.random.Generator], count: int) -> FloatArray:
+def standard_normals(generators: Sequence[np.random.Generator], count: int) -> Normals:
     """The next ``count`` standard normals of every generator: shape (generators, count)."""
     drawn = np.empty((len(generators), count), dtype=np.float32)
     for done in _filling(generators, drawn):
@@ -61,7 +61,7 @@ def standard_normals(generators: Sequence[np.random.Generator], count: int) -> F
     return drawn
 
 
-def _filling(generators: Sequence[np.random.Generator], rows: FloatArray) -> list[Future[None]]:
+def _filling(generators: Sequence[np.random.Generator], rows: Normals) -> list[Future[None]]:
     """Fill one row by each generator, in the background: numpy releases the lock while drawing."""
     tasks = min(len(generators), os.cpu_count() or 1)
     return [
@@ -70,7 +70,7 @@ def _filling(generators: Sequence[np.random.Generator], rows: FloatArray) -> lis
     ]
 
 
-def _fill(generators: Sequence[np.random.Generator], rows: FloatArray) -> None:
+def _fill(generators: Sequence[np.random.Generator], rows: Normals) -> None:
     for generator, row in zip(generators, rows, strict=True):
         generator.standard_normal(dtype=np.float32, out=row)
 
@@ -92,7 +92,7 @@ class NormalStream:
     def __len__(self) -> int:
         return len(self._generators)
 
-    def draw(self, count: int) -> FloatArray:
+    def draw(self, count: int) -> Normals:
         """The next ``count`` of every generator: shape (generators, count)."""
         self._portion = max(self._portion, count)
         while self._ready.shape[1] < count:

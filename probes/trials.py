@@ -11,7 +11,6 @@ from fractions import Fraction
 from functools import partial
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -32,11 +31,11 @@ from probes.randomness import copy_generator, mask_generator
 from probes.weights.base import Weight
 from probes.weights.decoupled import decoupled
 from theory.architecture import Architecture, Family
+from theory.arrays import FloatArray
 from theory.errors import DomainError
 from theory.experiment import Experiment, Observable, Protocol, Setting
 from theory.scaling import Cell
 
-FloatArray = npt.NDArray[np.float64]
 Measurements = dict[Observable, FloatArray]
 Weights = Mapping[WeightKey, Weight]
 

@@ -11,7 +11,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from theory.prediction import Profile, Verdict
+from theory.prediction import Profile
+from theory.verdict import Verdict
 
 SCHEMA_VERSION: Literal["2.4"] = "2.4"
 

@@ -15,7 +15,7 @@ from reports.text import (
     summary,
     tried_again,
 )
-from theory.prediction import Verdict
+from theory.verdict import Verdict
 
 _COLOURS = {
     Verdict.ACCEPTED: "green",

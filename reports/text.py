@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from reports.document import LookEntry, PredictionEntry, Report, VerdictEntry, agrees, judged
-from theory.prediction import Verdict
+from theory.verdict import Verdict
 
 
 def estimate_text(entry: VerdictEntry | LookEntry) -> str:

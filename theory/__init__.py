@@ -27,7 +27,6 @@ from theory.prediction import (
     Profile,
     Regime,
     Rival,
-    Verdict,
     on_images,
 )
 from theory.presets import (
@@ -63,6 +62,7 @@ from theory.relations import (
     ValueEquals,
 )
 from theory.scaling import Axis, Cell, Power, rational
+from theory.verdict import Verdict
 
 __all__ = [
     "Activation",

@@ -104,19 +104,6 @@ class Regime:
         }
 
 
-class Verdict(StrEnum):
-    """What the measurements say about a prediction.
-
-    ACCEPTED: the interval lies inside predicted +- margin. REJECTED: it is disjoint from it.
-    INCONCLUSIVE: neither yet. INVALID: a precondition failed, so the data say nothing.
-    """
-
-    ACCEPTED = "accepted"
-    REJECTED = "rejected"
-    INCONCLUSIVE = "inconclusive"
-    INVALID = "invalid"
-
-
 @dataclass(frozen=True, slots=True)
 class Citation:
     """Where a claim or a rival of it comes from."""

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from reports.document import Report
     from theory.catalogue import find, recorded, select
-    from theory.prediction import Prediction, Profile, Verdict
+    from theory.prediction import Prediction, Profile
+    from theory.verdict import Verdict
     from verify.campaign.looks import Answer, Campaign, judge_campaign, keep_verdicts
     from verify.campaign.power import Outlook, outlooks
     from verify.documents.campaign import build_report
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
 _HOMES = {
     "reports.document": ("Report",),
     "theory.catalogue": ("find", "recorded", "select"),
-    "theory.prediction": ("Prediction", "Profile", "Verdict"),
+    "theory.prediction": ("Prediction", "Profile"),
+    "theory.verdict": ("Verdict",),
     "verify.campaign.looks": (
         "Answer",
         "Campaign",

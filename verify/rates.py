@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from probes.engines import Engine
 from theory.architecture import Architecture, Family
+from theory.arrays import FloatArray
 from theory.catalogue.statements import EXPONENT_MARGIN, FIRST_STEP
 from theory.counted_observables import predicted_exponent
 from theory.errors import DomainError
@@ -32,8 +33,6 @@ from verify.measuring.loop import groups_of, run
 from verify.statistics.equivalence import Interval, mean_interval
 from verify.statistics.fit_checks import CHECK_LEVEL, FitChecks, check_fit, misfit
 from verify.statistics.regression import PowerLaw
-
-FloatArray = npt.NDArray[np.float64]
 
 LEVEL = 0.05  # of every interval
 # arXiv 2305.07810 (chains) and arXiv 2510.04327 (residual and convolutional networks).

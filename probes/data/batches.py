@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from probes.data.images import ImageSet, load
 from probes.randomness import data_generator
+from theory.arrays import IntArray
 from theory.errors import DomainError
 from theory.experiment import Protocol
-
-IntArray = npt.NDArray[np.int64]
 
 HELD_OUT = 256
 

@@ -20,11 +20,10 @@ from sklearn.datasets import load_digits
 
 from probes.data.cifar import DISTRIBUTIONS, read_distribution
 from probes.data.folder import read_folder
+from theory.arrays import FloatArray, IntArray
 from theory.errors import DomainError
 from theory.images import source_of
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 Pixels = npt.NDArray[np.uint8]
 
 MNIST_COUNT, MNIST_SIDE, MNIST_CLASSES = 5000, 28, 10

@@ -9,12 +9,9 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 
 from probes.randomness import data_generator
-
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
+from theory.arrays import FloatArray, IntArray
 
 SYNTHETIC_DIMENSION = 32
 TOKENS = 4  # of a sequence, whatever the data

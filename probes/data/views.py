@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from probes.data.images import ImageShape
 from probes.data.synthetic import TOKENS, on_sphere
+from theory.arrays import FloatArray
 from theory.convolution import Convolution
-
-FloatArray = npt.NDArray[np.float64]
 
 
 def image_grid(images: FloatArray, shape: ImageShape, convolution: Convolution) -> FloatArray:

@@ -6,17 +6,14 @@ import math
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from probes.experiments.moments import second_moment
 from probes.network import Network, WeightKey
 from probes.weights.base import Weight, learning
+from theory.arrays import IntArray
 from theory.experiment import Observable
-
-IntArray = npt.NDArray[np.int64]
 
 # Members that diverged are put out of the group once they are this part of it: going on without
 # them costs a copy of the weights.

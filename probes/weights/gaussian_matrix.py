@@ -25,9 +25,9 @@ import torch
 from torch import Tensor
 
 from probes.randomness import NormalStream
+from theory.arrays import FloatArray
 from theory.errors import DomainError
 
-FloatArray = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
 # A direction is new when it stands out of the span of earlier queries by this many roundings.

@@ -6,7 +6,6 @@ from fractions import Fraction
 from itertools import pairwise, product
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -29,9 +28,8 @@ from theory import (
     residual,
     standard,
 )
+from theory.arrays import FloatArray
 from theory.exact.first_step import maximal_update_rate, stream_change, stream_changes
-
-FloatArray = npt.NDArray[np.float64]
 
 FASTER = am_mup().with_rates_times(Power(depth="1/2", width="-1/3"), "rates times a power")
 LARGER = RoleScaling(multiplier=Power(depth="1/4"), std=Power(width="1/4"), rate=Power(width=1))

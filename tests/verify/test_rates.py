@@ -6,7 +6,6 @@ from fractions import Fraction
 from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 import torch
 
@@ -26,6 +25,7 @@ from theory import (
     chain,
     residual,
 )
+from theory.arrays import FloatArray
 from theory.catalogue import find
 from theory.exact.first_step import maximal_update_rate
 from verify.cli.architecture import architecture_of
@@ -38,8 +38,6 @@ from verify.rates import (
     tabulate_rates,
 )
 from verify.statistics.equivalence import mean_interval
-
-FloatArray = npt.NDArray[np.float64]
 
 CHAIN = maximal_update_setting(chain())
 BLOCKS = maximal_update_setting(residual(1))

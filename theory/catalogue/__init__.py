@@ -32,7 +32,8 @@ from theory.catalogue import (
     transformers,
 )
 from theory.errors import DomainError
-from theory.prediction import Prediction, Profile, Verdict
+from theory.prediction import Prediction, Profile
+from theory.verdict import Verdict
 
 PREDICTIONS: tuple[Prediction, ...] = (
     *feature_learning_dynamics.PREDICTIONS,

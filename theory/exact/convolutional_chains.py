@@ -19,12 +19,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from theory.architecture import Activation
+from theory.arrays import FloatArray
 from theory.exact.gaussian import MOMENTS
-
-FloatArray = npt.NDArray[np.float64]
 
 _RELU = MOMENTS[Activation.RELU]
 

@@ -22,17 +22,15 @@ from fractions import Fraction
 from functools import cache
 
 import numpy as np
-import numpy.typing as npt
 
 from theory.architecture import Architecture
+from theory.arrays import FloatArray
 from theory.errors import DomainError
 from theory.exact.gaussian import MOMENTS
 from theory.experiment import Observable
 from theory.parameterization import Parameterization
 from theory.presets import depth_mup
 from theory.scaling import Cell
-
-FloatArray = npt.NDArray[np.float64]
 
 # A direction is new if more than this share of its length lies outside the span so far: far above
 # rounding, far below what a small learning rate adds.

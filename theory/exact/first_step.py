@@ -15,9 +15,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from theory.architecture import Activation, Architecture, Family, Role
+from theory.arrays import FloatArray
 from theory.convolution import Padding
 from theory.errors import DomainError
 from theory.exact import convolutional_chains
@@ -31,8 +31,6 @@ from theory.exact.propagation import (
 )
 from theory.parameterization import Optimizer, Parameterization
 from theory.scaling import Cell
-
-FloatArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)

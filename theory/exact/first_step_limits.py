@@ -10,15 +10,12 @@ import math
 from dataclasses import dataclass
 from functools import cache
 
-import numpy as np
-import numpy.typing as npt
 from scipy.integrate import solve_ivp
 
 from theory.architecture import Architecture
+from theory.arrays import FloatArray
 from theory.exact.first_step import require_plain
 from theory.exact.propagation import depth_limit, unit_block
-
-FloatArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ import numpy.typing as npt
 from scipy import special
 
 from theory.architecture import HOMOGENEOUS, Activation
+from theory.arrays import FloatArray
 from theory.exact.quadrature import (
     REACH,
     ROUNDING,
@@ -34,7 +35,6 @@ from theory.exact.quadrature import (
     two_inputs,
 )
 
-FloatArray = npt.NDArray[np.float64]
 ArrayLike = npt.ArrayLike
 
 # The derivative of GELU is entire, and at most 3 in size for |Im z| <= 1.

@@ -16,16 +16,14 @@ from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from scipy.integrate import solve_ivp
 
 from theory.architecture import HOMOGENEOUS, Activation, Architecture, BlockForm, Family, Role
+from theory.arrays import FloatArray
 from theory.errors import DomainError
 from theory.exact.gaussian import MOMENTS, GaussianMoments
 from theory.parameterization import Parameterization
 from theory.scaling import Cell
-
-FloatArray = npt.NDArray[np.float64]
 
 
 def kernel_matrix(moments: GaussianMoments, covariance: FloatArray) -> FloatArray:

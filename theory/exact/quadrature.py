@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from theory.arrays import FloatArray
 from theory.errors import DomainError
 
-FloatArray = npt.NDArray[np.float64]
 ArrayLike = npt.ArrayLike
 
 # Beyond ten standard deviations the Gaussian is below 1e-22.

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from statsmodels.stats.proportion import proportion_confint
 
+from theory.arrays import BoolArray, FloatArray
 from theory.relations import Band
 from verify.statistics.design import required_replicates
 from verify.statistics.equivalence import decision_p_values, mean_intervals
@@ -27,9 +28,7 @@ from verify.statistics.fit_checks import (
 from verify.statistics.multiplicity import discovery_levels, holm_levels
 from verify.statistics.regression import PowerLaw
 
-FloatArray = npt.NDArray[np.float64]
-BoolArray = npt.NDArray[np.bool_]
-IntArray = npt.NDArray[np.int8]
+Verdicts = npt.NDArray[np.int8]
 
 SIZES = np.array([4.0, 8.0, 16.0, 32.0, 64.0])
 ALPHA, MARGIN = 0.05, 0.1
@@ -172,7 +171,7 @@ def synthetic_logs(
     return logs
 
 
-def verdicts(scenario: Scenario, logs: FloatArray) -> IntArray:
+def verdicts(scenario: Scenario, logs: FloatArray) -> Verdicts:
     """Look by look, as ``verify.campaign.looks`` does: one verdict a column, families in a row."""
     law, share = scenario.law, ALPHA / scenario.looks
     found = np.zeros(logs.shape[1], dtype=np.int8)
@@ -196,7 +195,7 @@ def verdicts(scenario: Scenario, logs: FloatArray) -> IntArray:
 
 def _judged(
     checks: FitChecks, exponents: FloatArray, levels: FloatArray, of_fit: FloatArray
-) -> IntArray:
+) -> Verdicts:
     intervals = mean_intervals(exponents, levels)
     accepted, rejected = intervals.within(BAND), intervals.disjoint_from(BAND)
     spoiled = (accepted & spoils_acceptance(checks, intervals.estimate, MARGIN, BAND, of_fit)) | (
@@ -221,7 +220,7 @@ def calibrate(scenario: Scenario, campaigns: int, seed: int = 0) -> Calibration:
     return _counted(scenario, np.concatenate(found), covered)
 
 
-def _counted(scenario: Scenario, found: IntArray, covered: int) -> Calibration:
+def _counted(scenario: Scenario, found: Verdicts, covered: int) -> Calibration:
     """Both decisions are wrong at the margin itself, and one of them elsewhere."""
     campaigns, total = len(found), found.size
     wrong = {

@@ -18,13 +18,13 @@ from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from probes.costs import engine_of
 from probes.engines import Engine
+from theory.arrays import FloatArray
 from theory.errors import DomainError
 from theory.experiment import Setting
-from theory.prediction import Control, Grid, Prediction, Profile, Verdict
+from theory.prediction import Control, Grid, Prediction, Profile
 from theory.relations import (
     BestRate,
     ExcessExponent,
@@ -40,6 +40,7 @@ from theory.relations import (
     ValueEquals,
 )
 from theory.scaling import Axis, Cell
+from theory.verdict import Verdict
 from verify.judging.evidence import FAMILY_ALPHA, Claim, Evidence, Measured, weigh
 from verify.judging.verdict import Judgement, Look, conclude, fit_levels_of
 from verify.measuring.store import Design, Store, design_of, trial_key
@@ -48,8 +49,6 @@ from verify.statistics.minimum import best_log_rates
 from verify.statistics.multiplicity import holm_levels
 from verify.statistics.regression import PowerLaw
 from verify.statistics.transfer import Transfer
-
-FloatArray = npt.NDArray[np.float64]
 
 # A best or carried learning rate at the edge of its grid widens it by this many rates, this often.
 WIDER_BY, MOST_WIDENINGS = 2, 2

@@ -13,12 +13,13 @@ from pathlib import Path
 from time import perf_counter
 
 import numpy as np
-import numpy.typing as npt
 
 from probes.engines import Engine
+from theory.arrays import FloatArray
 from theory.experiment import Setting
-from theory.prediction import Grid, Prediction, Profile, Regime, Verdict
+from theory.prediction import Grid, Prediction, Profile, Regime
 from theory.scaling import Cell
+from theory.verdict import Verdict
 from verify.campaign.looks import Campaign, Question, Trials, questions
 from verify.judging.evidence import FAMILY_ALPHA, Claim, Evidence, weigh
 from verify.measuring.loop import keep, missing, plan, run
@@ -31,8 +32,6 @@ from verify.statistics.design import (
     required_replicates,
     typical_truth,
 )
-
-FloatArray = npt.NDArray[np.float64]
 
 PILOT_SEED = 987_654_321
 PILOT_REPLICATES = 8

@@ -13,7 +13,7 @@ import click
 from reports.document import Report
 from reports.terminal import print_report
 from theory.errors import DomainError
-from theory.prediction import Verdict
+from theory.verdict import Verdict
 from verify.cli.console import stdout_console
 from verify.cli.output import folder, write_report
 from verify.documents.table import table_report

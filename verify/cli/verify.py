@@ -23,7 +23,8 @@ from probes.trials import resolve_device
 from reports.document import Report, agrees, judged
 from reports.terminal import print_report
 from theory.catalogue import select
-from theory.prediction import Profile, Verdict
+from theory.prediction import Profile
+from theory.verdict import Verdict
 from verify.campaign.looks import Campaign, judge_campaign, keep_verdicts
 from verify.cli.console import stdout_console
 from verify.cli.data import data_option, on_data

@@ -13,7 +13,6 @@ from importlib.metadata import version
 from typing import TypedDict
 
 import numpy as np
-import numpy.typing as npt
 
 from reports.document import (
     CellEntry,
@@ -25,7 +24,7 @@ from reports.document import (
     LookEntry,
     Times,
 )
-from theory.prediction import Verdict
+from theory.arrays import FloatArray
 from theory.relations import (
     BestRate,
     ExcessExponent,
@@ -37,12 +36,11 @@ from theory.relations import (
     Relation,
     TransferRegretAtMost,
 )
+from theory.verdict import Verdict
 from verify.judging.evidence import Claim, Evidence, clustered
 from verify.judging.verdict import Judgement, Look
 from verify.statistics.equivalence import Interval, mean_interval, mean_intervals
 from verify.statistics.fit_checks import CHECK_LEVEL, Elsewhere
-
-FloatArray = npt.NDArray[np.float64]
 
 
 class VerdictFields(TypedDict):

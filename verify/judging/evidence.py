@@ -10,10 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 from scipy import stats
 
-from theory.prediction import Verdict
+from theory.arrays import BoolArray, FloatArray, IntArray
 from theory.relations import (
     BestRate,
     ExcessExponent,
@@ -31,16 +30,13 @@ from theory.relations import (
     TunedOrdered,
     Value,
 )
+from theory.verdict import Verdict
 from verify.statistics.equivalence import Interval, decision_p_values
 from verify.statistics.excess import MOST_RELATIVE_ERROR, Continuation, Excess
 from verify.statistics.fit_checks import CHECK_LEVEL, FitChecks, check_fit
 from verify.statistics.minimum import best_log_rates
 from verify.statistics.regression import PowerLaw
 from verify.statistics.transfer import Transfer
-
-FloatArray = npt.NDArray[np.float64]
-BoolArray = npt.NDArray[np.bool_]
-IntArray = npt.NDArray[np.int64]
 
 FAMILY_ALPHA = 0.05
 # More incomplete replicates than this share, and what is missing may not be missing by chance.

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 from scipy import stats
 
-from theory.prediction import Verdict
+from theory.arrays import FloatArray
 from theory.relations import Band, LogRatio
+from theory.verdict import Verdict
 from verify.judging.evidence import Claim, Evidence
 from verify.statistics.design import replicates_to_decide
 from verify.statistics.equivalence import Interval, Intervals, mean_intervals
@@ -30,8 +30,6 @@ from verify.statistics.fit_checks import (
     spoils_rejection,
 )
 from verify.statistics.multiplicity import discovery_levels
-
-FloatArray = npt.NDArray[np.float64]
 
 # The t interval errs one-sidedly by about skewness / (6 sqrt(R)) (Hall 1992, section 2.6): half the
 # nominal rate at 0.05.

@@ -21,18 +21,17 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from probes.data.images import load
+from theory.arrays import FloatArray
 from theory.errors import DomainError
 from theory.experiment import Observable, Setting
 from theory.images import DIGITS
-from theory.prediction import Prediction, Profile, Verdict
+from theory.prediction import Prediction, Profile
 from theory.relations import OfCurve, Paired
 from theory.scaling import Cell
-
-FloatArray = npt.NDArray[np.float64]
+from theory.verdict import Verdict
 
 _SCHEMA = (
     """

@@ -16,12 +16,10 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 from scipy import stats
 
+from theory.arrays import FloatArray
 from theory.relations import Band
-
-FloatArray = npt.NDArray[np.float64]
 
 MOST_REPLICATES = 1_000_000
 PILOT_CONFIDENCE = 0.9

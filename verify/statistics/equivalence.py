@@ -13,14 +13,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from statsmodels.stats.weightstats import DescrStatsW
 
+from theory.arrays import BoolArray, FloatArray
 from theory.errors import DomainError
 from theory.relations import Band
-
-FloatArray = npt.NDArray[np.float64]
-BoolArray = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)

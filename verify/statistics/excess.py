@@ -12,10 +12,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy import stats
 
-FloatArray = npt.NDArray[np.float64]
+from theory.arrays import FloatArray
 
 # The logarithm of a mean with relative error e is off by e^2 / 2: at most 0.02 at this one.
 MOST_RELATIVE_ERROR = 0.2

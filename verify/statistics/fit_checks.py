@@ -20,16 +20,13 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy import stats
 from statsmodels.stats.weightstats import DescrStatsW
 
+from theory.arrays import BoolArray, FloatArray
 from theory.relations import Band
 from verify.statistics.equivalence import Intervals, mean_intervals
 from verify.statistics.regression import PowerLaw
-
-FloatArray = npt.NDArray[np.float64]
-BoolArray = npt.NDArray[np.bool_]
 
 CHECK_LEVEL = 0.05
 TRIMMED_SHARE = 0.2

@@ -7,10 +7,8 @@ one family at a time and collects garbage at each call (0.2 s): a calibration ju
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
-BoolArray = npt.NDArray[np.bool_]
+from theory.arrays import BoolArray, FloatArray
 
 
 def holm_levels(p_values: FloatArray, alpha: float, members: BoolArray | None = None) -> FloatArray:

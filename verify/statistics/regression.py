@@ -14,15 +14,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy import linalg, stats
 from statsmodels.regression.linear_model import OLS
 
+from theory.arrays import FloatArray
 from theory.errors import DomainError
 from theory.scaling import Axis, Cell, Power
 from verify.statistics.equivalence import Interval
-
-FloatArray = npt.NDArray[np.float64]
 
 
 def _identifies(design: FloatArray) -> bool:

@@ -12,15 +12,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from theory.arrays import BoolArray, FloatArray, IntArray
 from theory.errors import DomainError
-
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.intp]
-BoolArray = npt.NDArray[np.bool_]
-
 
 _MOST_LISTED = 12
 _MOST_TRIALS = 50_000_000

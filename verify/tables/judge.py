@@ -9,9 +9,9 @@ from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from theory.arrays import FloatArray
 from theory.catalogue import find
 from theory.errors import DomainError
 from theory.prediction import Prediction
@@ -39,8 +39,6 @@ from verify.judging.evidence import FAMILY_ALPHA, Claim, Evidence, Measured, wei
 from verify.judging.verdict import Judgement, conclude, fit_levels_of
 from verify.statistics.regression import PowerLaw
 from verify.tables.frame import Columns, Grid, arranged, correction, listed
-
-FloatArray = npt.NDArray[np.float64]
 
 _ORIGIN = "stated with the table"
 _LARGEST_EXPONENT = 1000

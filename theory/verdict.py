@@ -1,0 +1,70 @@
+"""What a verdict is, and why it is that one, as data. Imports the standard library only.
+
+Words are made of reasons in ``reports.text`` and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Verdict(StrEnum):
+    """What the measurements say about a prediction.
+
+    ACCEPTED: the interval lies inside predicted +- margin. REJECTED: it is disjoint from it.
+    INCONCLUSIVE: neither yet. INVALID: a precondition failed, so the data say nothing.
+    """
+
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    INCONCLUSIVE = "inconclusive"
+    INVALID = "invalid"
+
+
+class ReasonKind(StrEnum):
+    """Why a verdict is what it is; behind each, the places and numbers that its reason has."""
+
+    # The interval, and the cell that tells most where there are several (places: that cell).
+    INSIDE = "inside"
+    DISJOINT = "disjoint"
+    ACROSS = "across"  # numbers: replicates that would decide, if less than a million
+    # Why there is nothing to judge.
+    INTERRUPTED = "interrupted"  # numbers: measured, wanted
+    MISSING_TRIALS = "missing trials"  # numbers: incomplete, replicates, most (a share)
+    DIVERGED = "diverged"  # numbers: diverged, trials
+    DIVERGED_REPLICATES = "diverged replicates"  # numbers: diverged, trials, broken, replicates
+    DIVERGED_AT_CARRIED_RATE = "diverged at the carried rate"  # the same numbers
+    NO_SPREAD = "no spread"
+    LESS_THAN_LIMIT = "less than the limit"  # places: the worst cell; numbers: p
+    MORE_THAN_LIMIT = "more than the limit"  # the same
+    EXCESS_UNKNOWN = "excess unknown"  # places: the worst cell; numbers: most (a share)
+    BEST_RATE_AT_EDGE = "best rate at the edge"  # numbers: trials at the edge, trials
+    CARRIED_RATE_AT_EDGE = "carried rate at the edge"  # places: cells; none is that of tuning
+    # Why a decision does not stand.
+    SMALLEST_MOVES = "smallest size moves the exponent"  # numbers: movement
+    END_MOVES = "end of the range moves the exponent"  # numbers: movement
+    RESTS_ON_SMALLEST = "rests on the smallest size"  # numbers: movement
+    MISFIT_MATTERS = "misfit matters"  # numbers: p; curvature (1) where it is of that
+    HEAVY_TAILS = "heavy tails"  # numbers: trimmed
+    SKEWED = "skewed"  # places: the worst cell; numbers: replicates, error (a share)
+    CONTROL_NOT_REJECTED = "control not rejected"  # places: its name, its verdict; because: why
+    # What a decision does not hang on, and a reader should know.
+    MISFIT = "misfit"  # as above
+    MISFIT_ALONE = "misfit if taken alone"  # as above, and level: from which on it counts
+    FIT_UNTESTED = "fit untested"
+    BEND = "no single exponent"  # because: which moves it; numbers: low, high of the movement
+    BEND_UNRESOLVED = "bend not resolved"  # the same
+    LEFT_OUT = "left out"  # numbers: incomplete, replicates
+    NO_CONTROL = "no control"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One reason: its kind, the names and numbers in it, and the reasons behind it."""
+
+    kind: ReasonKind
+    places: tuple[str, ...] = ()
+    numbers: Mapping[str, float] = field(default_factory=dict)
+    because: tuple[Reason, ...] = ()
