@@ -39,12 +39,14 @@ _THEORY: dict[str, tuple[str, ...]] = {
     "theory/exact/feature_dynamics.py": ("tests/theory/test_neural_feature_dynamics.py",),
 }
 
+_WEIGHTS = "tests/probes/weights/test_weights.py"
+
 _PROBES: dict[str, tuple[str, ...]] = {
-    "probes/weights/base.py": ("tests/probes/test_engines.py",),
-    "probes/weights/decoupled.py": ("tests/probes/test_one_step.py",),
-    "probes/weights/dense.py": ("tests/probes/test_networks.py",),
+    "probes/weights/base.py": (_WEIGHTS,),
+    "probes/weights/decoupled.py": (_WEIGHTS,),
+    "probes/weights/dense.py": (_WEIGHTS,),
     "probes/weights/gaussian_matrix.py": ("tests/probes/test_gaussian_matrix.py",),
-    "probes/weights/matrix_free.py": ("tests/probes/test_engines.py",),
+    "probes/weights/matrix_free.py": (_WEIGHTS,),
 }
 
 TESTS: dict[str, tuple[str, ...]] = _STATISTICS | _THEORY | _PROBES

@@ -37,6 +37,43 @@ def test_sizes_count_from_the_first_one() -> None:
     np.testing.assert_allclose(found.regret, np.tile([1.0, 4.0], (4, 1)), atol=1e-12)
 
 
+def test_every_size_is_read_in_its_own_sweep() -> None:
+    """Four sizes with four best rates, at 2, 3, 1 and 0.5 steps: the carried one stays at 2."""
+    places = np.arange(5.0)
+    curves = np.stack([(places - best) ** 2 + best for best in (2.0, 3.0, 1.0, 1.5)])
+    losses = np.exp(np.tile(curves, (3, 1, 1)))
+    found = Transfer.of(losses, RATES, np.array([1.0, 2.0, 4.0, 8.0]), 0.0)
+    np.testing.assert_allclose(found.regret, np.tile([1.0, 1.0, 0.25], (4, 1)), atol=1e-12)
+
+
+def tuned_at(*places: float) -> np.ndarray:
+    """Losses whose first size is best at another place in every replicate, the others at 2."""
+    steps = np.arange(5.0)
+    first = np.stack([(steps - place) ** 2 for place in places])
+    return np.exp(np.stack([first, *[np.tile(BOWL, (len(places), 1))] * 2], axis=1))
+
+
+def test_a_rate_that_any_jackknifed_mean_carries_beyond_the_grid_is_named() -> None:
+    """Best at 1.5, 2 and 2.5; the mean carried by 2 is the end, and without the first beyond it."""
+    upward = Transfer.of(tuned_at(1.5, 2.0, 2.5), RATES, SIZES, 1.0)
+    np.testing.assert_array_equal(upward.above, [False, False, True])
+    downward = Transfer.of(tuned_at(1.5, 2.0, 2.5), RATES, SIZES, -1.0)
+    np.testing.assert_array_equal(downward.below, [False, False, True])
+
+
+def test_divergence_is_looked_up_at_the_rate_of_all_replicates() -> None:
+    """Carried to 2.82 and 3.17; without the first replicate to 3.05, without the last to 2.9."""
+    losses = tuned_at(2.0, 2.4, 3.0)
+    losses[1, 1, 2:4] = np.nan
+    losses[1, 2, [2, 4]] = np.nan
+    found = Transfer.of(losses, RATES, SIZES, 0.35)
+    np.testing.assert_array_equal(found.diverged, [[False, False], [True, False], [False, False]])
+    elsewhere = tuned_at(2.0, 2.4, 3.0)
+    elsewhere[0, 1, 3:] = np.nan
+    elsewhere[0, 2, 2:4] = np.nan
+    assert not Transfer.of(elsewhere, RATES, SIZES, 0.35).diverged.any()
+
+
 def test_a_best_rate_of_the_grid_can_beat_the_parabola() -> None:
     """Read at the best rate, a floor with a bend of zero is no lower than its rates."""
     dent = np.array([4.0, 1.0, 0.0, 1.0, -0.5])
@@ -97,6 +134,10 @@ def test_neighbours_are_the_rates_on_either_side(place: float, lower: int, upper
         ([0.0, 1.0, 0.0, 1.0, 0.0], 1.5, 0.5),  # bends of other signs: a line
         ([4.0, 1.0, 0.0, 2.0, 9.0], 2.5, 1.0 - 3 / 8),  # the smaller of 3 and 5
         ([9.0, 2.0, 0.0, 1.0, 4.0], 1.25, 1.5 - 3 / 32 * 3),  # of 5 and 3
+        (BOWL / 4, 1.5, 1 / 16),  # bends below one
+        ([0.0, 0.25, 0.0, 0.25, 0.0], 1.5, 0.125),
+        ([0.0, 0.0, 0.0, 1.0, 4.0], 3.5, 2.25),  # bends 0, 1, 2, and 2 again at the end
+        ([4.0, 1.0, 0.0, 0.0, 0.0], 0.5, 2.25),
     ],
 )
 def test_a_loss_between_rates_is_on_a_line_less_the_smaller_bend(
@@ -158,12 +199,12 @@ def test_a_carried_rate_has_diverged_when_both_rates_beside_it_have() -> None:
 
 
 def test_parts_of_a_regret_are_those_of_the_jackknife_of_its_root() -> None:
-    """Roots 2, then 1, 3 and 2 without each of three: parts 3 x 2 - 2 x root are 4, 0 and 2."""
-    regret = np.array([[4.0], [1.0], [9.0], [4.0]])
+    """Roots 3, then 2, 4 and 3 without each of three: parts 3 x 3 - 2 x root are 5, 1 and 3."""
+    regret = np.array([[9.0], [4.0], [16.0], [9.0]])
     nothing = np.zeros(2, dtype=bool)
     found = Transfer(regret, nothing, nothing, np.zeros((3, 1), dtype=bool))
-    parts = np.array([[4.0], [0.0], [2.0]])
-    np.testing.assert_allclose(found.samples(9.0), 4 + (2 + 3) * (parts - 2))
+    parts = np.array([[5.0], [1.0], [3.0]])
+    np.testing.assert_allclose(found.samples(16.0), 9 + (3 + 4) * (parts - 3))
 
 
 def test_a_regret_below_zero_has_no_root_and_a_mean_below_zero_none_either() -> None:
