@@ -27,6 +27,7 @@ from theory.prediction import (
     Profile,
     Regime,
     Rival,
+    Standing,
     on_images,
 )
 from theory.presets import (
@@ -106,6 +107,7 @@ __all__ = [
     "Setting",
     "SettingsEqual",
     "SettingsOrdered",
+    "Standing",
     "TransferRegretAtMost",
     "TunedOrdered",
     "ValueAtMost",
