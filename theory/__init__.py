@@ -15,7 +15,7 @@ from theory.architecture import (
     transformer,
 )
 from theory.convolution import Convolution, Padding
-from theory.errors import DomainError
+from theory.errors import DomainError, InputError, NoTheoryError, UnavailableError
 from theory.experiment import Experiment, Observable, Protocol, Setting
 from theory.parameterization import Optimizer, Parameterization, RoleScaling
 from theory.power_counting import count_powers, diagnose
@@ -89,6 +89,8 @@ __all__ = [
     "Family",
     "GeometricMeanEquals",
     "Grid",
+    "InputError",
+    "NoTheoryError",
     "Normalization",
     "Observable",
     "Optimizer",
@@ -108,6 +110,7 @@ __all__ = [
     "SettingsOrdered",
     "TransferRegretAtMost",
     "TunedOrdered",
+    "UnavailableError",
     "ValueAtMost",
     "ValueEquals",
     "Verdict",
