@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from fractions import Fraction
 
-from theory.errors import DomainError
+from theory.errors import InputError, NoTheoryError
 from theory.experiment import FINITE_SIZE, Experiment, Observable, Setting
 from theory.images import DIGITS, source_of
 from theory.relations import Paired, Relation, Sweep
@@ -41,9 +41,9 @@ class Grid:
 
     def __post_init__(self) -> None:
         if not 1 <= self.looks <= MOST_LOOKS:
-            raise DomainError(f"{self.looks} looks: expected 1 to {MOST_LOOKS}")
+            raise InputError(f"{self.looks} looks: expected 1 to {MOST_LOOKS}")
         if min(self.replicates, self.control_replicates) < 2:
-            raise DomainError(
+            raise InputError(
                 f"{self.replicates} and {self.control_replicates} replicates: "
                 "at least two are needed to see a spread"
             )
@@ -67,7 +67,7 @@ class Regime:
     may lack if it has a full one, in the full profile only; without a full grid, the full profile
     takes the standard one. ``corrections`` are declared finite-size columns of the regression (1/L
     is ``Power(depth=-1)``); they are part of the prediction, not chosen after seeing data. Raises
-    ``DomainError`` where there is no standard grid and not a full one alone.
+    ``InputError`` where there is no standard grid and not a full one alone.
     """
 
     quick: Grid | None
@@ -77,7 +77,7 @@ class Regime:
 
     def __post_init__(self) -> None:
         if self.standard is None and (self.full is None or self.quick is not None):
-            raise DomainError("no standard grid: expected a full one, and no quick one; give it")
+            raise InputError("no standard grid: expected a full one, and no quick one; give it")
 
     @property
     def least(self) -> Profile:
@@ -89,10 +89,10 @@ class Regime:
         return self._grids[profile] is not None
 
     def grid(self, profile: Profile) -> Grid:
-        """The grid of one profile; ``DomainError`` when it is not tried there."""
+        """The grid of one profile; ``InputError`` when it is not tried there."""
         found = self._grids[profile]
         if found is None:
-            raise DomainError(f"not tried in the {profile} profile; take the {self.least} one")
+            raise InputError(f"not tried in the {profile} profile; take the {self.least} one")
         return found
 
     @property
@@ -180,11 +180,11 @@ class Prediction:
 
     def __post_init__(self) -> None:
         if self.margin <= 0:
-            raise DomainError(f"{self.id}: margin {self.margin}; expected a positive number")
+            raise InputError(f"{self.id}: margin {self.margin}; expected a positive number")
         if not self.controls:
-            raise DomainError(f"{self.id}: no negative control; a test that cannot fail is none")
+            raise InputError(f"{self.id}: no negative control; a test that cannot fail is none")
         if (self.standing is Standing.READING) != (self.twin is not None) or self.twin == self.id:
-            raise DomainError(
+            raise InputError(
                 f"{self.id}: {self.standing} with twin {self.twin}; a reading names the other "
                 "reading, and nothing else has a twin"
             )
@@ -193,23 +193,23 @@ class Prediction:
             settings.append(self.relation.other)
         for setting in settings:
             if setting.protocol.experiment is not self.observable.experiment:
-                raise DomainError(
+                raise InputError(
                     f"{self.id}: {self.observable} is measured by {self.observable.experiment}, "
                     f"not by {setting.protocol.experiment}"
                 )
             exact = setting.architecture.has_exact_theory
             if self.observable in FINITE_SIZE and not exact:
-                raise DomainError(
+                raise NoTheoryError(
                     f"{self.id}: {setting.architecture} has no exact recursion, and "
                     f"{self.observable} needs one; give chains or residual networks of vectors"
                 )
         named = isinstance(self.relation, Paired) and isinstance(self.relation.other, str)
         if named or not isinstance(self.relation.axis, Axis):
-            raise DomainError(
+            raise InputError(
                 f"{self.id}: columns of tables are no settings and no axes; give those"
             )
         if isinstance(self.relation, Sweep) and not self.relation.rates:
-            raise DomainError(f"{self.id}: no learning rates to choose the best of")
+            raise InputError(f"{self.id}: no learning rates to choose the best of")
 
 
 def on_images(prediction: Prediction, images: str) -> Prediction:
@@ -217,7 +217,7 @@ def on_images(prediction: Prediction, images: str) -> Prediction:
 
     It is another prediction, of which nothing is on record: behind an ``@``, its id names the
     images, if they are not digits. One that does not train, or trains on these anyway, is returned
-    as it is. Raises ``DomainError`` for images of no known source.
+    as it is. Raises ``InputError`` for images of no known source.
     """
     source = source_of(images)
     protocol = prediction.setting.protocol
