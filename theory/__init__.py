@@ -16,7 +16,18 @@ from theory.architecture import (
 )
 from theory.convolution import Convolution, Padding
 from theory.errors import DomainError
-from theory.experiment import Experiment, Observable, Protocol, Setting
+from theory.experiments import (
+    Convergence,
+    Coupling,
+    Decoupling,
+    Experiment,
+    Fitting,
+    OneStep,
+    Propagation,
+    Setting,
+    Training,
+)
+from theory.observables import Observable
 from theory.parameterization import Optimizer, Parameterization, RoleScaling
 from theory.power_counting import count_powers, diagnose
 from theory.prediction import (
@@ -74,8 +85,11 @@ __all__ = [
     "Cell",
     "Citation",
     "Control",
+    "Convergence",
     "Convolution",
+    "Coupling",
     "CurveEquals",
+    "Decoupling",
     "Direction",
     "DomainError",
     "ExcessExponentAtMost",
@@ -87,17 +101,19 @@ __all__ = [
     "ExponentsEqual",
     "ExponentsOrdered",
     "Family",
+    "Fitting",
     "GeometricMeanEquals",
     "Grid",
     "Normalization",
     "Observable",
+    "OneStep",
     "Optimizer",
     "Padding",
     "Parameterization",
     "Power",
     "Prediction",
     "Profile",
-    "Protocol",
+    "Propagation",
     "Regime",
     "Relation",
     "Rival",
@@ -106,6 +122,7 @@ __all__ = [
     "Setting",
     "SettingsEqual",
     "SettingsOrdered",
+    "Training",
     "TransferRegretAtMost",
     "TunedOrdered",
     "ValueAtMost",

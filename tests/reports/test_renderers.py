@@ -15,13 +15,12 @@ from reports import Report, print_report, render_html
 from reports.plots import _draw_prediction, _sizes, scaling_plot
 from theory import (
     Axis,
-    Experiment,
     ExponentOfCurve,
     GeometricMeanEquals,
-    Protocol,
     Setting,
     SettingsEqual,
     SettingsOrdered,
+    Training,
     TransferRegretAtMost,
     TunedOrdered,
     depth_mup,
@@ -71,7 +70,7 @@ def test_the_plot_is_an_svg_with_points_fit_and_prediction(report: Report) -> No
         assert f">{text}</text>" in svg or f">{text}<" in svg
 
 
-PLAIN = Setting(residual(2), depth_mup(), Protocol(Experiment.TRAINING, batch=2, steps=1))
+PLAIN = Setting(residual(2), depth_mup(), Training(batch=2, steps=1))
 RATES = tuple(Fraction(2) ** k for k in range(5))
 
 

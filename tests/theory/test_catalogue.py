@@ -16,7 +16,6 @@ from theory import (
     Cell,
     CurveEquals,
     DomainError,
-    Experiment,
     ExponentAtMost,
     ExponentOfCurve,
     ExponentsEqual,
@@ -28,6 +27,7 @@ from theory import (
     Profile,
     Regime,
     Relation,
+    Training,
     TunedOrdered,
     ValueEquals,
     Verdict,
@@ -358,9 +358,9 @@ def test_the_full_profile_is_wide_and_deep() -> None:
         if not prediction.regime.is_tried(Profile.STANDARD):  # and deep enough for another profile
             continue
         cells = prediction.regime.full.cells
-        if setting.protocol.experiment is Experiment.TRAINING:
+        if isinstance(setting.experiment, Training):
             assert max(cell.depth for cell in cells) >= 64
-        elif setting.protocol.reference is not None:  # the stream is fixed, and M its inner width
+        elif setting.experiment.reference is not None:  # the stream is fixed, and M its inner width
             assert max(cell.depth for cell in cells) >= 16
         elif setting.architecture.convolution is not None:
             assert max(cell.depth for cell in cells) >= 128
