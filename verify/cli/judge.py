@@ -14,8 +14,8 @@ from reports.document import Report
 from reports.terminal import print_report
 from theory.errors import InputError
 from theory.verdict import Verdict
-from verify.cli.console import stdout_console
-from verify.cli.output import folder, write_report
+from verify.cli.options import json_option, out_option
+from verify.cli.output import folder, stdout_console, write_report
 from verify.documents.table import table_report
 from verify.tables.frame import Columns
 from verify.tables.judge import Statement, conclude_task, task_of
@@ -48,8 +48,8 @@ _CODES = {Verdict.ACCEPTED: 0, Verdict.REJECTED: 1, Verdict.INVALID: 1, Verdict.
     multiple=True,
     help="Finite-size column of the regression: a column, or a ratio such as 1/depth.",
 )
-@click.option("--out", type=click.Path(path_type=Path), help="Folder for report.html, report.json.")
-@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@out_option("report.html and report.json")
+@json_option
 def judge_table(
     table: Path,
     prediction: str | None,
