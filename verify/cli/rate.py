@@ -16,7 +16,7 @@ from rich.table import Table
 from probes.engines import Engine
 from theory.architecture import Activation
 from theory.errors import InputError
-from theory.experiment import Setting
+from theory.experiments import Setting
 from theory.scaling import Cell
 from verify.cli.architecture import FORMS, NAMES, architecture_of
 from verify.cli.options import (
@@ -176,7 +176,7 @@ def _document(
     fields = {
         "architecture": str(setting.architecture),
         "parameterization": setting.parameterization.name,
-        "protocol": str(setting.protocol),
+        "protocol": str(setting.experiment),
         "width": width,
         "replicates": replicates,
         "seed": seed,
