@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from theory.prediction import Profile
 from theory.verdict import ReasonKind, Verdict
 
+Standing = Literal["stated", "reading", "project"]
 SCHEMA_VERSION: Literal["3.0"] = "3.0"
 
 
@@ -172,7 +173,7 @@ class PredictionEntry(VerdictEntry):
     id: str
     sentence: str
     citation: str
-    standing: Literal["stated", "reading", "project"] | None = Field(
+    standing: Standing | None = Field(
         description="a sentence of the source, one of several readings of it, or the project's "
         "own; None for a table"
     )

@@ -2,7 +2,7 @@
 
 from rich.console import Console
 
-_PIPED_WIDTH = 140
+_PIPED_WIDTH = 160
 
 
 def stdout_console() -> Console:

@@ -11,11 +11,9 @@ from pathlib import Path
 import click
 
 from reports.document import Report
-from reports.terminal import print_report
 from theory.errors import DomainError
 from theory.verdict import Verdict
-from verify.cli.console import stdout_console
-from verify.cli.output import folder, write_report
+from verify.cli.output import folder, print_report, write_report
 from verify.documents.table import table_report
 from verify.tables.frame import Columns
 from verify.tables.judge import Statement, conclude_task, task_of
@@ -110,10 +108,9 @@ def _number(option: str, value: float | None) -> float | None:
 def _show(report: Report, out: Path | None, as_json: bool) -> None:
     if out is not None:
         write_report(report, folder(out))
+    print_report(report, as_json)
     if as_json:
-        click.echo(report.model_dump_json(indent=2))
         return
-    print_report(report, stdout_console())
     (entry,) = report.predictions
     if entry.verdict in (Verdict.ACCEPTED, Verdict.REJECTED):
         click.echo(entry.reason)

@@ -1,12 +1,16 @@
-"""Where reports go. Imports ``reports``."""
+"""Where reports go. Imports click and ``reports``."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import click
+
 from reports.document import Report
-from reports.html import render_html
+from reports.renderers import RENDERERS
+from reports.renderers.terminal import render
 from theory.errors import DomainError
+from verify.cli.console import stdout_console
 
 
 def folder(out: Path) -> Path:
@@ -26,5 +30,12 @@ def folder(out: Path) -> Path:
 
 def write_report(report: Report, out: Path) -> None:
     """The document and the page, in a folder."""
-    (out / "report.json").write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    (out / "report.html").write_text(render_html(report), encoding="utf-8")
+    for name in ("json", "html"):
+        text = RENDERERS[name](report)
+        (out / f"report.{name}").write_text(text, encoding="utf-8")
+
+
+def print_report(report: Report, as_json: bool) -> None:
+    """The document, or the table of verdicts, on standard output."""
+    text = RENDERERS["json"](report) if as_json else render(report, stdout_console())
+    click.echo(text, nl=False)

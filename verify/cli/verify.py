@@ -21,14 +21,12 @@ from rich.progress import (
 
 from probes.trials import resolve_device
 from reports.outcome import Outcome, outcome
-from reports.terminal import print_report
 from theory.catalogue import select
 from theory.prediction import Profile
 from verify.campaign.looks import Campaign, judge_campaign, keep_verdicts
-from verify.cli.console import stdout_console
 from verify.cli.data import data_option, on_data
 from verify.cli.engine import engine_option, resolve_engine
-from verify.cli.output import folder, write_report
+from verify.cli.output import folder, print_report, write_report
 from verify.documents.campaign import build_report
 from verify.measuring.executors import available
 from verify.measuring.loop import check_engine, measure
@@ -112,10 +110,8 @@ def verify_predictions(
     report = build_report(campaign, store, patterns, answers, started, complete)
     store.close()
     write_report(report, out)
-    if as_json:
-        click.echo(report.model_dump_json(indent=2))
-    else:
-        print_report(report, stdout_console())
+    print_report(report, as_json)
+    if not as_json:
         click.echo(f"Report: {out / 'report.html'}")
     code, meaning = _EXITS[outcome(report)]
     click.echo(f"Exit code {code}: {meaning}", err=True)
