@@ -128,7 +128,8 @@ def _counted(name: str, entries: Sequence[VerdictEntry], rejected: str = "") -> 
     counts = Counter(entry.verdict for entry in entries)
     said = {Verdict.REJECTED: rejected}
     parts = [f"{counts[v]} {v}{said.get(v, '')}" for v in Verdict if counts[v]]
-    return f"{len(entries)} {name}: {', '.join(parts) or 'none'}"
+    plural = "" if len(entries) == 1 else "s"
+    return f"{len(entries)} {name}{plural}: {', '.join(parts) or 'none'}"
 
 
 def _rejected_by_standing(predictions: Sequence[PredictionEntry]) -> str:
@@ -146,8 +147,8 @@ def summary(report: Report) -> str:
     """How many predictions and rivals got which verdict, and how many are not as on record."""
     rivals = [entry.rival for entry in report.predictions if entry.rival is not None]
     by_standing = _rejected_by_standing(report.predictions)
-    parts = [_counted("predictions", report.predictions, by_standing)]
-    parts += [_counted("rivals", rivals)] if rivals else []
+    parts = [_counted("prediction", report.predictions, by_standing)]
+    parts += [_counted("rival", rivals)] if rivals else []
     entries = judged(report).values()
     unrecorded = sum(entry.recorded is None for entry in entries)
     changed = sum(not agrees(entry) for entry in entries) - unrecorded

@@ -25,7 +25,7 @@ def test_rejections_are_counted_by_whose_statements_they_are() -> None:
 
 def test_a_rejected_rival_is_none_of_the_predictions() -> None:
     text = summary(report(prediction("A1", rival=rival())))
-    assert text == "1 predictions: 1 accepted; 1 rivals: 1 rejected; all as on record"
+    assert text == "1 prediction: 1 accepted; 1 rival: 1 rejected; all as on record"
 
 
 def test_what_differs_from_the_record_is_counted() -> None:
@@ -43,7 +43,7 @@ def test_what_differs_from_the_record_is_counted() -> None:
 
 
 def test_a_table_has_no_record() -> None:
-    assert summary(REPORTS["the report of a table"]) == "1 predictions: 1 accepted"
+    assert summary(REPORTS["the report of a table"]) == "1 prediction: 1 accepted"
 
 
 def test_a_reading_names_its_twin() -> None:
