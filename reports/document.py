@@ -12,10 +12,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from theory.prediction import Profile
+from theory.prediction import Profile, Standing
 from theory.verdict import ReasonKind, Verdict
 
-Standing = Literal["stated", "reading", "project"]
 SCHEMA_VERSION: Literal["3.0"] = "3.0"
 
 

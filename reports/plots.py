@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from reports.document import CellEntry, PredictionEntry, RivalEntry, Scale, VerdictEntry
 from reports.text import estimate_text, predicted_text
 from theory.arrays import FloatArray
-from theory.errors import DomainError
+from theory.errors import InputError
 from theory.verdict import Verdict
 
 _STYLE: dict[Any, Any] = {
@@ -65,11 +65,11 @@ def verdict_picture(entry: PredictionEntry) -> str:
     """How one prediction came to its verdict: an ``<svg>`` element for a page of any colour.
 
     On the left ``scaling_plot``; on the right where the interval of the statistic lies, and where
-    it has to lie to accept the prediction, or its rival. Raises ``DomainError`` for an entry
+    it has to lie to accept the prediction, or its rival. Raises ``InputError`` for an entry
     that has no interval.
     """
     if not entry.cells or entry.interval is None:
-        raise DomainError(f"{entry.id} has no interval ({entry.reason}); choose another prediction")
+        raise InputError(f"{entry.id} has no interval ({entry.reason}); choose another prediction")
     with mpl.rc_context(_STYLE):
         return _svg(_verdict_figure(entry))
 

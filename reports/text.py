@@ -1,4 +1,4 @@
-"""Phrases shared by the renderers. Imports ``theory`` and ``reports.document``."""
+"""Phrases shared by the renderers. Imports ``theory`` and ``reports``."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from reports.document import (
     LookEntry,
     PredictionEntry,
     Report,
-    Standing,
     VerdictEntry,
 )
 from reports.outcome import agrees, judged
+from theory.prediction import Standing
 from theory.verdict import Verdict
 
 _STANDINGS: Mapping[Standing, str] = {
-    "stated": "a sentence of the source",
-    "reading": "one of two readings of the source",
-    "project": "the project's own; no source says so",
+    Standing.STATED: "a sentence of the source",
+    Standing.READING: "one of two readings of the source",
+    Standing.PROJECT: "the project's own; no source says so",
 }
 # What one rejected statement is called, and what several are.
 _REJECTED: Mapping[Standing, tuple[str, str]] = {
-    "stated": ("of a stated sentence", "of stated sentences"),
-    "reading": ("second reading", "second readings"),
-    "project": ("of the project's own", "of the project's own"),
+    Standing.STATED: ("of a stated sentence", "of stated sentences"),
+    Standing.READING: ("second reading", "second readings"),
+    Standing.PROJECT: ("of the project's own", "of the project's own"),
 }
 
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from reports.document import PredictionEntry, Scale
 from reports.plots import _draw_prediction, _sizes, scaling_plot, verdict_picture
 from tests.reports.documents import CELLS, EXACT_CELLS, NOT_MEASURED, REJECTED, prediction, rival
-from theory.errors import DomainError
+from theory.errors import InputError
 
 
 def drawn(entry: PredictionEntry) -> tuple[dict[str, np.ndarray], tuple[float, float] | None]:
@@ -124,5 +124,5 @@ def test_the_same_entry_gives_the_same_bytes() -> None:
 
 
 def test_there_is_no_picture_without_an_interval() -> None:
-    with pytest.raises(DomainError, match=r"A5 has no interval \(interrupted after 3 of 32"):
+    with pytest.raises(InputError, match=r"A5 has no interval \(interrupted after 3 of 32"):
         verdict_picture(prediction("A5", **NOT_MEASURED, cells=[]))

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from reports.document import Report
-from theory.errors import DomainError
+from theory.errors import InputError
 from theory.verdict import Verdict
 from verify.cli.output import folder, print_report, write_report
 from verify.documents.table import table_report
@@ -101,7 +101,7 @@ def judge_table(
 
 def _number(option: str, value: float | None) -> float | None:
     if value is not None and not math.isfinite(value):
-        raise DomainError(f"{option} {value}: expected a finite number")
+        raise InputError(f"{option} {value}: expected a finite number")
     return value
 
 

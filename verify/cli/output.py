@@ -9,7 +9,7 @@ import click
 from reports.document import Report
 from reports.renderers import RENDERERS
 from reports.renderers.terminal import render
-from theory.errors import DomainError
+from theory.errors import UnavailableError
 from verify.cli.console import stdout_console
 
 
@@ -22,7 +22,7 @@ def folder(out: Path) -> Path:
         probe.unlink()
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise DomainError(
+        raise UnavailableError(
             f"cannot write to folder {str(out)!r} ({reason}); choose another one with --out"
         ) from None
     return out

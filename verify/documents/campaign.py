@@ -15,7 +15,7 @@ from reports.document import (
     RivalEntry,
 )
 from theory.catalogue import Recorded, recorded
-from theory.images import DIGITS
+from theory.experiments import images_besides_digits
 from theory.prediction import Control, Prediction, claim_id
 from theory.relations import ExponentsEqual
 from verify.campaign.looks import Answer, Campaign
@@ -35,12 +35,13 @@ from verify.measuring.store import Store, fingerprint
 
 def _control(answer: Answer, control: Control, judgement: Judgement) -> ControlEntry:
     fields = verdict_fields(answer.claim, judgement)
-    return ControlEntry(name=control.name, setting=str(control.setting), shifted=None, **fields)
+    shifted = None if control.shifted is None else str(control.shifted)
+    return ControlEntry(name=control.name, setting=str(control.setting), shifted=shifted, **fields)
 
 
 def _sources(predictions: Sequence[Prediction]) -> list[str]:
     """Images other than digits that are trained on; the command line gives one at most."""
-    return sorted({each.setting.protocol.images for each in predictions} - {DIGITS})
+    return sorted(images_besides_digits(each.setting for each in predictions))
 
 
 def _command(
@@ -101,8 +102,8 @@ def _prediction(
         id=prediction.id,
         sentence=prediction.sentence,
         citation=str(prediction.citation),
-        standing=None,
-        twin=None,
+        standing=prediction.standing,
+        twin=prediction.twin,
         observable=prediction.observable,
         definition=prediction.observable.definition,
         plotted=plotted(answer.claim.relation, prediction.observable),
