@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from reports.document import Report
 from reports.renderers import RENDERERS
-from reports.renderers.terminal import render
 from theory.errors import UnavailableError
 from verify.cli.console import stdout_console
+
+if TYPE_CHECKING:
+    from reports.document import Report
 
 
 def folder(out: Path) -> Path:
@@ -37,5 +39,7 @@ def write_report(report: Report, out: Path) -> None:
 
 def print_report(report: Report, as_json: bool) -> None:
     """The document, or the table of verdicts, on standard output."""
+    from reports.renderers.terminal import render  # needs pydantic, which few commands do
+
     text = RENDERERS["json"](report) if as_json else render(report, stdout_console())
     click.echo(text, nl=False)
