@@ -21,12 +21,6 @@ _STANDINGS: Mapping[Standing, str] = {
     Standing.READING: "one of two readings of the source",
     Standing.PROJECT: "the project's own; no source says so",
 }
-# What one rejected statement is called, and what several are.
-_REJECTED: Mapping[Standing, tuple[str, str]] = {
-    Standing.STATED: ("of a stated sentence", "of stated sentences"),
-    Standing.READING: ("second reading", "second readings"),
-    Standing.PROJECT: ("of the project's own", "of the project's own"),
-}
 
 
 def estimate_text(entry: VerdictEntry | LookEntry) -> str:
@@ -133,14 +127,21 @@ def _counted(name: str, entries: Sequence[VerdictEntry], rejected: str = "") -> 
 
 
 def _rejected_by_standing(predictions: Sequence[PredictionEntry]) -> str:
-    """Whose statements were rejected: refuting a source is not refuting one reading of it."""
-    counts = Counter(e.standing for e in predictions if e.verdict is Verdict.REJECTED)
-    parts = [
-        f"{count} {one if count == 1 else several}"
-        for standing, (one, several) in _REJECTED.items()
-        if (count := counts[standing])
-    ]
-    return f" ({', '.join(parts)})" if parts else ""
+    """Whose statements were rejected: where a twin is accepted, its source may have meant that."""
+    accepted = {entry.id for entry in predictions if entry.verdict is Verdict.ACCEPTED}
+    counts = Counter(
+        (entry.standing, entry.twin in accepted)
+        for entry in predictions
+        if entry.verdict is Verdict.REJECTED
+    )
+    phrases = {
+        (Standing.STATED, False): "of stated sentences",
+        (Standing.READING, True): "of second readings, whose twin is accepted",
+        (Standing.READING, False): "of readings whose twin is not",
+        (Standing.PROJECT, False): "of the project's own",
+    }
+    parts = [f"{counts[key]} {phrase}" for key, phrase in phrases.items() if counts[key]]
+    return f" ({'; '.join(parts)})" if parts else ""
 
 
 def summary(report: Report) -> str:

@@ -10,16 +10,25 @@ from tests.reports.documents import REJECTED, REPORTS, control, prediction, repo
 
 
 def test_rejections_are_counted_by_whose_statements_they_are() -> None:
-    rejected = [
-        prediction(f"A{i}", **REJECTED, recorded="rejected", standing=standing, twin=twin)
-        for i, (standing, twin) in enumerate(
-            [("stated", None), ("stated", None), ("reading", "A7"), ("project", None)]
-        )
+    """A source that can be read in two ways is refuted where neither reading is accepted."""
+    standings = [
+        ("A1", "stated", None),
+        ("A2", "stated", None),
+        ("A3.second", "reading", "A3.first"),
+        ("A4.rises", "reading", "A4.falls"),
+        ("A4.falls", "reading", "A4.rises"),
+        ("A5.one", "reading", "A5.that.was.not.tried"),
+        ("B1", "project", None),
     ]
-    text = summary(report(*rejected, prediction("A7", standing="reading", twin="A2")))
-    assert text == (
-        "5 predictions: 1 accepted, 4 rejected (2 of stated sentences, 1 second reading, 1 of the "
-        "project's own); all as on record"
+    rejected = [
+        prediction(id, **REJECTED, recorded="rejected", standing=standing, twin=twin)
+        for id, standing, twin in standings
+    ]
+    accepted = prediction("A3.first", standing="reading", twin="A3.second")
+    assert summary(report(*rejected, accepted)) == (
+        "8 predictions: 1 accepted, 7 rejected (2 of stated sentences; 1 of second readings, "
+        "whose twin is accepted; 3 of readings whose twin is not; 1 of the project's own); all as "
+        "on record"
     )
 
 
@@ -37,7 +46,7 @@ def test_what_differs_from_the_record_is_counted() -> None:
         )
     )
     assert text == (
-        "3 predictions: 2 accepted, 1 rejected (1 of a stated sentence); 2 not as on record; "
+        "3 predictions: 2 accepted, 1 rejected (1 of stated sentences); 2 not as on record; "
         "1 without a record"
     )
 
