@@ -117,6 +117,12 @@ def test_the_picture_of_a_bound_and_of_a_value_has_its_scale() -> None:
     assert "its rival" not in svg
 
 
+def test_a_rival_on_another_scale_has_no_place_on_the_axis_of_the_picture() -> None:
+    other = rival(scale=Scale.RATIO, cells=EXACT_CELLS)
+    assert "its rival" not in verdict_picture(prediction("A1", rival=other))
+    assert "its rival" in verdict_picture(prediction("A1", rival=rival()))
+
+
 def test_the_same_entry_gives_the_same_bytes() -> None:
     entry = prediction("A1", rival=rival())
     assert verdict_picture(entry) == verdict_picture(entry)
