@@ -14,10 +14,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reports.document import CellEntry, PredictionEntry, RivalEntry, Scale, VerdictEntry
+from reports.document import CellEntry, PredictionEntry, RivalEntry, VerdictEntry
 from reports.text import estimate_text, predicted_text
 from theory.arrays import FloatArray
 from theory.errors import InputError
+from theory.expectations import Summary
 from theory.verdict import Verdict
 
 _STYLE: dict[Any, Any] = {
@@ -41,9 +42,9 @@ _VERDICTS = {
 }
 _AXES = {"width": "width n", "depth": "depth L"}
 _STATISTICS = {
-    Scale.EXPONENT: "exponent",
-    Scale.RATIO: "measured / predicted",
-    Scale.LOGARITHM: "logarithm of measured / predicted",
+    Summary.EXPONENT: "exponent",
+    Summary.RATIO: "measured / predicted",
+    Summary.LOGARITHM: "logarithm of measured / predicted",
 }
 _LONGEST_LABEL = 40
 
@@ -102,10 +103,10 @@ def _line_of(
     entry: PredictionEntry | RivalEntry, sizes: FloatArray, statistic: float
 ) -> FloatArray:
     """What the cells would hold, if the statistic were this."""
-    if entry.scale is Scale.EXPONENT:
+    if entry.scale is Summary.EXPONENT:
         return _through_middle(sizes, entry.cells, statistic)
     predicted = np.array([cell.predicted for cell in entry.cells], dtype=float)
-    factor = np.exp(statistic) if entry.scale is Scale.LOGARITHM else statistic
+    factor = np.exp(statistic) if entry.scale is Summary.LOGARITHM else statistic
     return np.asarray(predicted * factor)
 
 
@@ -127,7 +128,7 @@ def _labelled(text: str, relation: str) -> str:
 def _draw_prediction(axes: Axes, entry: PredictionEntry, sizes: FloatArray) -> None:
     """The predicted line with the band that accepts, and the line of a rival."""
     low, high = entry.band
-    if entry.scale is Scale.EXPONENT and (low is None or high is None):
+    if entry.scale is Summary.EXPONENT and (low is None or high is None):
         # An exponent's line turns about the middle: no side of it is "at most".
         for end, label in ((low, "accepts from"), (high, "accepts up to")):
             if end is not None:

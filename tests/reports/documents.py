@@ -14,11 +14,11 @@ from reports.document import (
     ReasonEntry,
     Report,
     RivalEntry,
-    Scale,
     Times,
 )
 from reports.reasons import reason_text
 from tests.reports.reasons import SENTENCES
+from theory.expectations import Summary
 from theory.prediction import Profile
 from theory.verdict import Reason, ReasonKind, Verdict
 
@@ -104,7 +104,7 @@ def rival(**changes: Any) -> RivalEntry:
         "sentence": "The exponent is 1/2.",
         "citation": "Another source (1234.5678), Theorem 1",
         "recorded": Verdict.REJECTED,
-        "scale": Scale.EXPONENT,
+        "scale": Summary.EXPONENT,
         "cells": CELLS,
         "control": control(),
         "relation": "exponent of L = 1/2",
@@ -125,7 +125,7 @@ def prediction(id: str, **changes: Any) -> PredictionEntry:
         "observable": "stream_change",
         "definition": "root mean square of the change of the stream",
         "plotted": "stream_change",
-        "scale": Scale.EXPONENT,
+        "scale": Summary.EXPONENT,
         "setting": "residual networks under depth-muP",
         "parameterization_source": "preset",
         "axis": "depth",
@@ -173,7 +173,7 @@ def report(*predictions: PredictionEntry, **changes: Any) -> Report:
 
 def _ordinary() -> Report:
     value = {
-        "scale": Scale.RATIO,
+        "scale": Summary.RATIO,
         "relation": "value = 2 in every cell",
         "predicted": 1.0,
         "band": (0.9, 1.1),
@@ -181,7 +181,7 @@ def _ordinary() -> Report:
         "checks": None,
     }
     bound = {
-        "scale": Scale.LOGARITHM,
+        "scale": Summary.LOGARITHM,
         "relation": "transfer of the learning rate as L^0 costs <= 0.02",
         "band": (None, 0.12),
         "cells": EXACT_CELLS,

@@ -7,9 +7,9 @@ import pytest
 from pydantic import ValidationError
 
 from reports import Report, json_schema, shipped_json_schema
-from reports.document import Scale
 from tests.reports.documents import REPORTS
 from theory import Verdict
+from theory.expectations import Summary
 
 
 def test_the_shipped_schema_is_that_of_the_code() -> None:
@@ -69,7 +69,7 @@ def test_every_verdict_has_the_promised_fields(report: Report) -> None:
 def test_measured_and_unmeasured_predictions_are_told_apart(report: Report) -> None:
     measured, unmeasured = report.predictions
     assert measured.verdict is Verdict.ACCEPTED
-    assert measured.scale is Scale.EXPONENT
+    assert measured.scale is Summary.EXPONENT
     assert measured.interval is not None
     assert measured.interval[0] < (measured.estimate or 0) < measured.interval[1]
     assert [cell.size for cell in measured.cells] == [4, 8, 16]

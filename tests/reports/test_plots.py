@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from reports.document import PredictionEntry, Scale
+from reports.document import PredictionEntry
 from reports.plots import _draw_prediction, _sizes, scaling_plot, verdict_picture
 from tests.reports.documents import CELLS, EXACT_CELLS, NOT_MEASURED, REJECTED, prediction, rival
 from theory.errors import InputError
+from theory.expectations import Summary
 
 
 def drawn(entry: PredictionEntry) -> tuple[dict[str, np.ndarray], tuple[float, float] | None]:
@@ -49,13 +50,13 @@ def test_an_exponent_is_a_line_through_the_middle_of_the_measurements() -> None:
 @pytest.mark.parametrize(
     ("scale", "predicted", "line", "ends"),
     [
-        (Scale.RATIO, 1.0, 1.0, (0.9, 1.1)),
-        (Scale.LOGARITHM, 0.0, 1.0, (math.exp(-0.1), math.exp(0.1))),
-        (Scale.LOGARITHM, 0.02, math.exp(0.02), (0.5, math.exp(0.12))),
+        (Summary.RATIO, 1.0, 1.0, (0.9, 1.1)),
+        (Summary.LOGARITHM, 0.0, 1.0, (math.exp(-0.1), math.exp(0.1))),
+        (Summary.LOGARITHM, 0.02, math.exp(0.02), (0.5, math.exp(0.12))),
     ],
 )
 def test_values_are_drawn_on_the_scale_of_their_statistic(
-    scale: Scale, predicted: float, line: float, ends: tuple[float, float]
+    scale: Summary, predicted: float, line: float, ends: tuple[float, float]
 ) -> None:
     """Where the statistic is a logarithm, the line is its exponential, and so is the band."""
     below, above = predicted - 0.1, predicted + 0.1
@@ -82,7 +83,7 @@ def test_a_bound_on_an_exponent_is_a_line(
 
 def test_a_rival_is_drawn_where_it_is_about_the_same_numbers() -> None:
     """A rival about a ratio, or about other rates, says nothing of what is drawn."""
-    same, values = rival(), {"scale": Scale.RATIO, "relation": "value = 1", "predicted": 1.0}
+    same, values = rival(), {"scale": Summary.RATIO, "relation": "value = 1", "predicted": 1.0}
     others = [cell.model_copy(update={"measured": 1.0}) for cell in CELLS]
     label = "rival: exponent of L = 1/2"
     lines, _ = drawn(prediction("A1", rival=same))
@@ -111,14 +112,14 @@ def test_the_picture_of_a_verdict_shows_both_verdicts_and_their_numbers() -> Non
 def test_the_picture_of_a_bound_and_of_a_value_has_its_scale() -> None:
     bound = prediction("A1", band=(None, 0.1))
     assert ">predicted: at most +0.1<" in verdict_picture(bound)
-    value = {"scale": Scale.RATIO, "predicted": 1.0, "band": (0.9, 1.1), "cells": EXACT_CELLS}
+    value = {"scale": Summary.RATIO, "predicted": 1.0, "band": (0.9, 1.1), "cells": EXACT_CELLS}
     svg = verdict_picture(prediction("A2", **value, rival=rival(cells=[])))
     assert ">measured / predicted<" in svg
     assert "its rival" not in svg
 
 
 def test_a_rival_on_another_scale_has_no_place_on_the_axis_of_the_picture() -> None:
-    other = rival(scale=Scale.RATIO, cells=EXACT_CELLS)
+    other = rival(scale=Summary.RATIO, cells=EXACT_CELLS)
     assert "its rival" not in verdict_picture(prediction("A1", rival=other))
     assert "its rival" in verdict_picture(prediction("A1", rival=rival()))
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from reports.outcome import Outcome, outcome
 from reports.renderers import RENDERERS
 from theory.errors import UnavailableError
 from verify.cli.console import stdout_console
@@ -43,3 +44,27 @@ def print_report(report: Report, as_json: bool) -> None:
 
     text = RENDERERS["json"](report) if as_json else render(report, stdout_console())
     click.echo(text, nl=False)
+
+
+# The exit code of each outcome, and what it means.
+_EXITS = {
+    Outcome.AS_RECORDED: (0, "every verdict is the one on record, if there is one for its data."),
+    Outcome.NOT_AS_RECORDED: (1, "some verdict is not the one on record."),
+    Outcome.UNDECIDED: (
+        3,
+        "nothing contradicts the record, but all announced looks were too few to decide "
+        "everything; their reasons say how many replicates would.",
+    ),
+    Outcome.INTERRUPTED: (4, "interrupted; scaleproof verify continues where it was."),
+}
+
+
+def finish(report: Report, out: Path, as_json: bool) -> int:
+    """Write and print the report of a campaign; the exit code that its outcome has."""
+    write_report(report, out)
+    print_report(report, as_json)
+    if not as_json:
+        click.echo(f"Report: {out / 'report.html'}")
+    code, meaning = _EXITS[outcome(report)]
+    click.echo(f"Exit code {code}: {meaning}", err=True)
+    return code
