@@ -51,22 +51,29 @@ def folder(out: Path) -> Path:
 
 def write_report(report: Report, out: Path) -> None:
     """The document and the page, in a folder."""
-    from reports.html import render_html  # draws with matplotlib, which few commands need
+    from reports.renderers import RENDERERS  # needs pydantic, which few commands do
 
-    (out / "report.json").write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    (out / "report.html").write_text(render_html(report), encoding="utf-8")
+    for name in ("json", "html"):
+        text = RENDERERS[name](report)
+        (out / f"report.{name}").write_text(text, encoding="utf-8")
+
+
+def print_report(report: Report, as_json: bool) -> None:
+    """The document, or the table of verdicts, on standard output."""
+    from reports.renderers import RENDERERS
+    from reports.renderers.terminal import render
+
+    text = RENDERERS["json"](report) if as_json else render(report, stdout_console())
+    click.echo(text, nl=False)
 
 
 def finish(report: Report, out: Path, as_json: bool) -> int:
     """Write and print the report of a campaign; the exit code that its outcome has."""
     from reports.outcome import outcome
-    from reports.terminal import print_report
 
     write_report(report, out)
-    if as_json:
-        click.echo(report.model_dump_json(indent=2))
-    else:
-        print_report(report, stdout_console())
+    print_report(report, as_json)
+    if not as_json:
         click.echo(f"Report: {out / 'report.html'}")
     code, meaning = EXITS[outcome(report)]
     click.echo(f"Exit code {code}: {meaning}", err=True)
