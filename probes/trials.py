@@ -18,7 +18,7 @@ from probes.experiments.base import Weights
 from probes.network import Network, WeightKey
 from probes.randomness import copy_generator
 from theory.arrays import FloatArray
-from theory.errors import DomainError
+from theory.errors import InputError, UnavailableError
 from theory.experiments import Setting
 from theory.observables import Observable
 from theory.scaling import Cell
@@ -32,9 +32,11 @@ def resolve_device(name: str) -> torch.device:
         return torch.device("cpu")
     if name == "cuda":
         if not torch.cuda.is_available():
-            raise DomainError("device 'cuda' is not available on this machine; use --device cpu")
+            raise UnavailableError(
+                "device 'cuda' is not available on this machine; use --device cpu"
+            )
         return torch.device("cuda")
-    raise DomainError(f"unknown device {name!r}; choose one of: cpu, cuda")
+    raise InputError(f"unknown device {name!r}; choose one of: cpu, cuda")
 
 
 def network_of(setting: Setting, cell: Cell) -> Network:
@@ -65,7 +67,7 @@ def run_group(
     """Measure every observable of a setting's experiment: arrays of shape (replicates,).
 
     A replicate's numbers do not depend on the others of its group (to rounding). Values that are
-    not finite are returned as they are: divergence is a measurement. Raises ``DomainError`` for an
+    not finite are returned as they are: divergence is a measurement. Raises ``InputError`` for an
     engine that cannot run the setting.
     """
     rates = (setting.experiment.rate,)
@@ -88,7 +90,7 @@ def run_sweep(
     The replicates of all rates see the same data. On the dense engine they also start from the
     same weights; on the matrix-free one from the same random numbers, which every rate turns into
     weights of its own where it asks: each has the law of training at its rate, and not the same
-    start. Raises ``DomainError`` for an engine that cannot run the setting.
+    start. Raises ``InputError`` for an engine that cannot run the setting.
     """
     if engine is Engine.MATRIX_FREE:
         at_rates = [replace(setting, experiment=setting.experiment.at_rate(r)) for r in rates]
@@ -155,7 +157,7 @@ def _matrix_free(
     """Networks without matrices, at the rate of the setting's experiment."""
     obstacle = needs_matrices(setting)
     if obstacle is not None:
-        raise DomainError(f"{setting}: {obstacle}; take the dense engine")
+        raise InputError(f"{setting}: {obstacle}; take the dense engine")
     experiment, network = setting.experiment, network_of(setting, cell)
     weights = matrix_free_weights(network, experiment, seed, replicates, device, dtype)
     copies: Weights = {}
@@ -170,12 +172,12 @@ def _matrix_free(
 def reference_of(network: Network, cell: Cell) -> Network:
     """The network that stands for the limit of another one, whose ends it shares.
 
-    Raises ``DomainError`` where their ends have different shapes.
+    Raises ``InputError`` where their ends have different shapes.
     """
     large = replace(network, cell=cell)
     ours, theirs = network.shapes(), large.shapes()
     if any(ours[key] != theirs[key] for key in ours if not key.block):
-        raise DomainError(
+        raise InputError(
             f"a reference at {cell} for a network at {network.cell}: they share their ends only "
             "where the stream has one width; give a reference of this width, or a stream_width"
         )

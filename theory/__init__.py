@@ -15,7 +15,7 @@ from theory.architecture import (
     transformer,
 )
 from theory.convolution import Convolution, Padding
-from theory.errors import DomainError
+from theory.errors import DomainError, InputError, NoTheoryError, UnavailableError
 from theory.experiments import (
     Convergence,
     Coupling,
@@ -38,6 +38,7 @@ from theory.prediction import (
     Profile,
     Regime,
     Rival,
+    Standing,
     on_images,
 )
 from theory.presets import (
@@ -104,6 +105,8 @@ __all__ = [
     "Fitting",
     "GeometricMeanEquals",
     "Grid",
+    "InputError",
+    "NoTheoryError",
     "Normalization",
     "Observable",
     "OneStep",
@@ -122,9 +125,11 @@ __all__ = [
     "Setting",
     "SettingsEqual",
     "SettingsOrdered",
+    "Standing",
     "Training",
     "TransferRegretAtMost",
     "TunedOrdered",
+    "UnavailableError",
     "ValueAtMost",
     "ValueEquals",
     "Verdict",

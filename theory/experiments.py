@@ -13,7 +13,7 @@ from fractions import Fraction
 from typing import ClassVar, Self
 
 from theory.architecture import Architecture, Family, Normalization
-from theory.errors import DomainError
+from theory.errors import InputError
 from theory.images import DIGITS, source_of
 from theory.keys import NOT_IN_KEY, named_fields
 from theory.parameterization import Optimizer, Parameterization
@@ -52,10 +52,10 @@ class Experiment(ABC):
     def at_rate(self, rate: Fraction) -> Self:
         """The same at another base learning rate.
 
-        Raises ``DomainError`` for another rate than 1 where the experiment has none.
+        Raises ``InputError`` for another rate than 1 where the experiment has none.
         """
         if rate != self.rate:
-            raise DomainError(f"{self.name} at rate {rate}: no steps are taken; leave the rate out")
+            raise InputError(f"{self.name} at rate {rate}: no steps are taken; leave the rate out")
         return self
 
     @property
@@ -93,15 +93,15 @@ class Experiment(ABC):
         return self
 
     def check(self, setting: Setting) -> None:
-        """Raise ``DomainError`` for a setting whose networks this is not measured on."""
+        """Raise ``InputError`` for a setting whose networks this is not measured on."""
         architecture = setting.architecture
         if architecture.dropout and not self.takes_dropout:
-            raise DomainError(
+            raise InputError(
                 f"{architecture}: dropout is measured in the first step only; leave it out of "
                 f"{self.name}"
             )
         if architecture.normalization is Normalization.BATCH and self.batch < 2:
-            raise DomainError(
+            raise InputError(
                 f"batch {self.batch}: one input is normalized over itself; give 2 or more"
             )
 
@@ -141,7 +141,7 @@ class Coupling(Experiment):
         blocks = architecture.family is Family.RESIDUAL and architecture.layers_per_block <= 2
         blocks = blocks and not architecture.ends_with_activation
         if not blocks or architecture.normalized or not architecture.has_exact_theory:
-            raise DomainError(
+            raise InputError(
                 f"{architecture}: coupling is measured in pre-activation blocks of one or two "
                 "layers, not normalized; give those"
             )
@@ -179,7 +179,7 @@ class Learning(Experiment):
     (Giles 2008, Multilevel Monte Carlo path simulation, section 2), so that differences of depths
     spread much less. Chains have none: their layers are no increments.
 
-    Raises ``DomainError`` for a ``finest`` below one block.
+    Raises ``InputError`` for a ``finest`` below one block.
     """
 
     steps: int = 0
@@ -188,7 +188,7 @@ class Learning(Experiment):
 
     def __post_init__(self) -> None:
         if self.finest is not None and self.finest < 1:
-            raise DomainError(f"finest {self.finest}: expected at least one block")
+            raise InputError(f"finest {self.finest}: expected at least one block")
 
     def at_rate(self, rate: Fraction) -> Self:
         return replace(self, rate=rate)
@@ -196,7 +196,7 @@ class Learning(Experiment):
     def check(self, setting: Setting) -> None:
         Experiment.check(self, setting)
         if self.finest is not None and setting.architecture.family is Family.CHAIN:
-            raise DomainError(
+            raise InputError(
                 f"{setting.architecture} with finest {self.finest}: only blocks are sums of "
                 "smaller ones; give residual networks, or leave it out"
             )
@@ -231,7 +231,7 @@ class Convergence(Learning):
     """Steps on one batch, of a network and of one at the cell ``reference``, the limit's stand-in.
 
     ``independent_backward`` as in ``Fitting``. The reference is the deepest network on a path:
-    raises ``DomainError`` for a ``finest`` that is not its depth.
+    raises ``InputError`` for a ``finest`` that is not its depth.
     """
 
     independent_backward: bool = field(default=False, kw_only=True)
@@ -242,7 +242,7 @@ class Convergence(Learning):
     def __post_init__(self) -> None:
         Learning.__post_init__(self)
         if self.finest is not None and self.finest != self.reference.depth:
-            raise DomainError(
+            raise InputError(
                 f"finest {self.finest} and a reference of depth {self.reference.depth}: expected "
                 "the same, for the reference is the deepest network on the path"
             )
@@ -273,7 +273,7 @@ class Training(Learning):
     1711.05101, Algorithm 2): each step takes rate * weight_decay * W from W, at the learning rate
     of W's role.
 
-    Raises ``DomainError`` for a momentum outside [0, 1), a negative weight decay, images of no
+    Raises ``InputError`` for a momentum outside [0, 1), a negative weight decay, images of no
     known source, or less than one pass.
     """
 
@@ -290,12 +290,12 @@ class Training(Learning):
     def __post_init__(self) -> None:
         Learning.__post_init__(self)
         if not 0 <= self.momentum < 1:
-            raise DomainError(f"momentum {self.momentum}: expected a number from 0 to below 1")
+            raise InputError(f"momentum {self.momentum}: expected a number from 0 to below 1")
         if self.weight_decay < 0:
-            raise DomainError(f"weight decay {self.weight_decay}: expected 0 or a positive number")
+            raise InputError(f"weight decay {self.weight_decay}: expected 0 or a positive number")
         source_of(self.images)
         if self.passes < 1:
-            raise DomainError(f"{self.passes} passes: expected at least 1")
+            raise InputError(f"{self.passes} passes: expected at least 1")
 
     def on_images(self, images: str) -> Self:
         return replace(self, images=images)
@@ -304,7 +304,7 @@ class Training(Learning):
         Learning.check(self, setting)
         parameterization = setting.parameterization
         if self.momentum and parameterization.optimizer is not Optimizer.SGD:
-            raise DomainError(
+            raise InputError(
                 f"momentum {self.momentum}: belongs to SGD, and {parameterization.name} trains "
                 f"with {parameterization.optimizer}"
             )
@@ -323,7 +323,7 @@ class Training(Learning):
 class Setting:
     """A network family under a parameterization, and the experiment by which it is tried.
 
-    Raises ``DomainError`` for networks on which the experiment is not measured: momentum under
+    Raises ``InputError`` for networks on which the experiment is not measured: momentum under
     Adam, which has its own, coupling in other networks than pre-activation blocks of one or two
     layers, not normalized, and chains with a ``finest`` number of blocks. Also for dropout in other
     experiments than the first step, and a batch of one input that is normalized over itself.

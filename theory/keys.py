@@ -10,7 +10,7 @@ from dataclasses import fields, is_dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, TypeAlias
 
-from theory.errors import DomainError
+from theory.errors import InputError
 from theory.scaling import Power
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def named_fields(value: DataclassInstance) -> dict[str, Json]:
     """What a frozen dataclass holds, by the name of the field, in what JSON can write.
 
     A field with its default is left out, so that a new field with one leaves old keys as they are.
-    A default may therefore not change unless the version of the key does. Raises ``DomainError``
+    A default may therefore not change unless the version of the key does. Raises ``InputError``
     for a number that is not exact.
     """
     named: dict[str, Json] = {}
@@ -49,6 +49,6 @@ def _plain(value: object) -> Json:
         return [_plain(item) for item in value]
     if is_dataclass(value) and not isinstance(value, type):
         return named_fields(value)
-    raise DomainError(
+    raise InputError(
         f"{value!r} is a {type(value).__name__}; settings are exact: give an int or a Fraction"
     )

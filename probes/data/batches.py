@@ -9,7 +9,7 @@ import numpy as np
 from probes.data.images import ImageSet, load
 from probes.randomness import data_generator
 from theory.arrays import IntArray
-from theory.errors import DomainError
+from theory.errors import InputError
 from theory.experiments import Training
 
 HELD_OUT = 256
@@ -32,7 +32,7 @@ def images_of(experiment: Training) -> ImageSet:
     available = len(images) - HELD_OUT
     if experiment.steps * experiment.batch > experiment.passes * available:
         often = "once" if experiment.passes == 1 else f"{experiment.passes} times"
-        raise DomainError(
+        raise InputError(
             f"{experiment.steps} steps of batch {experiment.batch}: expected at most "
             f"{max(0, experiment.passes * available)} images of {images.name}, for {HELD_OUT} of "
             f"{len(images)} are held out, and none is shown more than {often}; "

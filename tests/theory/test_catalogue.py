@@ -252,7 +252,9 @@ def test_every_verdict_is_on_record(prediction: Prediction, profile: Profile) ->
     assert record is not None
     assert (record.rival is None) == (prediction.rival is None)
     if profile is Profile.STANDARD and record.verdict not in (Verdict.ACCEPTED, Verdict.REJECTED):
-        findings = (Path(__file__).parents[2] / "docs" / "findings.md").read_text(encoding="utf-8")
+        findings = (Path(__file__).parents[2] / "docs" / "findings" / "index.md").read_text(
+            encoding="utf-8"
+        )
         assert prediction.id in findings, "what is not decided needs a stated reason"
 
 
