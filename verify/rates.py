@@ -20,7 +20,7 @@ import numpy.typing as npt
 from probes.engines import Engine
 from theory.architecture import Architecture, Family
 from theory.arrays import FloatArray
-from theory.catalogue.statements import EXPONENT_MARGIN, FIRST_STEP
+from theory.catalogue.settings import EXPONENT_MARGIN, FIRST_STEP
 from theory.counted_observables import predicted_exponent
 from theory.errors import DomainError
 from theory.experiment import Observable, Setting

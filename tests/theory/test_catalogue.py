@@ -344,9 +344,9 @@ def test_a_regime_has_a_grid_for_every_profile_behind_its_first() -> None:
     grid = Grid((Cell(8, 4), Cell(8, 8)), 8, 8)
     for quick, full in ((None, None), (grid, None), (grid, grid)):
         with pytest.raises(DomainError, match="no standard grid: expected a full one, and no qui"):
-            Regime(quick, None, full=full)
-    assert Regime(None, grid).least is Profile.STANDARD
-    assert Regime(grid, grid).least is Profile.QUICK
+            Regime(quick=quick, full=full)
+    assert Regime(standard=grid).least is Profile.STANDARD
+    assert Regime(quick=grid, standard=grid).least is Profile.QUICK
 
 
 def test_the_full_profile_is_wide_and_deep() -> None:

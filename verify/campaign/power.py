@@ -107,7 +107,12 @@ def outlooks(
 
 def _with_pilot_grid(prediction: Prediction, profile: Profile) -> Prediction:
     grid = Grid(prediction.regime.grid(profile).cells, PILOT_REPLICATES, PILOT_REPLICATES, looks=1)
-    return replace(prediction, regime=Regime(grid, grid, prediction.regime.corrections, grid))
+    return replace(
+        prediction,
+        regime=Regime(
+            quick=grid, standard=grid, full=grid, corrections=prediction.regime.corrections
+        ),
+    )
 
 
 def _run(campaign: Campaign, progress: Callable[[float, float], None]) -> _Pilot:
