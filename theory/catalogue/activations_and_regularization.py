@@ -22,7 +22,7 @@ from theory.catalogue.settings import (
     one_step,
 )
 from theory.catalogue.statements import paired_claim
-from theory.experiment import Setting
+from theory.experiments import Setting
 from theory.prediction import Control, Grid, Prediction, Regime, Standing, product, ray
 from theory.presets import depth_mup
 from theory.relations import ExponentsEqual, ExponentsOrdered, SettingsOrdered
@@ -94,13 +94,13 @@ def _with_dropout(setting: Setting) -> Setting:
 
 
 def _with_batch_normalization(setting: Setting) -> Setting:
-    together = replace(setting, protocol=FIRST_STEP)
+    together = replace(setting, experiment=FIRST_STEP)
     return altered(together, normalization=Normalization.BATCH)
 
 
 def _without(changed: Setting, usual: Setting) -> Setting:
     """The usual network, on the inputs of the changed one."""
-    return replace(usual, protocol=changed.protocol)
+    return replace(usual, experiment=changed.experiment)
 
 
 def _depth_mup(setting: Setting) -> Control:

@@ -19,7 +19,8 @@ from theory.catalogue.settings import (
     STEP_ALONG_DEPTH,
 )
 from theory.catalogue.statements import exponent_claim
-from theory.experiment import Observable, Setting
+from theory.experiments import Setting
+from theory.observables import Observable
 from theory.parameterization import Optimizer
 from theory.prediction import Control, Grid, Prediction, Regime, Standing, product
 from theory.presets import completep, depth_mup, mup
@@ -58,7 +59,7 @@ def _collapse(id: str, what: str, setting: Setting, regime: Regime = STANDARD_ON
 
 
 def _batch(size: int) -> Setting:
-    return replace(_OWN, protocol=replace(FIRST_STEP, batch=size))
+    return replace(_OWN, experiment=replace(FIRST_STEP, batch=size))
 
 
 def _horizon(horizon: str) -> Setting:
@@ -68,7 +69,7 @@ def _horizon(horizon: str) -> Setting:
 # Post-activation blocks with the mean subtracted (arXiv 2310.02244).
 _CENTRED = residual(1, form=BlockForm.POST_ACTIVATION_CENTRED)
 _START = Setting(_CENTRED, depth_mup(), AT_INITIALIZATION)
-_STEP = replace(_START, protocol=FIRST_STEP)
+_STEP = replace(_START, experiment=FIRST_STEP)
 _RANDOM_WALK = sources.power_counting("branches whose mean is subtracted add up as a random walk")
 
 

@@ -20,7 +20,8 @@ from theory.catalogue.settings import (
     rates_times,
 )
 from theory.catalogue.statements import exponent_claim
-from theory.experiment import Observable, Setting
+from theory.experiments import Setting
+from theory.observables import Observable
 from theory.parameterization import Optimizer, Parameterization
 from theory.prediction import Control, Grid, Prediction, Regime, Standing, product
 from theory.presets import completep, depth_mup, mup, standard

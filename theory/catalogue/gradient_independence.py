@@ -17,7 +17,8 @@ from theory.catalogue import sources
 from theory.catalogue.settings import rates_times
 from theory.catalogue.statements import Curve, curve_claim, exponent_claim
 from theory.exact.first_step import output_reuse_ratio, stream_reuse_ratio
-from theory.experiment import Experiment, Observable, Protocol, Setting
+from theory.experiments import Coupling, Decoupling, Experiment, Setting
+from theory.observables import Observable
 from theory.prediction import (
     Control,
     Grid,
@@ -32,11 +33,11 @@ from theory.presets import completep, depth_mup
 from theory.relations import ExponentAtMost
 from theory.scaling import Axis, Power
 
-COUPLING = Protocol(Experiment.COUPLING, batch=1)
-COUPLING_AT_INITIALIZATION = Protocol(Experiment.COUPLING, batch=4)
-DECOUPLING = Protocol(Experiment.DECOUPLING, batch=1)
+COUPLING = Coupling(batch=1)
+COUPLING_AT_INITIALIZATION = Coupling(batch=4)
+DECOUPLING = Decoupling(batch=1)
 # As many inputs as coordinates, or more: what the forward pass asked spans everything.
-CROWDED = Protocol(Experiment.COUPLING, batch=256)
+CROWDED = Coupling(batch=256)
 
 _SHALLOW, _DEPTHS = (8, 16, 32), (8, 16, 32, 64)
 _ALL_DEPTHS = (4, *_DEPTHS, 128)
@@ -92,9 +93,9 @@ _IDENTITY, _TANH, _RELU = Activation.IDENTITY, Activation.TANH, Activation.RELU
 
 
 def _setting(
-    protocol: Protocol, alpha: Fraction, activation: Activation = _RELU, layers: int = 1
+    experiment: Experiment, alpha: Fraction, activation: Activation = _RELU, layers: int = 1
 ) -> Setting:
-    return Setting(residual(layers, activation), _ALPHAS[alpha], protocol)
+    return Setting(residual(layers, activation), _ALPHAS[alpha], experiment)
 
 
 def _at_the_other_alpha(setting: Setting) -> Control:
@@ -111,7 +112,7 @@ def _faster(setting: Setting, power: int = 1) -> Control:
 
 def _crowded(setting: Setting) -> Control:
     """Streams that span every coordinate; linear ones span 32, as their inputs do: tanh instead."""
-    crowded, of = replace(setting, protocol=CROWDED), ""
+    crowded, of = replace(setting, experiment=CROWDED), ""
     if setting.architecture.activation is Activation.IDENTITY:
         curved = replace(setting.architecture, activation=Activation.TANH)
         crowded, of = replace(crowded, architecture=curved), " of tanh blocks"

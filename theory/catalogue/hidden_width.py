@@ -16,16 +16,15 @@ from theory.catalogue import sources
 from theory.catalogue.settings import AT_INITIALIZATION, EXPONENT_MARGIN, EXPONENT_REASON
 from theory.catalogue.statements import curve_claim, stated
 from theory.exact.propagation import branch_second_moment
-from theory.experiment import Experiment, Observable, Protocol, Setting
+from theory.experiments import Convergence, Setting
+from theory.observables import Observable
 from theory.prediction import Control, Grid, Prediction, Regime, Standing, product, ray
 from theory.presets import mean_ode
 from theory.scaling import Axis, Cell
 
 # Two steps that halve the distance to the labels: far from the start. On a stream of width 4 some
 # networks explode at this rate, and none at half of it.
-FITTED = Protocol(
-    Experiment.CONVERGENCE, batch=4, steps=2, rate=Fraction(1), reference=Cell(1024, 128)
-)
+FITTED = Convergence(batch=4, steps=2, rate=Fraction(1), reference=Cell(1024, 128))
 LARGER = replace(FITTED, rate=Fraction(1, 2), reference=Cell(2048, 128))
 # Few inner units: sqrt(D / (L M)) is far above 1/L. Below M = 8 units are too few to average.
 NARROW = Regime(

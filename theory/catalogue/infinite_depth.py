@@ -14,7 +14,8 @@ from theory.catalogue import sources
 from theory.catalogue.settings import EXPONENT_MARGIN, FIRST_STEP_ON_ONE_INPUT, FITTING_RATE
 from theory.catalogue.statements import curve_claim, exponent_claim, stated
 from theory.exact.first_step import output_change
-from theory.experiment import Experiment, Observable, Protocol, Setting
+from theory.experiments import Convergence, Propagation, Setting
+from theory.observables import Observable
 from theory.prediction import Control, Grid, Prediction, Regime, Rival, Standing, product
 from theory.presets import completep, depth_mup
 from theory.relations import ExponentEquals
@@ -52,7 +53,7 @@ def _at_initialization() -> Prediction:
     of their mean does: a bias of the observable, that more replicates do not cure. (The exact
     recursion has exponents of -0.704, -0.826, -0.905 and -0.950 from one doubling to the next.)
     """
-    start = Setting(_STRONG, depth_mup(), Protocol(Experiment.PROPAGATION, batch=1))
+    start = Setting(_STRONG, depth_mup(), Propagation(batch=1))
     return exponent_claim(
         "A15.distance.depth.initialization",
         "Under depth-muP, the distance of the second moment of h_L to the infinite-depth limit "
@@ -108,8 +109,7 @@ def _mean_square(id: str, twin: str, steps: int, *, independent: bool) -> Predic
     with a small constant. What is compared are networks whose weights are sums over those of the
     deepest; with weights of their own they do not approach one another, whatever their laws do.
     """
-    protocol = Protocol(
-        Experiment.CONVERGENCE,
+    experiment = Convergence(
         batch=4,
         steps=steps,
         rate=FITTING_RATE,
@@ -117,8 +117,8 @@ def _mean_square(id: str, twin: str, steps: int, *, independent: bool) -> Predic
         reference=DEEPEST,
         finest=DEEPEST.depth,
     )
-    setting = Setting(residual(1, activation=Activation.GELU), depth_mup(), protocol)
-    apart = replace(setting, protocol=replace(protocol, finest=None))
+    setting = Setting(residual(1, activation=Activation.GELU), depth_mup(), experiment)
+    apart = replace(setting, experiment=replace(experiment, finest=None))
     return Prediction(
         id=id,
         sentence=f"After {steps} SGD step(s) with {_WEIGHTS[independent]} backward weights, the "

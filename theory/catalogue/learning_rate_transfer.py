@@ -15,7 +15,8 @@ from theory.architecture import Architecture, chain, residual
 from theory.catalogue import sources
 from theory.catalogue.settings import BY_THE_SOURCE, FORTY_STEPS, powers_of_two, rates_times
 from theory.catalogue.statements import best_rate_claim
-from theory.experiment import Observable, Setting
+from theory.experiments import Setting
+from theory.observables import Observable
 from theory.parameterization import Optimizer, Parameterization
 from theory.prediction import (
     Citation,
@@ -256,18 +257,18 @@ def _standard_across_width() -> Prediction:
     Its control is the training of ``C2.rate.width.mup`` with base rates relabelled, and not its
     own.
     """
-    protocol = replace(FORTY_STEPS, rate=STANDARD_RATES[0])
+    experiment = replace(FORTY_STEPS, rate=STANDARD_RATES[0])
     slower = mup().with_rates_times(Power(width="-1/4"), "mup with rates times n^-1/4")
     return best_rate_claim(
         "C2.rate.width.standard",
         "In a chain under the standard parameterization, the best learning rate falls with "
         "width: it does not transfer.",
         Axis.WIDTH,
-        Setting(chain(), standard(), protocol),
+        Setting(chain(), standard(), experiment),
         STANDARD_RATES,
         ALONG_WIDTH,
         _MU_TRANSFER,
-        Control(slower.name, Setting(chain(), slower, protocol)),
+        Control(slower.name, Setting(chain(), slower, experiment)),
         Standing.STATED,
         claimed=BestRateDrifts(Axis.WIDTH, Direction.FALLS, BY_THE_SOURCE, STANDARD_RATES),
     )

@@ -21,7 +21,8 @@ from theory.catalogue.settings import (
 from theory.catalogue.statements import curve_claim, exponent_claim
 from theory.exact.feature_dynamics import Fitted
 from theory.exact.first_step import stream_change, stream_change_decoupled
-from theory.experiment import Experiment, Observable, Protocol, Setting
+from theory.experiments import Fitting, Propagation, Setting
+from theory.observables import Observable
 from theory.prediction import Control, Grid, Prediction, Regime, Rival, Standing, product, ray
 from theory.presets import depth_mup
 from theory.relations import CurveEquals, ValueEquals
@@ -68,14 +69,13 @@ _RESPONDS = "The coupled system, in which reused weights respond."
 
 
 def _fitting(steps: int, *, independent: bool) -> Setting:
-    protocol = Protocol(
-        Experiment.FITTING,
+    experiment = Fitting(
         batch=1,
         steps=steps,
         rate=FITTING_RATE,
         independent_backward=independent,
     )
-    return Setting(residual(1), depth_mup(), protocol)
+    return Setting(residual(1), depth_mup(), experiment)
 
 
 def _short(setting: Setting) -> Control:
@@ -175,7 +175,7 @@ def _with_a_mean(setting: Setting) -> Control:
 
 def _in_width() -> Prediction:
     """A15 and C6 along width, uniformly in depth: 1/n read as the mean square, n^-1/2 its root."""
-    setting = Setting(residual(1), depth_mup(), Protocol(Experiment.PROPAGATION, batch=16))
+    setting = Setting(residual(1), depth_mup(), Propagation(batch=16))
     return exponent_claim(
         "A15.error.width.initialization",
         "Under depth-muP, the mean-square error of the second moment of h_L against infinite width "

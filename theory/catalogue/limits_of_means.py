@@ -11,7 +11,8 @@ from fractions import Fraction
 from theory.architecture import residual
 from theory.catalogue import sources
 from theory.catalogue.settings import BY_THE_SOURCE, EXPONENT_MARGIN, EXPONENT_REASON
-from theory.experiment import Experiment, Observable, Protocol, Setting
+from theory.experiments import Fitting, Setting
+from theory.observables import Observable
 from theory.prediction import Control, Grid, Prediction, Regime, Standing, product
 from theory.presets import completep, depth_mup
 from theory.relations import ExcessExponentAtMost, ExcessExponentEquals
@@ -22,7 +23,7 @@ from theory.scaling import Axis, Power
 # to 0.06.
 TO_THE_LIMIT_ON_PATH = Regime(full=Grid(product((32,), (8, 16, 32, 128)), 32768, 1024))
 # The first step closes a quarter of the distance to eight labels.
-FITTING_EIGHT = Protocol(Experiment.FITTING, batch=8, rate=Fraction(1, 2), finest=128)
+FITTING_EIGHT = Fitting(batch=8, rate=Fraction(1, 2), finest=128)
 # Four blocks, for it takes many networks: there is no common path in width.
 TO_THE_LIMIT_OF_WIDTH = Regime(full=Grid(product((16, 32, 64, 256), (4,)), 16384, 1024))
 _OUTPUT, _SECOND_MOMENT = Observable.FITTED_OUTPUT, Observable.FITTED_SECOND_MOMENT
@@ -37,9 +38,9 @@ def _growing(setting: Setting, axis: Axis) -> Control:
     """
     growth = Power(width="1/2") if axis is Axis.WIDTH else Power(depth="1/2")
     name = f"rates times {axis.symbol}^1/2, from 1/32 on"
-    slow = replace(setting.protocol, rate=Fraction(1, 32))
+    slow = setting.experiment.at_rate(Fraction(1, 32))
     faster = depth_mup().with_rates_times(growth, name)
-    return Control(name, replace(setting, parameterization=faster, protocol=slow))
+    return Control(name, replace(setting, parameterization=faster, experiment=slow))
 
 
 def _in_depth(id: str, observable: Observable, steps: int, *, independent: bool) -> Prediction:
@@ -51,8 +52,8 @@ def _in_depth(id: str, observable: Observable, steps: int, *, independent: bool)
     there is a limit, and on which side. Of what the second moment misses after one step, some four
     fifths are missing at initialization already.
     """
-    protocol = replace(FITTING_EIGHT, steps=steps, independent_backward=independent)
-    setting = Setting(residual(1), depth_mup(), protocol)
+    experiment = replace(FITTING_EIGHT, steps=steps, independent_backward=independent)
+    setting = Setting(residual(1), depth_mup(), experiment)
     weights = "independent" if independent else "reused"
     return Prediction(
         id=id,
@@ -83,8 +84,8 @@ def _in_width(id: str, observable: Observable, steps: int) -> Prediction:
     Their corrections are of order 1/n (arXiv 1909.11304), and so a bound is tried; at
     initialization the mean of the second moment has none. In depth C6 is A15.
     """
-    protocol = replace(FITTING_EIGHT, steps=steps, finest=None)
-    setting = Setting(residual(1), depth_mup(), protocol)
+    experiment = replace(FITTING_EIGHT, steps=steps, finest=None)
+    setting = Setting(residual(1), depth_mup(), experiment)
     return Prediction(
         id=id,
         sentence=f"After {steps} SGD step(s), the mean of {_MEANS[observable]} over weights and "

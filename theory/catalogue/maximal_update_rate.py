@@ -21,7 +21,8 @@ from theory.catalogue.settings import (
 )
 from theory.catalogue.statements import curve_claim, exponent_claim, paired_claim, stated
 from theory.exact.propagation import forward_second_moment
-from theory.experiment import Observable, Setting
+from theory.experiments import Setting
+from theory.observables import Observable
 from theory.prediction import Control, Grid, Prediction, Regime, Standing, product, ray
 from theory.presets import depth_mup
 from theory.relations import ExponentsEqual

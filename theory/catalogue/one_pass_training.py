@@ -25,7 +25,8 @@ from theory.catalogue.settings import (
 )
 from theory.catalogue.statements import best_rate_claim
 from theory.convolution import Convolution
-from theory.experiment import Observable, Protocol, Setting
+from theory.experiments import Setting, Training
+from theory.observables import Observable
 from theory.parameterization import Optimizer, Parameterization
 from theory.power_counting import with_matched_epsilon
 from theory.prediction import (
@@ -232,7 +233,7 @@ class _Learner:
     weight_decay: Fraction = Fraction(0)
     passes: int = 1
 
-    def protocol(self, once: Protocol) -> Protocol:
+    def taught(self, once: Training) -> Training:
         """One pass as this learner does it."""
         return replace(
             once,
@@ -259,18 +260,20 @@ def _adamw(kind: _Kind) -> _Learner:
 def _beyond(id: str, kind: _Kind, learner: _Learner, regime: Regime) -> Prediction:
     """Does the exponent hold? That of one-layer blocks is power counting's, that of chains both."""
     power = "-1" if kind.in_blocks else "-3/2"
-    protocol = learner.protocol(kind.setting.protocol)
+    once = kind.setting.experiment
+    assert isinstance(once, Training)
+    experiment = learner.taught(once)
     transferring = depth_mup(learner.parameterization.optimizer)
     prediction = best_rate_claim(
         id,
         f"In {kind.what} with AM-muP's scales, the learning rate of the smallest held-out loss "
         f"of {learner.what} goes as L^{power}.",
         Axis.DEPTH,
-        Setting(kind.setting.architecture, learner.parameterization, protocol),
+        Setting(kind.setting.architecture, learner.parameterization, experiment),
         learner.rates,
         regime,
         sources.power_counting(f"largest stable rate: L^{power}"),
-        Control("depth-muP in residual blocks", Setting(_blocks(None), transferring, protocol)),
+        Control("depth-muP in residual blocks", Setting(_blocks(None), transferring, experiment)),
         Standing.PROJECT,
     )
     return replace(prediction, margin=TRAINING_MARGIN, margin_reason=TRAINING_REASON)

@@ -26,7 +26,8 @@ from theory.catalogue.settings import (
     one_step,
 )
 from theory.catalogue.statements import exponent_claim, stated
-from theory.experiment import Observable, Setting
+from theory.experiments import Setting
+from theory.observables import Observable
 from theory.parameterization import Parameterization
 from theory.prediction import Control, Grid, Prediction, Regime, Standing, product, ray
 from theory.relations import ExponentOfCurve

@@ -7,7 +7,7 @@ order (Talay and Tubaro 1990). The loss itself is such a mean, so that both expo
 
 The rate, 1/4, is a quarter of the one at which deep networks get worse and an eighth of the one at
 which they diverge: it was chosen when those had been seen. In depth, all networks of a replicate
-follow one Brownian path (``Protocol.finest``): the differences that the law is about have a
+follow one Brownian path (``Learning.finest``): the differences that the law is about have a
 fiftieth of the variance that they have with independent weights, so that depths can be large enough
 for the next term not to decide. There is no such path in width: networks have two blocks, which
 cost half of what four do, and it takes so many of them that width is tried in the full profile
@@ -27,7 +27,8 @@ from theory.catalogue.settings import (
     EXPONENT_REASON,
     FORTY_STEPS,
 )
-from theory.experiment import Observable, Setting
+from theory.experiments import Setting
+from theory.observables import Observable
 from theory.prediction import Control, Grid, Prediction, Regime, Standing, product
 from theory.presets import completep, depth_mup, mup
 from theory.relations import ExcessExponentEquals, ExponentAtMost
@@ -54,8 +55,8 @@ _ORDERS = {
 
 
 def _trained(finest: int | None = None) -> Setting:
-    protocol = replace(FORTY_STEPS, rate=Fraction(1, 4), finest=finest)
-    return Setting(residual(1), depth_mup(), protocol)
+    experiment = replace(FORTY_STEPS, rate=Fraction(1, 4), finest=finest)
+    return Setting(residual(1), depth_mup(), experiment)
 
 
 def _without_limit(setting: Setting, axis: Axis, rate: str) -> Control:
@@ -66,8 +67,8 @@ def _without_limit(setting: Setting, axis: Axis, rate: str) -> Control:
     growth = Power(width="1/2") if axis is Axis.WIDTH else Power(depth="1/2")
     name = f"rates times {axis.symbol}^1/2, from {rate} on"
     faster = setting.parameterization.with_rates_times(growth, name)
-    protocol = replace(setting.protocol, rate=Fraction(rate))
-    return Control(name, replace(setting, parameterization=faster, protocol=protocol))
+    experiment = setting.experiment.at_rate(Fraction(rate))
+    return Control(name, replace(setting, parameterization=faster, experiment=experiment))
 
 
 def _excess(

@@ -10,7 +10,7 @@ from fractions import Fraction
 
 from theory.architecture import Architecture, BlockForm, Role, chain, residual
 from theory.convolution import Convolution
-from theory.experiment import Experiment, Protocol, Setting
+from theory.experiments import Experiment, OneStep, Propagation, Setting, Training
 from theory.parameterization import Parameterization, RoleScaling
 from theory.prediction import Control, Grid, Regime, product, ray
 from theory.presets import am_mup, depth_mup, mup
@@ -33,14 +33,14 @@ TRAINING_REASON = (
     "trained, and the best rate of a replicate is noisy"
 )
 
-AT_INITIALIZATION = Protocol(Experiment.PROPAGATION, batch=4)
-FIRST_STEP = Protocol(Experiment.ONE_STEP, batch=4)
+AT_INITIALIZATION = Propagation(batch=4)
+FIRST_STEP = OneStep(batch=4)
 # For one input the exact numbers of ``theory.exact.first_step`` do not depend on the data, or,
 # where that is an image, only on how its positions are correlated.
-FIRST_STEP_ON_ONE_INPUT = Protocol(Experiment.ONE_STEP, batch=1)
+FIRST_STEP_ON_ONE_INPUT = OneStep(batch=1)
 # Forty steps on digits, and one pass over 1536 of them; a sweep begins at the rate given here.
-FORTY_STEPS = Protocol(Experiment.TRAINING, batch=16, steps=40, rate=Fraction(1, 16))
-ONE_PASS = Protocol(Experiment.TRAINING, batch=32, steps=48, rate=Fraction(1, 256))
+FORTY_STEPS = Training(batch=16, steps=40, rate=Fraction(1, 16))
+ONE_PASS = Training(batch=32, steps=48, rate=Fraction(1, 256))
 
 # Fitting one input: the first step closes half of the distance to its label.
 FITTING_RATE = Fraction(1, 8)
@@ -92,9 +92,11 @@ LINE = Convolution(dimensions=1, kernel=3, side=16)
 SQUARE = Convolution(dimensions=2, kernel=3, side=8)
 
 
-def one_step(architecture: Architecture, protocol: Protocol = FIRST_STEP_ON_ONE_INPUT) -> Setting:
-    """The first step under AM-muP, on one image unless a protocol is given."""
-    return Setting(architecture, am_mup(), protocol)
+def one_step(
+    architecture: Architecture, experiment: Experiment = FIRST_STEP_ON_ONE_INPUT
+) -> Setting:
+    """The first step under AM-muP, on one image unless an experiment is given."""
+    return Setting(architecture, am_mup(), experiment)
 
 
 def conv_blocks(layers: int, form: BlockForm = BlockForm.PRE_ACTIVATION) -> Architecture:

@@ -23,7 +23,8 @@ from theory.catalogue.settings import (
     VALUE_MARGIN,
 )
 from theory.counted_observables import counted, counted_best_rate
-from theory.experiment import Observable, Setting
+from theory.experiments import Setting
+from theory.observables import Observable
 from theory.parameterization import Parameterization
 from theory.prediction import Citation, Control, Prediction, Regime, Rival, Standing
 from theory.relations import (

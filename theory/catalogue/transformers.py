@@ -26,7 +26,8 @@ from theory.catalogue.settings import (
 )
 from theory.catalogue.statements import best_rate_claim, curve_claim, exponent_claim
 from theory.exact.propagation import backward_second_moment, forward_second_moment
-from theory.experiment import Experiment, Observable, Protocol, Setting
+from theory.experiments import Propagation, Setting
+from theory.observables import Observable
 from theory.parameterization import Parameterization
 from theory.prediction import Control, Grid, Prediction, Regime, Standing, product
 from theory.presets import am_mup, completep, depth_mup, mup
@@ -64,7 +65,7 @@ ONE_PASS_TRAINING = Regime(full=Grid(product((32,), (4, 8, 16, 32, 64)), 24, 8, 
 RATES = powers_of_two(-1, 6)
 _ON_DIGITS = replace(FORTY_STEPS, rate=RATES[0])
 # A sequence of four tokens costs what four inputs cost.
-_ONE_SEQUENCE = Protocol(Experiment.PROPAGATION, batch=1)
+_ONE_SEQUENCE = Propagation(batch=1)
 
 _BLOCKS, _TRANSFORMER = residual(2, normalization=Normalization.RMS), transformer()
 
@@ -151,7 +152,7 @@ def _change(id: str, observable: Observable, setting: Setting, regime: Regime) -
 
 
 _NORMALIZED_START = Setting(_BLOCKS, depth_mup(), AT_INITIALIZATION)
-_NORMALIZED_STEP = replace(_NORMALIZED_START, protocol=FIRST_STEP)
+_NORMALIZED_STEP = replace(_NORMALIZED_START, experiment=FIRST_STEP)
 _PROPAGATION = sources.power_counting("exact propagation, theory.exact.propagation")
 
 
@@ -256,7 +257,7 @@ _HALF_START, _ONE_START = (
     for parameterization in (depth_mup(), completep(1))
 )
 _HALF_STEP, _ONE_STEP = (
-    replace(start, protocol=FIRST_STEP_ON_ONE_INPUT) for start in (_HALF_START, _ONE_START)
+    replace(start, experiment=FIRST_STEP_ON_ONE_INPUT) for start in (_HALF_START, _ONE_START)
 )
 _STREAM, _OUTPUT = Observable.STREAM_CHANGE, Observable.OUTPUT_CHANGE
 
