@@ -35,7 +35,9 @@ from theory import (
     residual,
 )
 from theory.catalogue import PREDICTIONS, find, recorded, select
+from theory.catalogue.gradient_independence import VANISHES
 from theory.catalogue.other_readings import law_of_layers
+from theory.catalogue.settings import BY_THE_SOURCE, OURS
 from theory.counted_observables import predicted_exponent
 from theory.relations import (
     ExcessExponent,
@@ -176,7 +178,7 @@ def test_where_power_counting_refuses_the_source_stands_alone() -> None:
     prediction = find(UNCOUNTED)
     with pytest.raises(DomainError, match="not stable in depth at initialization"):
         predicted_exponent(prediction.setting, prediction.observable, Axis.DEPTH)
-    assert prediction.relation.origin == "stated by the source"
+    assert prediction.relation.origin == BY_THE_SOURCE
     assert prediction.rival is None
 
 
@@ -187,10 +189,7 @@ def test_every_number_says_where_it_comes_from(prediction: Prediction) -> None:
     """An exponent is counted unless the source says otherwise, and then counting is the rival."""
     relation, rival = prediction.relation, prediction.rival
     # By an exact theory, or, of B4's other count of depth, by the published law itself.
-    computed = (
-        r"computed by theory\.(propagation|first_step|neural_feature_dynamics|"
-        r"catalogue\.other_readings)\."
-    )
+    computed = r"computed by theory\.(exact\.\w+|catalogue\.other_readings)\."
     if isinstance(relation, OfCurve):
         assert re.match(computed, relation.origin)
         return
@@ -202,16 +201,16 @@ def test_every_number_says_where_it_comes_from(prediction: Prediction) -> None:
         return
     if isinstance(relation, TransferRegretAtMost):
         other = re.match("the exponent of (power counting|width-muP)", relation.origin)
-        assert (relation.origin == "stated by the source") == (rival is not None)
+        assert (relation.origin == BY_THE_SOURCE) == (rival is not None)
         assert other or rival is not None
         return
     if isinstance(relation, Paired):
-        assert relation.origin == "stated by the source"
+        assert relation.origin in {BY_THE_SOURCE, OURS}
         assert rival is None
         return
     if prediction.observable is Observable.REFERENCE_DISTANCE:  # powers of it are not counted
         origins = [relation.origin, *([rival.relation.origin] if rival else [])]
-        assert set(origins) <= {"stated by the source", "strong order of Euler's scheme"}
+        assert set(origins) <= {BY_THE_SOURCE, "strong order of Euler's scheme"}
         assert len(set(origins)) == len(origins)
         return
     axis = relation.axis
@@ -226,14 +225,14 @@ def test_every_number_says_where_it_comes_from(prediction: Prediction) -> None:
         assert re.match(computed, rival.relation.origin)
         rival = None
     if rival is not None and isinstance(rival.relation, BestRateDrifts | ExponentOfCurve):
-        assert relation.origin == "stated by the source"
+        assert relation.origin in {BY_THE_SOURCE, OURS}
         assert _is_of_these_depths(prediction, rival.relation, exponent)
         return
     counted = relation if rival is None else rival.relation
     assert counted.expected == float(exponent)
     assert counted.origin.startswith("theory.power_counting")
     if rival is not None:
-        assert relation.origin == "stated by the source"
+        assert relation.origin in {BY_THE_SOURCE, OURS, VANISHES.origin}
 
 
 def test_an_unstable_setting_has_no_exponent() -> None:

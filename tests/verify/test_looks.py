@@ -25,6 +25,7 @@ from theory import (
     Profile,
     Regime,
     Setting,
+    Standing,
     Training,
     TunedOrdered,
     Verdict,
