@@ -10,7 +10,6 @@ import torch
 from probes.trials import run_group
 from theory import Cell, Control, Observable, Power, Prediction, Role, Setting, Training
 from theory.catalogue import PREDICTIONS
-from theory.relations import Sweep
 from theory.scaling import ONE
 
 CPU = torch.device("cpu")
@@ -18,6 +17,13 @@ CPU = torch.device("cpu")
 CELLS = (Cell(8, 4), Cell(8, 16))
 
 Case = tuple[Prediction, Control]
+
+
+def of_sweep(prediction: Prediction) -> bool:
+    """Whether a best learning rate is chosen."""
+    return prediction.relation.quantity.swept_rates() is not None
+
+
 CASES: list[Case] = [
     (prediction, control)
     for prediction in PREDICTIONS
@@ -27,8 +33,8 @@ CASES: list[Case] = [
     )
 ]
 SHIFTED = [case for case in CASES if case[1].shifted is not None]
-MEASURED = [case for case in SHIFTED if not isinstance(case[0].relation, Sweep)]
-RELABELLED = [case for case in SHIFTED if isinstance(case[0].relation, Sweep)]
+MEASURED = [case for case in SHIFTED if not of_sweep(case[0])]
+RELABELLED = [case for case in SHIFTED if of_sweep(case[0])]
 
 
 def once_each(cases: list[Case]) -> list[Case]:
@@ -58,7 +64,7 @@ def with_idle_ends(setting: Setting) -> Setting:
 def test_how_many_there_are() -> None:
     """54, and 19 best rates; one more, C2's, is another claim's training relabelled."""
     of_sweeps = [
-        isinstance(prediction.relation, Sweep)
+        of_sweep(prediction)
         for prediction in PREDICTIONS
         for control in prediction.controls
         if control.shifted is not None

@@ -15,6 +15,7 @@ from theory.architecture import Architecture, chain, residual
 from theory.catalogue import sources
 from theory.catalogue.settings import BY_THE_SOURCE, FORTY_STEPS, powers_of_two, rates_times
 from theory.catalogue.statements import best_rate_claim
+from theory.expectations import Direction
 from theory.experiments import Setting
 from theory.observables import Observable
 from theory.parameterization import Optimizer, Parameterization
@@ -29,7 +30,7 @@ from theory.prediction import (
     product,
 )
 from theory.presets import completep, depth_mup, depth_mup_corrected, mup, standard
-from theory.relations import BestRateDrifts, BestRateExponentEquals, Direction, TunedOrdered
+from theory.relations import BestRateDrifts, BestRateExponentEquals, TunedOrdered
 from theory.scaling import Axis, Power
 
 # Where best rates are found, and a power or more beyond (controls, whose best rates drift, may find

@@ -22,48 +22,39 @@ from theory.catalogue.settings import (
     SLIGHT_REASON,
     VALUE_MARGIN,
 )
-from theory.counted_observables import counted, counted_best_rate
+from theory.counted_observables import counted, counted_best_rate, predicted_exponent
+from theory.expectations import Equals, Summary
 from theory.experiments import Setting
 from theory.observables import Observable
 from theory.parameterization import Parameterization
 from theory.prediction import Citation, Control, Prediction, Regime, Rival, Standing
-from theory.relations import (
-    BestRateDrifts,
-    BestRateExponentEquals,
-    CurveEquals,
-    ExponentAtMost,
-    ExponentEquals,
-    ExponentsEqual,
-    ExponentsOrdered,
-    SettingsEqual,
-    SettingsOrdered,
-)
+from theory.relations import CurveEquals, ExponentEquals, Relation
 from theory.scaling import Axis, Cell
 
 Curve = Callable[[Architecture, Parameterization, Cell], float]
 
 
-def stated(axis: Axis, value: str) -> ExponentEquals:
+def stated(axis: Axis, value: str) -> Relation:
     """An exponent that a source states."""
     return ExponentEquals(axis, Fraction(value), BY_THE_SOURCE)
 
 
-def asked(axis: Axis, value: str) -> ExponentEquals:
+def asked(axis: Axis, value: str) -> Relation:
     """An exponent that no source states."""
     return ExponentEquals(axis, Fraction(value), OURS)
 
 
 def _judged_with_counting(
-    prediction: Prediction, expected: ExponentEquals | BestRateExponentEquals, control: Control
+    prediction: Prediction, expected: Relation, power: Fraction, control: Control
 ) -> Prediction:
     """The prediction with power counting as its rival, if that lies outside what is claimed."""
     band = prediction.relation.band(float(prediction.margin))
     if band.low <= expected.expected <= band.high:
         return prediction
-    rate = isinstance(expected, BestRateExponentEquals)
+    rate = expected.quantity.swept_rates() is not None
     what = "best learning rate" if rate else str(prediction.observable)
     rival = Rival(
-        f"Power counting: the {what} goes as {Axis(expected.axis).symbol}^{expected.value}.",
+        f"Power counting: the {what} goes as {expected.symbol}^{power}.",
         expected,
         sources.power_counting(f"{what} of {prediction.setting.parameterization.name}"),
         control,
@@ -83,7 +74,7 @@ def exponent_claim(
     standing: Standing,
     *,
     twin: str | None = None,
-    claimed: ExponentEquals | ExponentAtMost | None = None,
+    claimed: Relation | None = None,
     rival_control: Control | None = None,
 ) -> Prediction:
     """A claim about an exponent: what power counting says, unless something else is ``claimed``.
@@ -106,7 +97,8 @@ def exponent_claim(
         standing=standing,
         twin=twin,
     )
-    return _judged_with_counting(prediction, expected, rival_control or controls[0])
+    power = predicted_exponent(setting, observable, axis)
+    return _judged_with_counting(prediction, expected, power, rival_control or controls[0])
 
 
 def curve_claim(
@@ -149,7 +141,7 @@ def best_rate_claim(
     standing: Standing,
     *,
     twin: str | None = None,
-    claimed: BestRateExponentEquals | BestRateDrifts | None = None,
+    claimed: Relation | None = None,
     rival_control: Control | None = None,
 ) -> Prediction:
     """A claim about the learning rate of the smallest loss, in the same way."""
@@ -168,14 +160,15 @@ def best_rate_claim(
         standing=standing,
         twin=twin,
     )
-    return _judged_with_counting(prediction, expected, rival_control or control)
+    power = predicted_exponent(setting, Observable.TRAINED_LOSS, axis)
+    return _judged_with_counting(prediction, expected, power, rival_control or control)
 
 
 def paired_claim(
     id: str,
     sentence: str,
     setting: Setting,
-    relation: ExponentsEqual | ExponentsOrdered | SettingsEqual | SettingsOrdered,
+    relation: Relation,
     regime: Regime,
     where: str,
     control: Control,
@@ -183,10 +176,10 @@ def paired_claim(
 ) -> Prediction:
     """A claim of AM-muP's source about the maximal-update rates of two settings."""
     margin, reason = SLIGHT_MARGIN, SLIGHT_REASON
-    if isinstance(relation, ExponentsEqual):
-        margin, reason = EXPONENT_MARGIN, EXPONENT_REASON
-    elif isinstance(relation, SettingsEqual):
-        margin, reason = FACTOR_MARGIN, FACTOR_REASON
+    if isinstance(relation.expectation, Equals):
+        exponents = relation.summary is Summary.EXPONENT
+        margin = EXPONENT_MARGIN if exponents else FACTOR_MARGIN
+        reason = EXPONENT_REASON if exponents else FACTOR_REASON
     return Prediction(
         id=id,
         sentence=sentence,

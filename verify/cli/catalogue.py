@@ -11,7 +11,6 @@ from rich.table import Column, Table
 
 from theory.catalogue import find, recorded, select
 from theory.prediction import Control, Grid, Prediction, Profile, Standing
-from theory.relations import Sweep
 from theory.verdict import Verdict
 from verify.cli.console import stdout_console
 
@@ -48,7 +47,7 @@ def _control(prediction: Prediction, control: Control) -> str:
     """How a control is tried, and whether it is an experiment of its own."""
     shifted = ""
     if control.shifted is not None:
-        of_sweep = isinstance(prediction.relation, Sweep)
+        of_sweep = prediction.relation.quantity.swept_rates() is not None
         own = "training, its base rates" if of_sweep else "measurement"
         shifted = f": the claim's own {own} times {control.shifted}"
     return f"{control.name}{shifted} ({control.setting})"
