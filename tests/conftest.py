@@ -8,18 +8,19 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.verify.campaigns import groups
 from theory import (
     Axis,
     Control,
-    Experiment,
     ExponentEquals,
     Grid,
     Observable,
     Prediction,
     Profile,
-    Protocol,
+    Propagation,
     Regime,
     Setting,
+    Standing,
     depth_mup,
     mup,
     residual,
@@ -42,8 +43,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 @pytest.fixture
 def prediction() -> Prediction:
     """A true prediction that is measured in a fraction of a second."""
-    setting = Setting(residual(1), depth_mup(), Protocol(Experiment.PROPAGATION, batch=2))
-    blows_up = Setting(residual(1), mup(), setting.protocol)
+    setting = Setting(residual(1), depth_mup(), Propagation(batch=2))
+    blows_up = Setting(residual(1), mup(), setting.experiment)
     grid = Grid(product((24,), (4, 8, 16)), 12, 6)
     return Prediction(
         id="T1.forward.depth",
@@ -51,11 +52,12 @@ def prediction() -> Prediction:
         observable=Observable.FORWARD_SECOND_MOMENT,
         relation=ExponentEquals(Axis.DEPTH, rational(0), "a test"),
         setting=setting,
-        regime=Regime(grid, grid),
+        regime=Regime(quick=grid, standard=grid),
         margin=rational("1/2"),
         margin_reason="wide, for a small network",
         citation=Citation("tests", "A test", "here"),
         controls=(Control("alpha = 0", blows_up),),
+        standing=Standing.PROJECT,
     )
 
 
@@ -65,7 +67,6 @@ def report(prediction: Prediction, tmp_path: Path) -> Report:
     store = Store(tmp_path / "fixture.sqlite")
     measure(Campaign((prediction,), Profile.QUICK, seed=1), store)
     campaign = Campaign((prediction, find("A8.stream.depth.horizon-4")), Profile.QUICK, seed=1)
+    groups(campaign, store)
     started = datetime.now(UTC)
-    return build_report(
-        campaign, store, (), judge_campaign(campaign, store), started, complete=False
-    )
+    return build_report(campaign, store, judge_campaign(campaign, store), started, complete=False)

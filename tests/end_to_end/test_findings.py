@@ -1,4 +1,4 @@
-"""docs/findings.md and findings-full.md state what is on record, all of it, and nothing else."""
+"""docs/findings/index.md and full.md state what is on record, all of it, and nothing else."""
 
 import re
 import tomllib
@@ -22,7 +22,7 @@ def rows(document: str) -> dict[str, tuple[str, ...]]:
 
 
 def on_record(profile: str = "standard") -> dict[str, tuple[str, str, str | None]]:
-    path = ROOT / "theory" / "catalogue" / f"records-{profile}.toml"
+    path = ROOT / "theory" / "catalogue" / "records" / f"{profile}.toml"
     found = {}
     for id, entry in tomllib.loads(path.read_text(encoding="utf-8")).items():
         said = "-"
@@ -42,9 +42,8 @@ def plain(verdict: str) -> str:
 @pytest.mark.parametrize(
     ("document", "profile"),
     [
-        ("docs/findings.md", "standard"),
-        ("docs/findings-full.md", "full"),
-        ("README.md", "standard"),
+        ("docs/findings/index.md", "standard"),
+        ("docs/findings/full.md", "full"),
     ],
 )
 def test_every_verdict_that_is_stated_is_on_record(document: str, profile: str) -> None:
@@ -63,19 +62,23 @@ def test_every_prediction_has_its_finding() -> None:
     tried = {p.id for p in select((), Profile.STANDARD)}
     on_other_images = {id for id in on_record() if "@" in id}
     assert {id.partition("@")[0] for id in on_other_images} <= tried
-    assert set(rows("docs/findings.md")) == tried | on_other_images
-    assert set(rows("docs/findings-full.md")) == set(on_record("full"))
+    assert set(rows("docs/findings/index.md")) == tried | on_other_images
+    assert set(rows("docs/findings/full.md")) == set(on_record("full"))
     known = {prediction.id for prediction in PREDICTIONS}
     assert {id.partition("@")[0] for id in on_record("full")} <= known
 
 
-def test_the_readme_shows_every_rejection_of_a_published_claim() -> None:
+def test_the_findings_begin_with_every_rejection_of_a_published_claim() -> None:
     rejected = {id for id, (verdict, _, _) in on_record().items() if verdict == "rejected"}
-    assert set(rows("README.md")) == {id for id in rejected if "@" not in id}
+    text = (ROOT / "docs/findings/index.md").read_text(encoding="utf-8")
+    begins, ends = "<!-- generated: rejected-standard -->", "<!-- end of rejected-standard -->"
+    table = text.partition(begins)[2].partition(ends)[0]
+    shown = [id for id, *_ in ROW.findall(table)]
+    assert sorted(shown) == sorted(id for id in rejected if "@" not in id)
 
 
 def test_two_seeds_are_compared_in_every_prediction_and_contradict_each_other_in_none() -> None:
-    text = (ROOT / "docs/seeds.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs/findings/seeds.md").read_text(encoding="utf-8")
     compared = {id: [part.strip() for part in rest] for id, *rest in SEEDS.findall(text)}
     assert list(compared) == [prediction.id for prediction in select((), Profile.STANDARD)]
     recorded, pairs = on_record(), []

@@ -16,13 +16,12 @@ from theory import (
     Axis,
     BlockForm,
     DomainError,
-    Experiment,
     Normalization,
     Observable,
+    OneStep,
     Optimizer,
     Parameterization,
     Power,
-    Protocol,
     Role,
     RoleScaling,
     Setting,
@@ -47,7 +46,7 @@ from theory.power_counting import Layer, with_matched_epsilon
 from theory.scaling import ONE, Cell
 
 FIRST, LAST = Layer(Role.BRANCH_FIRST, 1), Layer(Role.BRANCH_LAST, 2)
-ONE_STEP = Protocol(Experiment.ONE_STEP, batch=1)
+ONE_STEP = OneStep(batch=1)
 architectures = st.sampled_from(
     [
         chain(),
@@ -387,8 +386,9 @@ def test_normalized_branches_that_grow_leave_the_gradient_at_the_input_alone() -
 def test_the_best_rate_is_counted_as_the_largest_stable_one() -> None:
     corrected = replace(HALF, parameterization=depth_mup_corrected())
     rates = tuple(Fraction(2) ** k for k in range(5))
-    assert counted_best_rate(corrected, Axis.DEPTH, rates).value == Fraction(-1, 2)
-    assert counted_best_rate(HALF, Axis.DEPTH, rates).rates == rates
+    falling, flat = (counted_best_rate(each, Axis.DEPTH, rates) for each in (corrected, HALF))
+    assert (falling.expected, flat.expected) == (-0.5, 0)
+    assert flat.quantity.swept_rates() == rates
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,19 @@ from pathlib import Path
 
 import pytest
 
-from theory import Cell, Control, Grid, Prediction, Profile, Regime, Relation, Verdict
+from theory import (
+    Cell,
+    Control,
+    Grid,
+    Prediction,
+    Profile,
+    Regime,
+    Relation,
+    Verdict,
+)
 from theory.catalogue import PREDICTIONS
-from verify.campaign.looks import Campaign, judge_campaign
+from verify.campaign.design import Campaign
+from verify.campaign.looks import judge_campaign
 from verify.measuring.loop import measure
 from verify.measuring.store import Store
 
@@ -43,10 +53,10 @@ def small(prediction: Prediction) -> Regime:
     """
     least, setting = prediction.regime.grid(prediction.regime.least), prediction.setting
     cells = least.cells
-    if setting.protocol.reference is None or setting.architecture.stream_width is not None:
+    if setting.experiment.reference is None or setting.architecture.stream_width is not None:
         cells = tuple(Cell(max(cell.width // 2, 16), cell.depth) for cell in cells)
     grid = Grid(cells, least.control_replicates, least.control_replicates, looks=1)
-    return Regime(grid, grid, prediction.regime.corrections)
+    return Regime(quick=grid, standard=grid, corrections=prediction.regime.corrections)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 from functools import cache
 
-from scipy.integrate import solve_ivp
+import scipy
 
 from theory.architecture import Architecture
 from theory.arrays import FloatArray
@@ -39,7 +39,7 @@ def _integrals(architecture: Architecture) -> _DepthIntegrals:
         return [block.growth, block.slope, reused, block.changes[-1]]
 
     start = [1.0, 0.0, 0.0, 0.0]
-    solution = solve_ivp(
+    solution = scipy.integrate.solve_ivp(
         right_hand_side, (0.0, 1.0), start, method="DOP853", rtol=1e-11, atol=1e-12
     )
     forward, logarithm, weighted, plain = (float(value) for value in solution.y[:, -1])
@@ -52,7 +52,7 @@ def reuse_ratio_limit(architecture: Architecture) -> float:
 
     int p (sum of what all layers add) dt / (p(1) int (what the last layer adds) dt) along the
     ordinary differential equation of depth; for one-layer blocks int p Phi / (p(1) int Phi), and
-    for ReLU (T/2) e^{T/2} / (e^{T/2} - 1). Raises ``DomainError`` where ``depth_limit`` does, and
+    for ReLU (T/2) e^{T/2} / (e^{T/2} - 1). Raises ``NoTheoryError`` where ``depth_limit`` does, and
     for a stream that is normalized or fixed.
     """
     found = _integrals(architecture)
@@ -64,7 +64,7 @@ def output_change_limit(architecture: Architecture, decoupled: bool = False) -> 
 
     p(0) of the input, int p (what all layers add) dt of the blocks, and q(1) of the output;
     decoupled p(1), int (what the last layer adds) dt, and q(1). For blocks of one ReLU layer
-    e^{T/2} (2 + T/2), and 2 e^{T/2} decoupled. Raises ``DomainError`` where ``depth_limit`` does,
+    e^{T/2} (2 + T/2), and 2 e^{T/2} decoupled. Raises ``NoTheoryError`` where ``depth_limit`` does,
     and for a stream that is normalized or fixed.
     """
     found = _integrals(architecture)

@@ -1,11 +1,12 @@
-"""The report as one self-contained HTML page: no network, no script. Imports jinja2."""
+"""The report as one HTML page without network or script. Imports jinja2 and ``reports``."""
 
 from __future__ import annotations
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from reports.document import PredictionEntry, Report, agrees
+from reports.document import PredictionEntry, Report
+from reports.outcome import agrees
 from reports.plots import scaling_plot
 from reports.text import (
     campaigns_text,
@@ -13,23 +14,22 @@ from reports.text import (
     estimate_text,
     family_text,
     predicted_text,
+    shifted_text,
     source_text,
+    standing_text,
     summary,
 )
 
 
-def _plot(entry: PredictionEntry) -> Markup:
-    return Markup(scaling_plot(entry))  # noqa: S704 - matplotlib escapes the text that it draws
-
-
-def render_html(report: Report) -> str:
-    """The page as text."""
+def render(report: Report) -> str:
+    """Return the page."""
     environment = Environment(
         loader=PackageLoader("reports"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
     environment.filters |= {
         "estimate": estimate_text,
@@ -38,7 +38,13 @@ def render_html(report: Report) -> str:
         "agrees": agrees,
         "campaigns": campaigns_text,
         "engines": engines_text,
+        "standing": standing_text,
+        "shifted": shifted_text,
     }
     template = environment.get_template("report.html.j2")
     texts = {"summary": summary, "family": family_text, "source": source_text}
     return template.render(report=report, **{name: text(report) for name, text in texts.items()})
+
+
+def _plot(entry: PredictionEntry) -> Markup:
+    return Markup(scaling_plot(entry))  # noqa: S704 - matplotlib escapes the text that it draws
