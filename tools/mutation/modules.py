@@ -19,6 +19,11 @@ _STATISTICS: dict[str, tuple[str, ...]] = {
     )
 }
 
+_JUDGING: dict[str, tuple[str, ...]] = {
+    f"verify/judging/{name}.py": (f"tests/verify/judging/test_{name}.py",)
+    for name in ("evidence", "reasons", "verdict")
+} | {"verify/judging/quantities.py": ("tests/verify/test_verdict.py",)}
+
 _FIRST_STEP = "tests/theory/test_first_step.py"
 # Sums over thousands of layers: they compare power counting with the sums, in minutes.
 _SUMS = (
@@ -29,6 +34,7 @@ _SUMS = (
 _THEORY: dict[str, tuple[str, ...]] = {
     "theory/power_counting.py": ("tests/theory/test_power_counting.py",),
     "theory/relations.py": ("tests/theory/test_relations.py",),
+    "theory/expectations.py": ("tests/theory/test_relations.py",),
     "theory/exact/first_step.py": (_FIRST_STEP, *_SUMS),
     "theory/exact/first_step_limits.py": (_FIRST_STEP, *_SUMS),
     "theory/exact/propagation.py": ("tests/theory/test_propagation.py",),
@@ -49,4 +55,4 @@ _PROBES: dict[str, tuple[str, ...]] = {
     "probes/weights/matrix_free.py": (_WEIGHTS,),
 }
 
-TESTS: dict[str, tuple[str, ...]] = _STATISTICS | _THEORY | _PROBES
+TESTS: dict[str, tuple[str, ...]] = _STATISTICS | _JUDGING | _THEORY | _PROBES
