@@ -87,9 +87,10 @@ def _page(results: list[_Result]) -> str:
     equivalent = sum(len(r.equivalent) for r in results)
     lines = [
         _HEADER,
-        f"{killed} of {total} mutants are killed, {equivalent} are equivalent. The share below is that "
-        "of killed mutants among those that are not equivalent; seconds are of one processor, all "
-        f"runs together. Where fewer were tried than there are, they are a sample (seed {SEED}).\n",
+        f"{killed} of {total} mutants are killed, {equivalent} are equivalent. Shares are those of",
+        "killed mutants among those that are not equivalent. Seconds are of processor time, of all",
+        f"runs together. Where fewer were tried than there are, they are a sample (seed {SEED}).",
+        "",
         "| module | mutants | tried | killed | share | equivalent | unexplained | seconds |",
         "|---|---|---|---|---|---|---|---|",
         *(r.row() for r in results),
