@@ -28,6 +28,7 @@ from theory.relations import (
     ValueEquals,
 )
 from theory.verdict import Verdict
+from verify.cli.options import json_option, out_option
 from verify.cli.output import folder, print_report, write_report
 from verify.documents.table import table_report
 from verify.tables.frame import Columns, listed, named
@@ -76,8 +77,8 @@ _CODES = {Verdict.ACCEPTED: 0, Verdict.REJECTED: 1, Verdict.INVALID: 1, Verdict.
     multiple=True,
     help="Finite-size column of the regression: a column, or a ratio such as 1/depth.",
 )
-@click.option("--out", type=click.Path(path_type=Path), help="Folder for report.html, report.json.")
-@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@out_option("report.html and report.json")
+@json_option
 def judge_table(
     table: Path,
     prediction: str | None,

@@ -1,4 +1,4 @@
-"""Where reports go. Imports click and ``reports``."""
+"""Where results go: the terminal, and the folder of ``--out``. Imports rich and ``reports``."""
 
 from __future__ import annotations
 
@@ -6,14 +6,34 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from rich.console import Console
 
 from reports.outcome import Outcome, outcome
 from reports.renderers import RENDERERS
 from theory.errors import UnavailableError
-from verify.cli.console import stdout_console
 
 if TYPE_CHECKING:
     from reports.document import Report
+
+_PIPED_WIDTH = 160
+
+# The exit code of each outcome of a report, and what it means.
+EXITS = {
+    Outcome.AS_RECORDED: (0, "every verdict is the one on record, if there is one for its data."),
+    Outcome.NOT_AS_RECORDED: (1, "some verdict is not the one on record."),
+    Outcome.UNDECIDED: (
+        3,
+        "nothing contradicts the record, but all announced looks were too few to decide "
+        "everything; their reasons say how many replicates would.",
+    ),
+    Outcome.INTERRUPTED: (4, "interrupted; scaleproof verify continues where it was."),
+}
+
+
+def stdout_console() -> Console:
+    """Standard output: as wide as the terminal, or wide enough for every table in a pipe."""
+    console = Console()
+    return console if console.is_terminal else Console(width=_PIPED_WIDTH)
 
 
 def folder(out: Path) -> Path:
@@ -46,25 +66,12 @@ def print_report(report: Report, as_json: bool) -> None:
     click.echo(text, nl=False)
 
 
-# The exit code of each outcome, and what it means.
-_EXITS = {
-    Outcome.AS_RECORDED: (0, "every verdict is the one on record, if there is one for its data."),
-    Outcome.NOT_AS_RECORDED: (1, "some verdict is not the one on record."),
-    Outcome.UNDECIDED: (
-        3,
-        "nothing contradicts the record, but all announced looks were too few to decide "
-        "everything; their reasons say how many replicates would.",
-    ),
-    Outcome.INTERRUPTED: (4, "interrupted; scaleproof verify continues where it was."),
-}
-
-
 def finish(report: Report, out: Path, as_json: bool) -> int:
     """Write and print the report of a campaign; the exit code that its outcome has."""
     write_report(report, out)
     print_report(report, as_json)
     if not as_json:
         click.echo(f"Report: {out / 'report.html'}")
-    code, meaning = _EXITS[outcome(report)]
+    code, meaning = EXITS[outcome(report)]
     click.echo(f"Exit code {code}: {meaning}", err=True)
     return code
