@@ -269,7 +269,7 @@ def transfer(prediction: Prediction) -> Prediction:
         observable=Observable.TRAINED_LOSS,
         relation=relation,
         setting=OWN,
-        regime=Regime(grid, grid),
+        regime=Regime(quick=grid, standard=grid),
         margin=Fraction(1, 20),
         controls=(Control("transfers as L^0", OTHER),),
         rival=Rival(
