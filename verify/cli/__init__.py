@@ -23,6 +23,7 @@ _COMMANDS = {
     "verify": ("verify.cli.verify", "verify_predictions"),
     "judge": ("verify.cli.judge", "judge_table"),
     "rate": ("verify.cli.rate", "print_rates"),
+    "record": ("verify.cli.record", "record_report"),
 }
 
 

@@ -16,8 +16,9 @@ from reports.document import (
 )
 from theory.catalogue import Recorded, recorded
 from theory.images import DIGITS
-from theory.prediction import Control, Prediction, claim_id
+from theory.prediction import Control, Grid, Prediction, claim_id
 from theory.relations import ExponentsEqual
+from theory.scaling import Cell
 from verify.campaign.looks import Answer, Campaign
 from verify.documents.entries import (
     cell_entries,
@@ -51,12 +52,17 @@ def _command(
     return shlex.join([*parts, "--engine", campaign.engine or "auto"])
 
 
+def own_cells(prediction: Prediction, grid: Grid) -> tuple[Cell, ...]:
+    """The cells of a grid in which a prediction's own setting is measured."""
+    relation = prediction.relation
+    if isinstance(relation, ExponentsEqual) and relation.other == prediction.setting:
+        return grid.cells + relation.cells_of_other(grid.cells)
+    return grid.cells
+
+
 def _engines(campaign: Campaign, prediction: Prediction) -> dict[str, list[str]]:
     engines: dict[str, list[str]] = {}
-    cells, relation = campaign.grid(prediction).cells, prediction.relation
-    if isinstance(relation, ExponentsEqual) and relation.other == prediction.setting:
-        cells += relation.cells_of_other(cells)
-    for cell in cells:
+    for cell in own_cells(prediction, campaign.grid(prediction)):
         engine = campaign.engine_of(prediction.setting, cell)
         engines.setdefault(str(engine), []).append(str(cell))
     return engines
@@ -68,7 +74,7 @@ def _rival(answer: Answer, record: Recorded | None) -> RivalEntry:
     return RivalEntry(
         sentence=rival.sentence,
         citation=str(rival.citation),
-        recorded=None if record is None else record.rival,
+        recorded=None if record is None or record.rival is None else record.rival.verdict,
         cells=cell_entries(answer.judgement.evidence),
         control=_control(answer, rival.control, answer.controls[0]),
         **verdict_fields(answer.claim, answer.judgement, answer.looks),

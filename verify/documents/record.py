@@ -1,0 +1,264 @@
+"""A report put on record. Imports pydantic, tomlkit, ``reports``, ``theory`` and ``verify``.
+
+What is not a finished campaign of today's catalogue is refused before anything is written.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields, is_dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple, TypedDict, TypeVar
+
+import tomlkit
+from pydantic import ValidationError
+from tomlkit.items import InlineTable, Table
+
+from reports.document import SCHEMA_VERSION, PredictionEntry, Report, VerdictEntry
+from theory.catalogue import find
+from theory.catalogue.records import Outcome, Provenance, Recorded, Records
+from theory.errors import DomainError
+from theory.images import SOURCES
+from theory.prediction import Prediction, Profile, on_images
+from theory.verdict import Verdict
+from verify.documents.campaign import own_cells
+from verify.documents.tables import in_catalogue_order
+
+DIGITS_KEPT = 4
+_HEADER = (
+    "Verdicts on record, written by `scaleproof record`; do not edit. The module beside this file",
+    "says what its names mean. Margins, grids, looks and controls were fixed before the runs.",
+)
+_Table = TypeVar("_Table", Table, InlineTable)
+
+
+def records_path(root: Path, name: str) -> Path:
+    """Where a checkout keeps the records of a profile."""
+    return root / "theory" / "catalogue" / "records" / f"{name}.toml"
+
+
+def read_report(path: Path) -> Report:
+    """A report of this version of the document; ``DomainError`` for anything else."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DomainError(f"{path}: not a report ({error}); give a report.json") from None
+    version = document.get("schema_version") if isinstance(document, dict) else None
+    if version != SCHEMA_VERSION:
+        raise DomainError(
+            f"{path}: a report of schema {version}, and this is scaleproof of schema "
+            f"{SCHEMA_VERSION}; judge the campaign again with this version"
+        )
+    try:
+        return Report.model_validate(document)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise DomainError(f"{path}: not a report: {place}: {first['msg']}") from None
+
+
+def check(report: Report) -> Profile:
+    """The profile of a report that can go on record.
+
+    Raises ``DomainError`` for one of a table, of an interrupted campaign, of a prediction that the
+    catalogue does not have, or has with another design.
+    """
+    if report.table is not None or report.profile is None:
+        raise DomainError(
+            f"the report is about the table {report.table!r}; what is on record are campaigns: "
+            "give the report of scaleproof verify"
+        )
+    if not report.complete:
+        raise DomainError(
+            f"the campaign was interrupted; continue it with: {report.command}, and give its report"
+        )
+    for entry in report.predictions:
+        _check_design(entry, report.profile)
+    return report.profile
+
+
+def _check_design(entry: PredictionEntry, profile: Profile) -> None:
+    tried, today = _design_of_entry(entry), _design(_predicted(entry.id), profile)
+    for name, value in today.items():
+        if tried[name] != value:
+            raise DomainError(
+                f"{entry.id} is of another design: {name} {_shown(tried[name])} in the report, "
+                f"{_shown(value)} in the catalogue; run the campaign again"
+            )
+
+
+def _shown(value: object) -> str:
+    items = sorted(value) if isinstance(value, frozenset) else value
+    return "; ".join(map(str, items)) if isinstance(items, list | tuple) else str(items)
+
+
+def _predicted(id: str) -> Prediction:
+    """The prediction of the catalogue, on the images that its id names."""
+    claim, _, images = id.partition("@")
+    in_a_folder = bool(images) and images not in SOURCES and ":" not in images
+    return on_images(find(claim), f"{images}:." if in_a_folder else images) if images else find(id)
+
+
+def _design(prediction: Prediction, profile: Profile) -> dict[str, object]:
+    """What is fixed before a run, in the words of a report."""
+    grid, rival = prediction.regime.grid(profile), prediction.rival
+    return {
+        "observable": str(prediction.observable),
+        "setting": str(prediction.setting),
+        "relation": str(prediction.relation),
+        "margin": float(prediction.margin),
+        "corrections": tuple(str(power) for power in prediction.regime.corrections),
+        "grid": frozenset(str(cell) for cell in own_cells(prediction, grid)),
+        "replicates": grid.replicates,
+        "controls": tuple(f"{c.name}: {c.setting}" for c in prediction.controls),
+        "rival": None if rival is None else str(rival.relation),
+        "control of the rival": None
+        if rival is None
+        else f"{rival.control.name}: {rival.control.setting}",
+    }
+
+
+def _design_of_entry(entry: PredictionEntry) -> dict[str, object]:
+    rival = entry.rival
+    return {
+        "observable": entry.observable,
+        "setting": entry.setting,
+        "relation": entry.relation,
+        "margin": entry.margin,
+        "corrections": tuple(entry.corrections),
+        "grid": frozenset(cell for cells in entry.engines.values() for cell in cells),
+        "replicates": entry.looks[0].replicates if entry.looks else None,
+        "controls": tuple(f"{c.name}: {c.setting}" for c in entry.controls),
+        "rival": None if rival is None else rival.relation,
+        "control of the rival": None
+        if rival is None
+        else f"{rival.control.name}: {rival.control.setting}",
+    }
+
+
+def with_report(old: Records, report: Report, commit: str | None) -> dict[str, Recorded]:
+    """What is on record with the entries of a report, in the catalogue's order."""
+    measured = {entry.id for entry in report.predictions}
+    kept = {id: record for id, record in old.items() if id not in measured}
+    campaign = _campaign(report, commit, old, {record.campaign.name for record in kept.values()})
+    new = {entry.id: _recorded(entry, campaign) for entry in report.predictions}
+    return {id: (kept | new)[id] for id in in_catalogue_order(kept | new)}
+
+
+def _campaign(report: Report, commit: str | None, old: Records, taken: set[str]) -> Provenance:
+    """The provenance of a report: that on record where it is the same, so that nothing moves."""
+    found = report.environment
+    campaign = Provenance(
+        name=f"{report.profile}-{report.seed}",
+        seed=report.seed,
+        device=found.device,
+        command=report.command,
+        looks=report.looks,
+        family=report.family,
+        started=datetime.fromisoformat(report.times.started),
+        recorded=datetime.now(UTC).date(),
+        commit=commit,
+        scaleproof=found.scaleproof,
+        python=found.python,
+        torch=found.torch,
+        numpy=found.numpy,
+    )
+    for known in {record.campaign.name: record.campaign for record in old.values()}.values():
+        name, recorded, commit = known.name, known.recorded, known.commit
+        if known == replace(campaign, name=name, recorded=recorded, commit=commit):
+            return known
+    names = [campaign.name, *(f"{campaign.name}-{i}" for i in range(2, len(taken) + 3))]
+    return replace(campaign, name=next(name for name in names if name not in taken))
+
+
+def _recorded(entry: PredictionEntry, campaign: Provenance) -> Recorded:
+    rival = entry.rival
+    return Recorded(
+        campaign=campaign,
+        engines=tuple(sorted(entry.engines)),
+        rival=None if rival is None else Outcome(**_outcome(rival)),
+        **_outcome(entry),
+    )
+
+
+class _OutcomeFields(TypedDict):
+    """The fields of ``Outcome``, to be spread into it and its subclass."""
+
+    verdict: Verdict
+    estimate: float | None
+    interval: tuple[float, float] | None
+    replicates: int
+    looks: int
+
+
+def _outcome(entry: VerdictEntry) -> _OutcomeFields:
+    estimate, interval = entry.estimate, entry.interval
+    return {
+        "verdict": entry.verdict,
+        "estimate": None if estimate is None else round(estimate, DIGITS_KEPT),
+        "interval": interval and (round(interval[0], DIGITS_KEPT), round(interval[1], DIGITS_KEPT)),
+        "replicates": entry.replicates,
+        "looks": len(entry.looks),
+    }
+
+
+def records_text(records: Records) -> str:
+    """The file: every campaign once, then the entries, in the order given."""
+    campaigns, predictions = tomlkit.table(True), tomlkit.table(True)
+    for id, record in records.items():
+        campaign, rival = record.campaign, record.rival
+        if campaign.name not in campaigns:
+            campaigns.add(campaign.name, _filled(tomlkit.table(), campaign))
+        entry = tomlkit.table()
+        entry.add("campaign", campaign.name)
+        predictions.add(id, _filled(entry, record))
+        if rival is not None:
+            entry.add("rival", _filled(tomlkit.inline_table(), rival))
+    document = tomlkit.document()
+    for line in _HEADER:
+        document.add(tomlkit.comment(line))
+    document.add("campaigns", campaigns)
+    document.add("predictions", predictions)
+    return tomlkit.dumps(document)
+
+
+def _filled(table: _Table, value: Provenance | Outcome) -> _Table:
+    """The table with what is known of a value, but for its name and for other values."""
+    for field in fields(value):
+        known = getattr(value, field.name)
+        if known is None or field.name == "name" or is_dataclass(known):
+            continue
+        table.add(field.name, known.value if isinstance(known, Verdict) else known)
+    return table
+
+
+class Change(NamedTuple):
+    """How many entries of a report are new and as before, and lines about the others."""
+
+    new: int
+    same: int
+    changed: tuple[str, ...]
+
+
+def change(old: Records, new: Records, report: Report) -> Change:
+    """What putting a report on record changes; provenance alone is no change."""
+    lines, added = [], 0
+    for entry in report.predictions:
+        before, after = old.get(entry.id), new[entry.id]
+        if before is None:
+            added += 1
+        elif _said(before) != _said(after):
+            lines.append(f"{entry.id}: {_words(before)} -> {_words(after)}")
+    return Change(added, len(report.predictions) - added - len(lines), tuple(lines))
+
+
+def _said(record: Recorded) -> tuple[object, ...]:
+    rival = None if record.rival is None else record.rival.verdict
+    return record.verdict, record.estimate, record.interval, rival
+
+
+def _words(record: Recorded) -> str:
+    estimate = "" if record.estimate is None else f" {record.estimate:+g}"
+    rival = "" if record.rival is None else f", rival {record.rival.verdict}"
+    return f"{record.verdict}{estimate}{rival}"
