@@ -4,4 +4,5 @@ from verify.documents.checkout import source_checkout, write_files
 from verify.documents.tables import all_records, renewed_pages
 
 if __name__ == "__main__":
-    write_files(renewed_pages(source_checkout(), all_records()))
+    root = source_checkout()
+    write_files(renewed_pages(root, all_records(root)))

@@ -6,12 +6,11 @@ from pathlib import Path
 
 import click
 
-from verify.documents.checkout import commit_of, source_checkout, write_files
+from verify.documents.checkout import commit_of, records_path, source_checkout, write_files
 from verify.documents.record import (
     change,
     check,
     read_report,
-    records_path,
     records_text,
     with_report,
 )
@@ -30,7 +29,7 @@ def record_report(report: Path) -> None:
     root = source_checkout()
     document = read_report(report)
     profile = check(document)
-    records = all_records()
+    records = all_records(root)
     new = with_report(records[profile], document, commit_of(root))
     tables = renewed_pages(root, records | {profile: new})
     path = records_path(root, profile)

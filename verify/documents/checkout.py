@@ -25,6 +25,11 @@ def source_checkout() -> Path:
     return root
 
 
+def records_path(root: Path, name: str) -> Path:
+    """Where a checkout keeps what is on record of a profile, or of the second seed."""
+    return root / "theory" / "catalogue" / "records" / f"{name}.toml"
+
+
 def commit_of(root: Path) -> str | None:
     """The commit of a checkout, with ``-dirty`` where its code was changed; ``None`` without git.
 

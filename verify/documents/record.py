@@ -33,11 +33,6 @@ _HEADER = (
 _Table = TypeVar("_Table", Table, InlineTable)
 
 
-def records_path(root: Path, name: str) -> Path:
-    """Where a checkout keeps the records of a profile."""
-    return root / "theory" / "catalogue" / "records" / f"{name}.toml"
-
-
 def read_report(path: Path) -> Report:
     """A report of this version of the document; ``DomainError`` for anything else."""
     try:
@@ -89,8 +84,9 @@ def _check_design(entry: PredictionEntry, profile: Profile) -> None:
 
 
 def _shown(value: object) -> str:
-    items = sorted(value) if isinstance(value, frozenset) else value
-    return "; ".join(map(str, items)) if isinstance(items, list | tuple) else str(items)
+    if value is None or isinstance(value, tuple):
+        return "; ".join(value or ()) or "none"
+    return str(value)
 
 
 def _predicted(id: str) -> Prediction:
@@ -109,7 +105,7 @@ def _design(prediction: Prediction, profile: Profile) -> dict[str, object]:
         "relation": str(prediction.relation),
         "margin": float(prediction.margin),
         "corrections": tuple(str(power) for power in prediction.regime.corrections),
-        "grid": frozenset(str(cell) for cell in own_cells(prediction, grid)),
+        "grid": tuple(sorted(str(cell) for cell in own_cells(prediction, grid))),
         "replicates": grid.replicates,
         "controls": tuple(f"{c.name}: {c.setting}" for c in prediction.controls),
         "rival": None if rival is None else str(rival.relation),
@@ -127,7 +123,7 @@ def _design_of_entry(entry: PredictionEntry) -> dict[str, object]:
         "relation": entry.relation,
         "margin": entry.margin,
         "corrections": tuple(entry.corrections),
-        "grid": frozenset(cell for cells in entry.engines.values() for cell in cells),
+        "grid": tuple(sorted(cell for cells in entry.engines.values() for cell in cells)),
         "replicates": entry.looks[0].replicates if entry.looks else None,
         "controls": tuple(f"{c.name}: {c.setting}" for c in entry.controls),
         "rival": None if rival is None else rival.relation,
@@ -259,6 +255,8 @@ def _said(record: Recorded) -> tuple[object, ...]:
 
 
 def _words(record: Recorded) -> str:
-    estimate = "" if record.estimate is None else f" {record.estimate:+g}"
+    numbers = (
+        "" if record.estimate is None else f" {record.estimate:+g} {list(record.interval or ())}"
+    )
     rival = "" if record.rival is None else f", rival {record.rival.verdict}"
-    return f"{record.verdict}{estimate}{rival}"
+    return f"{record.verdict}{numbers}{rival}"

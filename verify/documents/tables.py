@@ -1,4 +1,4 @@
-"""Tables of README.md and docs, made from the records and the catalogue. Imports ``theory``.
+"""Tables of README.md and docs, from what is on record. Imports ``theory`` and ``verify``.
 
 A page has each between a line ``<!-- generated: NAME -->`` and a line ``<!-- end of NAME -->``;
 ``generated`` says which names there are. What a line says of a relation is in its own words.
@@ -13,14 +13,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from theory.catalogue import find, select
-from theory.catalogue.records import SECOND_SEED, Recorded, Records, records_of
+from theory.catalogue.records import SECOND_SEED, Recorded, Records, parse_records
 from theory.errors import DomainError
 from theory.prediction import Prediction, Profile
 from theory.relations import Relation
 from theory.verdict import Verdict
+from verify.documents.checkout import records_path
 
 _BLOCK = re.compile(
-    r"^<!-- generated: (?P<name>[^\n]+) -->$.*?^<!-- end of (?P=name) -->$",
+    r"^<!-- generated: (?P<name>[^\n]+) -->$(?P<body>.*?)^<!-- end of (?P=name) -->$",
     re.DOTALL | re.MULTILINE,
 )
 _MARKER = re.compile(r"^<!-- (?:generated: |end of )[^\n]*-->$", re.MULTILINE)
@@ -30,9 +31,10 @@ STANDINGS = ("stated", "reading", "project", "-")
 AllRecords = Mapping[str, Records]
 
 
-def all_records() -> dict[str, Records]:
-    """What is on record, by the name of its file."""
-    return {name: records_of(name) for name in (*Profile, SECOND_SEED)}
+def all_records(root: Path) -> dict[str, Records]:
+    """What a checkout has on record, by the name of the file."""
+    paths = {name: records_path(root, name) for name in (*Profile, SECOND_SEED)}
+    return {name: parse_records(path.read_text("utf-8")) for name, path in paths.items()}
 
 
 def pages(root: Path) -> list[Path]:
@@ -62,7 +64,7 @@ def renewed(text: str, records: AllRecords) -> str:
 
     def block(found: re.Match[str]) -> str:
         name = found["name"]
-        if _MARKER.search(found[0].split("\n", 1)[1].rsplit("\n", 1)[0]):
+        if _MARKER.search(found["body"]):
             raise DomainError(f"a marker stands inside of {name}")
         lines = "\n".join(generated(name, records))
         return f"<!-- generated: {name} -->\n\n{lines}\n\n<!-- end of {name} -->"
