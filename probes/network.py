@@ -30,7 +30,7 @@ from theory.architecture import (
     Normalization,
     Role,
 )
-from theory.errors import DomainError
+from theory.errors import InputError
 from theory.parameterization import Parameterization
 from theory.scaling import Cell
 
@@ -78,9 +78,9 @@ class Network:
     """An architecture under a parameterization at one cell, with its input and output sizes.
 
     ``inputs`` is the dimension of an input, or of each of its tokens or positions. With ``finest``,
-    initial weights are sums over a network with that many blocks (see ``Protocol``). Raises
-    ``DomainError`` for a transformer whose heads have no whole width, and for a depth that
-    ``finest`` is no multiple of.
+    initial weights are sums over a network with that many blocks (``theory.experiments.Learning``
+    says how). Raises ``InputError`` for a transformer whose heads have no whole width, and for a
+    depth that ``finest`` is no multiple of.
     """
 
     architecture: Architecture
@@ -92,12 +92,12 @@ class Network:
 
     def __post_init__(self) -> None:
         if self.architecture.family is Family.TRANSFORMER and self.cell.width % HEADS:
-            raise DomainError(
+            raise InputError(
                 f"width {self.cell.width} of a transformer: expected a multiple of {HEADS}, for as "
                 "many heads"
             )
         if self.finest is not None and self.finest % self.cell.depth:
-            raise DomainError(
+            raise InputError(
                 f"depth {self.cell.depth}: expected a divisor of the {self.finest} blocks whose "
                 "sums its blocks are"
             )

@@ -15,8 +15,19 @@ from theory.architecture import (
     transformer,
 )
 from theory.convolution import Convolution, Padding
-from theory.errors import DomainError
-from theory.experiment import Experiment, Observable, Protocol, Setting
+from theory.errors import DomainError, InputError, NoTheoryError, UnavailableError
+from theory.experiments import (
+    Convergence,
+    Coupling,
+    Decoupling,
+    Experiment,
+    Fitting,
+    OneStep,
+    Propagation,
+    Setting,
+    Training,
+)
+from theory.observables import Observable
 from theory.parameterization import Optimizer, Parameterization, RoleScaling
 from theory.power_counting import count_powers, diagnose
 from theory.prediction import (
@@ -27,6 +38,7 @@ from theory.prediction import (
     Profile,
     Regime,
     Rival,
+    Standing,
     on_images,
 )
 from theory.presets import (
@@ -74,8 +86,11 @@ __all__ = [
     "Cell",
     "Citation",
     "Control",
+    "Convergence",
     "Convolution",
+    "Coupling",
     "CurveEquals",
+    "Decoupling",
     "Direction",
     "DomainError",
     "ExcessExponentAtMost",
@@ -87,17 +102,21 @@ __all__ = [
     "ExponentsEqual",
     "ExponentsOrdered",
     "Family",
+    "Fitting",
     "GeometricMeanEquals",
     "Grid",
+    "InputError",
+    "NoTheoryError",
     "Normalization",
     "Observable",
+    "OneStep",
     "Optimizer",
     "Padding",
     "Parameterization",
     "Power",
     "Prediction",
     "Profile",
-    "Protocol",
+    "Propagation",
     "Regime",
     "Relation",
     "Rival",
@@ -106,8 +125,11 @@ __all__ = [
     "Setting",
     "SettingsEqual",
     "SettingsOrdered",
+    "Standing",
+    "Training",
     "TransferRegretAtMost",
     "TunedOrdered",
+    "UnavailableError",
     "ValueAtMost",
     "ValueEquals",
     "Verdict",

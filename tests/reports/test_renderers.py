@@ -12,16 +12,16 @@ from matplotlib.figure import Figure
 from rich.console import Console
 
 from reports import Report, print_report, render_html
+from reports.document import Scale
 from reports.plots import _draw_prediction, _sizes, scaling_plot
 from theory import (
     Axis,
-    Experiment,
     ExponentOfCurve,
     GeometricMeanEquals,
-    Protocol,
     Setting,
     SettingsEqual,
     SettingsOrdered,
+    Training,
     TransferRegretAtMost,
     TunedOrdered,
     depth_mup,
@@ -29,6 +29,7 @@ from theory import (
 )
 from theory.exact.propagation import forward_second_moment
 from theory.relations import LogRatio
+from verify.documents.entries import scale_of
 
 
 def test_the_page_is_self_contained(report: Report) -> None:
@@ -71,7 +72,7 @@ def test_the_plot_is_an_svg_with_points_fit_and_prediction(report: Report) -> No
         assert f">{text}</text>" in svg or f">{text}<" in svg
 
 
-PLAIN = Setting(residual(2), depth_mup(), Protocol(Experiment.TRAINING, batch=2, steps=1))
+PLAIN = Setting(residual(2), depth_mup(), Training(batch=2, steps=1))
 RATES = tuple(Fraction(2) ** k for k in range(5))
 
 
@@ -91,7 +92,9 @@ def test_a_claim_about_the_logarithm_of_a_ratio_is_drawn_as_the_ratio(
 ) -> None:
     """The predicted line is the exponential of the statistic, and so are the ends of the band."""
     low, high = relation.band(0.1)
-    known = {"relation": str(relation), "predicted": relation.expected}
+    scale = scale_of(relation)
+    assert scale is Scale.LOGARITHM
+    known = {"relation": str(relation), "predicted": relation.expected, "scale": scale}
     band = {"band": (None if math.isinf(low) else low, high)}
     cells = [c.model_copy(update={"predicted": 1.0}) for c in report.predictions[0].cells]
     entry = report.predictions[0].model_copy(update={**known, **band, "cells": cells})
@@ -122,7 +125,7 @@ def test_the_line_of_a_rival_is_that_of_an_exponent(report: Report) -> None:
     rival = report.predictions[1].rival
     exponent = report.predictions[0].model_copy(update={"rival": rival})
     cells = [cell.model_copy(update={"predicted": 1.0}) for cell in exponent.cells]
-    value = exponent.model_copy(update={"cells": cells})
+    value = exponent.model_copy(update={"cells": cells, "scale": Scale.RATIO})
     assert "rival: exponent of L = 1/2" in scaling_plot(exponent)
     assert "rival" not in scaling_plot(value)
 

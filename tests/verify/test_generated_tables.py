@@ -6,7 +6,7 @@ import pytest
 
 from theory import DomainError, Profile, Verdict
 from theory.catalogue import find
-from theory.catalogue.records import SECOND_SEED, Outcome, Provenance, Recorded
+from theory.catalogue.records import SECOND_SEED, Finding, Provenance, Recorded
 from verify.documents.checkout import source_checkout
 from verify.documents.record import records_text
 from verify.documents.tables import (
@@ -30,7 +30,7 @@ def entry(
         estimate=0.0061,
         interval=(-0.0238, 0.0366),
         campaign=CAMPAIGN,
-        rival=None if rival is None else Outcome(verdict=rival),
+        rival=None if rival is None else Finding(verdict=rival),
         distance=distance,
     )
 

@@ -15,7 +15,7 @@ from reports.document import (
     RivalEntry,
 )
 from theory.catalogue import Recorded, recorded
-from theory.images import DIGITS
+from theory.experiments import images_besides_digits
 from theory.prediction import Control, Grid, Prediction, claim_id
 from theory.relations import ExponentsEqual
 from theory.scaling import Cell
@@ -25,22 +25,23 @@ from verify.documents.entries import (
     checks_entry,
     environment,
     plotted,
+    scale_of,
     times,
     verdict_fields,
 )
 from verify.judging.evidence import FAMILY_ALPHA
 from verify.judging.verdict import Judgement
-from verify.measuring.store import Store
+from verify.measuring.store import Store, fingerprint
 
 
 def _control(answer: Answer, control: Control, judgement: Judgement) -> ControlEntry:
     fields = verdict_fields(answer.claim, judgement)
-    return ControlEntry(name=control.name, setting=str(control.setting), **fields)
+    return ControlEntry(name=control.name, setting=str(control.setting), shifted=None, **fields)
 
 
 def _sources(predictions: Sequence[Prediction]) -> list[str]:
     """Images other than digits that are trained on; the command line gives one at most."""
-    return sorted({each.setting.protocol.images for each in predictions} - {DIGITS})
+    return sorted(images_besides_digits(each.setting for each in predictions))
 
 
 def _command(
@@ -75,6 +76,7 @@ def _rival(answer: Answer, record: Recorded | None) -> RivalEntry:
         sentence=rival.sentence,
         citation=str(rival.citation),
         recorded=None if record is None or record.rival is None else record.rival.verdict,
+        scale=scale_of(answer.claim.relation),
         cells=cell_entries(answer.judgement.evidence),
         control=_control(answer, rival.control, answer.controls[0]),
         **verdict_fields(answer.claim, answer.judgement, answer.looks),
@@ -105,9 +107,12 @@ def _prediction(
         id=prediction.id,
         sentence=prediction.sentence,
         citation=str(prediction.citation),
+        standing=None,
+        twin=None,
         observable=prediction.observable,
         definition=prediction.observable.definition,
         plotted=plotted(answer.claim.relation, prediction.observable),
+        scale=scale_of(answer.claim.relation),
         setting=str(prediction.setting),
         parameterization_source=prediction.setting.parameterization.source,
         axis=str(prediction.relation.axis),
@@ -149,6 +154,8 @@ def build_report(
         seed=campaign.seed,
         table=None,
         images="; ".join(images) or None,
+        engine=campaign.engine or "auto",
+        code=fingerprint(),
         family=len(answers),
         family_alpha=FAMILY_ALPHA,
         looks=campaign.looks,

@@ -9,16 +9,16 @@ from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 
-from theory.errors import DomainError
+from theory.errors import UnavailableError
 
 _CODE = ("theory", "probes", "verify", "reports", ":!theory/catalogue/records")
 
 
 def source_checkout() -> Path:
-    """The folder of the checkout that is imported; ``DomainError`` where it is an installation."""
+    """The folder of the imported checkout; ``UnavailableError`` where it is an installation."""
     root = Path(str(files("theory"))).parent
     if not (root / "pyproject.toml").is_file():
-        raise DomainError(
+        raise UnavailableError(
             f"theory is imported from {str(root)!r}, which is no source checkout; records are kept "
             "in one: clone the repository and pip install --editable it"
         )

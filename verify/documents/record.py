@@ -17,8 +17,8 @@ from tomlkit.items import InlineTable, Table
 
 from reports.document import SCHEMA_VERSION, PredictionEntry, Report, VerdictEntry
 from theory.catalogue import find
-from theory.catalogue.records import Outcome, Provenance, Recorded, Records
-from theory.errors import DomainError
+from theory.catalogue.records import Finding, Provenance, Recorded, Records
+from theory.errors import InputError
 from theory.images import SOURCES
 from theory.prediction import Prediction, Profile, on_images
 from theory.verdict import Verdict
@@ -34,14 +34,14 @@ _Table = TypeVar("_Table", Table, InlineTable)
 
 
 def read_report(path: Path) -> Report:
-    """A report of this version of the document; ``DomainError`` for anything else."""
+    """A report of this version of the document; ``InputError`` for anything else."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise DomainError(f"{path}: not a report ({error}); give a report.json") from None
+        raise InputError(f"{path}: not a report ({error}); give a report.json") from None
     version = document.get("schema_version") if isinstance(document, dict) else None
     if version != SCHEMA_VERSION:
-        raise DomainError(
+        raise InputError(
             f"{path}: a report of schema {version}, and this is scaleproof of schema "
             f"{SCHEMA_VERSION}; judge the campaign again with this version"
         )
@@ -50,22 +50,22 @@ def read_report(path: Path) -> Report:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
-        raise DomainError(f"{path}: not a report: {place}: {first['msg']}") from None
+        raise InputError(f"{path}: not a report: {place}: {first['msg']}") from None
 
 
 def check(report: Report) -> Profile:
     """The profile of a report that can go on record.
 
-    Raises ``DomainError`` for one of a table, of an interrupted campaign, of a prediction that the
+    Raises ``InputError`` for one of a table, of an interrupted campaign, of a prediction that the
     catalogue does not have, or has with another design.
     """
     if report.table is not None or report.profile is None:
-        raise DomainError(
+        raise InputError(
             f"the report is about the table {report.table!r}; what is on record are campaigns: "
             "give the report of scaleproof verify"
         )
     if not report.complete:
-        raise DomainError(
+        raise InputError(
             f"the campaign was interrupted; continue it with: {report.command}, and give its report"
         )
     for entry in report.predictions:
@@ -77,7 +77,7 @@ def _check_design(entry: PredictionEntry, profile: Profile) -> None:
     tried, today = _design_of_entry(entry), _design(_predicted(entry.id), profile)
     for name, value in today.items():
         if tried[name] != value:
-            raise DomainError(
+            raise InputError(
                 f"{entry.id} is of another design: {name} {_shown(tried[name])} in the report, "
                 f"{_shown(value)} in the catalogue; run the campaign again"
             )
@@ -155,10 +155,12 @@ def _campaign(report: Report, commit: str | None, old: Records, taken: set[str])
         started=datetime.fromisoformat(report.times.started),
         recorded=datetime.now(UTC).date(),
         commit=commit,
+        code=report.code,
         scaleproof=found.scaleproof,
         python=found.python,
         torch=found.torch,
         numpy=found.numpy,
+        scikit_learn=found.scikit_learn,
     )
     for known in {record.campaign.name: record.campaign for record in old.values()}.values():
         name, recorded, commit = known.name, known.recorded, known.commit
@@ -173,13 +175,13 @@ def _recorded(entry: PredictionEntry, campaign: Provenance) -> Recorded:
     return Recorded(
         campaign=campaign,
         engines=tuple(sorted(entry.engines)),
-        rival=None if rival is None else Outcome(**_outcome(rival)),
-        **_outcome(entry),
+        rival=None if rival is None else Finding(**_finding(rival)),
+        **_finding(entry),
     )
 
 
-class _OutcomeFields(TypedDict):
-    """The fields of ``Outcome``, to be spread into it and its subclass."""
+class _FindingFields(TypedDict):
+    """The fields of ``Finding``, to be spread into it and its subclass."""
 
     verdict: Verdict
     estimate: float | None
@@ -188,7 +190,7 @@ class _OutcomeFields(TypedDict):
     looks: int
 
 
-def _outcome(entry: VerdictEntry) -> _OutcomeFields:
+def _finding(entry: VerdictEntry) -> _FindingFields:
     estimate, interval = entry.estimate, entry.interval
     return {
         "verdict": entry.verdict,
@@ -219,7 +221,7 @@ def records_text(records: Records) -> str:
     return tomlkit.dumps(document)
 
 
-def _filled(table: _Table, value: Provenance | Outcome) -> _Table:
+def _filled(table: _Table, value: Provenance | Finding) -> _Table:
     """The table with what is known of a value, but for its name and for other values."""
     for field in fields(value):
         known = getattr(value, field.name)

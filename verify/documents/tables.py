@@ -14,8 +14,8 @@ from pathlib import Path
 
 from theory.catalogue import find, select
 from theory.catalogue.records import SECOND_SEED, Recorded, Records, parse_records
-from theory.errors import DomainError
-from theory.prediction import Prediction, Profile
+from theory.errors import InputError
+from theory.prediction import Prediction, Profile, Standing
 from theory.relations import Relation
 from theory.verdict import Verdict
 from verify.documents.checkout import records_path
@@ -25,8 +25,6 @@ _BLOCK = re.compile(
     re.DOTALL | re.MULTILINE,
 )
 _MARKER = re.compile(r"^<!-- (?:generated: |end of )[^\n]*-->$", re.MULTILINE)
-
-STANDINGS = ("stated", "reading", "project", "-")
 
 AllRecords = Mapping[str, Records]
 
@@ -45,14 +43,14 @@ def pages(root: Path) -> list[Path]:
 def renewed_pages(root: Path, records: AllRecords) -> dict[Path, str]:
     """The text of every page with its tables made anew.
 
-    Raises ``DomainError`` for an unknown name, and for a marker without its other half.
+    Raises ``InputError`` for an unknown name, and for a marker without its other half.
     """
     texts = {}
     for path in pages(root):
         try:
             texts[path] = renewed(path.read_text(encoding="utf-8"), records)
-        except DomainError as error:
-            raise DomainError(f"{path.relative_to(root)}: {error}") from None
+        except InputError as error:
+            raise InputError(f"{path.relative_to(root)}: {error}") from None
     return texts
 
 
@@ -60,12 +58,12 @@ def renewed(text: str, records: AllRecords) -> str:
     """A page with its tables made anew."""
     stray = _MARKER.search(_BLOCK.sub("", text))
     if stray is not None:
-        raise DomainError(f"{stray[0]} has no other half")
+        raise InputError(f"{stray[0]} has no other half")
 
     def block(found: re.Match[str]) -> str:
         name = found["name"]
         if _MARKER.search(found["body"]):
-            raise DomainError(f"a marker stands inside of {name}")
+            raise InputError(f"a marker stands inside of {name}")
         lines = "\n".join(generated(name, records))
         return f"<!-- generated: {name} -->\n\n{lines}\n\n<!-- end of {name} -->"
 
@@ -73,7 +71,7 @@ def renewed(text: str, records: AllRecords) -> str:
 
 
 def generated(name: str, records: AllRecords) -> list[str]:
-    """The lines of a block; ``DomainError`` for an unknown name, and for one of nothing."""
+    """The lines of a block; ``InputError`` for an unknown name, and for one of nothing."""
     kind, _, what = name.partition("-")
     rows: list[Row] = []
     if kind == "rejected" and what in list(Profile):
@@ -88,7 +86,7 @@ def generated(name: str, records: AllRecords) -> list[str]:
         return _table(rows)
     if name == "seeds":
         return _seeds(records[Profile.STANDARD], records[SECOND_SEED])
-    raise DomainError(
+    raise InputError(
         f"nothing is generated for {name!r}; the names are rejected-PROFILE, counts-PROFILE, "
         "claim-PREFIX of ids, campaign-NAME as in the records, and seeds"
     )
@@ -106,7 +104,7 @@ Row = tuple[str, str, Recorded]  # profile, id, what is on record
 def in_catalogue_order(ids: Iterable[str]) -> list[str]:
     """Ids as the catalogue has them, those on other images behind the claim's own.
 
-    Raises ``DomainError`` for one that the catalogue does not have.
+    Raises ``InputError`` for one that the catalogue does not have.
     """
     ranks = {prediction.id: rank for rank, prediction in enumerate(select(()))}
     places = {id: ranks[prediction_of(id).id] for id in ids}
@@ -138,17 +136,12 @@ def _cells(row: Row) -> tuple[str, ...]:
     return (
         id,
         profile,
-        standing(prediction),
+        str(prediction.standing),
         _emphasized(record.verdict),
         _estimate(record),
         predicted(prediction.relation, float(prediction.margin)),
         rival,
     )
-
-
-def standing(prediction: Prediction) -> str:
-    """Whether a source states it, it is one reading of what a source states, or is ours."""
-    return str(getattr(prediction, "standing", "-"))
 
 
 def predicted(relation: Relation, margin: float) -> str:
@@ -182,8 +175,8 @@ def _on_digits(records: Records) -> dict[str, Recorded]:
 
 
 def _by_standing(ids: Iterable[str]) -> str:
-    counts = Counter(standing(prediction_of(id)) for id in ids)
-    return ", ".join(f"{counts[name]} {name}" for name in STANDINGS if counts[name])
+    counts = Counter(prediction_of(id).standing for id in ids)
+    return ", ".join(f"{counts[name]} {name}" for name in Standing if counts[name])
 
 
 def _counts(records: Records) -> str:
@@ -192,7 +185,8 @@ def _counts(records: Records) -> str:
     parts = []
     for verdict in (Verdict.ACCEPTED, Verdict.REJECTED, Verdict.INCONCLUSIVE, Verdict.INVALID):
         ids = [id for id, record in counted.items() if record.verdict is verdict]
-        parts.append(f"{len(ids)} {verdict} ({_by_standing(ids)})" if ids else f"none {verdict}")
+        said = f"{len(ids)} are {verdict} ({_by_standing(ids)})" if ids else f"none is {verdict}"
+        parts.append(said)
     return f"Of {len(counted)} predictions, {', '.join(parts[:-1])} and {parts[-1]}."
 
 
@@ -200,7 +194,7 @@ def _rejected(profile: str, records: Records) -> list[str]:
     """How many are rejected, and which: what a source states before readings and our own."""
     counted = _on_digits(records)
     ids = [id for id, record in counted.items() if record.verdict is Verdict.REJECTED]
-    ids.sort(key=lambda name: STANDINGS.index(standing(prediction_of(name))))
+    ids.sort(key=lambda name: list(Standing).index(prediction_of(name).standing))
     said = f"{len(ids)} of {len(counted)} predictions are rejected: {_by_standing(ids)}."
     return [said, "", *_table((profile, id, counted[id]) for id in ids)]
 
@@ -229,7 +223,7 @@ def _compared(id: str, one: Recorded, two: Recorded) -> tuple[str, ...]:
     rivals = [_emphasized(each.rival.verdict) if each.rival else "" for each in (one, two)]
     return (
         id,
-        standing(prediction_of(id)),
+        str(prediction_of(id).standing),
         f"{one.campaign.seed}: {_emphasized(one.verdict)}",
         f"{two.campaign.seed}: {_emphasized(two.verdict)}",
         _estimate(one),

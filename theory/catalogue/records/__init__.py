@@ -50,7 +50,7 @@ class Provenance:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Finding:
     """A verdict and its numbers: on the scale of the relation's statistic, rounded to 1e-4."""
 
     verdict: Verdict
@@ -61,7 +61,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recorded(Outcome):
+class Recorded(Finding):
     """What is on record for a prediction and for its rival.
 
     ``looks`` is how many were taken, and ``engines`` are those that ran its cells. ``distance`` is
@@ -71,7 +71,7 @@ class Recorded(Outcome):
     campaign: Provenance
     engines: tuple[str, ...] | None = None
     distance: float | None = None
-    rival: Outcome | None = None
+    rival: Finding | None = None
 
 
 Records = Mapping[str, Recorded]
@@ -94,12 +94,12 @@ def _recorded(fields: dict[str, Any], campaigns: Mapping[str, Provenance]) -> Re
     return Recorded(
         campaign=campaigns[fields.pop("campaign")],
         engines=None if engines is None else tuple(engines),
-        rival=None if rival is None else Outcome(**_outcome(rival)),
-        **_outcome(fields),
+        rival=None if rival is None else Finding(**_finding(rival)),
+        **_finding(fields),
     )
 
 
-def _outcome(fields: dict[str, Any]) -> dict[str, Any]:
+def _finding(fields: dict[str, Any]) -> dict[str, Any]:
     interval = {"interval": tuple(fields["interval"])} if "interval" in fields else {}
     return fields | {"verdict": Verdict(fields["verdict"])} | interval
 
