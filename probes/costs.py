@@ -22,7 +22,7 @@ from probes.engines import Engine
 from probes.network import Network
 from probes.trials import needs_copies, network_of, reference_of
 from theory.architecture import Family
-from theory.errors import DomainError
+from theory.errors import InputError
 from theory.experiment import Experiment, Protocol, Setting
 from theory.parameterization import Optimizer
 from theory.scaling import Cell
@@ -177,12 +177,12 @@ def engine_of(setting: Setting, cell: Cell, device: str, forced: Engine | None =
     """The engine that runs a setting's trials at a cell: the cheaper one that can, or ``forced``.
 
     Training is left to the dense engine, where every rate starts from the same weights.
-    Raises ``DomainError`` when the forced engine cannot run the setting.
+    Raises ``InputError`` when the forced engine cannot run the setting.
     """
     obstacle = _needs_matrices(setting)
     if forced is not None:
         if forced is Engine.MATRIX_FREE and obstacle is not None:
-            raise DomainError(f"{setting}: {obstacle}; use --engine dense or auto")
+            raise InputError(f"{setting}: {obstacle}; use --engine dense or auto")
         return forced
     network, costs = network_of(setting, cell), COSTS[device]
     if obstacle is not None or setting.protocol.experiment is Experiment.TRAINING:

@@ -76,7 +76,7 @@ def matrix_free_weights(
 ) -> dict[WeightKey, MatrixFreeWeight]:
     """Weights of the matrix-free engine; ``observer`` sees every answer of every weight.
 
-    Raises ``DomainError`` for Adam.
+    Raises ``InputError`` for Adam.
     """
     stream = NormalStream([generator(seed, r, network.cell) for r in replicates])
     rates = torch.full((len(replicates),), float(protocol.rate), dtype=dtype, device=device)

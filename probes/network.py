@@ -30,7 +30,7 @@ from theory.architecture import (
     Normalization,
     Role,
 )
-from theory.errors import DomainError
+from theory.errors import InputError
 from theory.parameterization import Parameterization
 from theory.scaling import Cell
 
@@ -79,7 +79,7 @@ class Network:
 
     ``inputs`` is the dimension of an input, or of each of its tokens or positions. With ``finest``,
     initial weights are sums over a network with that many blocks (see ``Protocol``). Raises
-    ``DomainError`` for a transformer whose heads have no whole width, and for a depth that
+    ``InputError`` for a transformer whose heads have no whole width, and for a depth that
     ``finest`` is no multiple of.
     """
 
@@ -92,12 +92,12 @@ class Network:
 
     def __post_init__(self) -> None:
         if self.architecture.family is Family.TRANSFORMER and self.cell.width % HEADS:
-            raise DomainError(
+            raise InputError(
                 f"width {self.cell.width} of a transformer: expected a multiple of {HEADS}, for as "
                 "many heads"
             )
         if self.finest is not None and self.finest % self.cell.depth:
-            raise DomainError(
+            raise InputError(
                 f"depth {self.cell.depth}: expected a divisor of the {self.finest} blocks whose "
                 "sums its blocks are"
             )

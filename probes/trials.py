@@ -32,7 +32,7 @@ from probes.weights.base import Weight
 from probes.weights.decoupled import decoupled
 from theory.architecture import Architecture, Family
 from theory.arrays import FloatArray
-from theory.errors import DomainError
+from theory.errors import InputError, UnavailableError
 from theory.experiment import Experiment, Observable, Protocol, Setting
 from theory.scaling import Cell
 
@@ -46,9 +46,11 @@ def resolve_device(name: str) -> torch.device:
         return torch.device("cpu")
     if name == "cuda":
         if not torch.cuda.is_available():
-            raise DomainError("device 'cuda' is not available on this machine; use --device cpu")
+            raise UnavailableError(
+                "device 'cuda' is not available on this machine; use --device cpu"
+            )
         return torch.device("cuda")
-    raise DomainError(f"unknown device {name!r}; choose one of: cpu, cuda")
+    raise InputError(f"unknown device {name!r}; choose one of: cpu, cuda")
 
 
 def network_of(setting: Setting, cell: Cell) -> Network:
@@ -83,7 +85,7 @@ def run_group(
     """Measure every observable of a setting's experiment: arrays of shape (replicates,).
 
     A replicate's numbers do not depend on the others of its group (to rounding). Values that are
-    not finite are returned as they are: divergence is a measurement. Raises ``DomainError`` for an
+    not finite are returned as they are: divergence is a measurement. Raises ``InputError`` for an
     engine that cannot run the setting.
     """
     rates = (setting.protocol.rate,)
@@ -142,12 +144,12 @@ def run_sweep(
 def reference_of(network: Network, cell: Cell) -> Network:
     """The network that stands for the limit of another one, whose ends it shares.
 
-    Raises ``DomainError`` where their ends have different shapes.
+    Raises ``InputError`` where their ends have different shapes.
     """
     large = replace(network, cell=cell)
     ours, theirs = network.shapes(), large.shapes()
     if any(ours[key] != theirs[key] for key in ours if not key.block):
-        raise DomainError(
+        raise InputError(
             f"a reference at {cell} for a network at {network.cell}: they share their ends only "
             "where the stream has one width; give a reference of this width, or a stream_width"
         )

@@ -1,26 +1,44 @@
 """The report as a document: what a campaign found, in a form that is saved, checked and rendered.
 
 Imports pydantic and ``theory``. The JSON Schema of this module ships beside it
-(``schema/report-2.schema.json``); ``schema_version`` changes when the document does.
+(``schema/report-3.schema.json``); ``schema_version`` changes when the document does.
 """
 
 from __future__ import annotations
 
+from enum import StrEnum
 from importlib.resources import files
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from theory.prediction import Profile
-from theory.verdict import Verdict
+from theory.verdict import ReasonKind, Verdict
 
-SCHEMA_VERSION: Literal["2.4"] = "2.4"
+SCHEMA_VERSION: Literal["3.0"] = "3.0"
 
 
 class _Frozen(BaseModel):
     """A value: immutable, and strict about unknown fields. nan and inf are written as strings."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
+
+
+class Scale(StrEnum):
+    """What the statistic of a relation is, in terms of the numbers that its cells hold."""
+
+    EXPONENT = "exponent"  # the slope of their logarithms
+    RATIO = "ratio"  # each of them over the predicted one
+    LOGARITHM = "logarithm"  # the logarithm of that ratio
+
+
+class ReasonEntry(_Frozen):
+    """One reason of a verdict as data; ``reports.reasons`` makes its words."""
+
+    kind: ReasonKind
+    places: list[str] = Field(description="cells, or the name and the verdict of a control")
+    numbers: dict[str, float] = Field(description="by the names that its kind has for them")
+    because: list[ReasonEntry] = Field(description="the reasons behind this one")
 
 
 class IntervalEntry(_Frozen):
@@ -79,7 +97,8 @@ class LookEntry(_Frozen):
     estimate: float | None
     interval: tuple[float, float] | None
     verdict: Verdict
-    reason: str
+    reasons: list[ReasonEntry]
+    reason: str = Field(description="the reasons in words")
 
 
 class VerdictEntry(_Frozen):
@@ -97,7 +116,8 @@ class VerdictEntry(_Frozen):
     confidence: float | None
     replicates: int
     replicates_needed: int | None
-    reason: str
+    reasons: list[ReasonEntry]
+    reason: str = Field(description="the reasons in words")
     looks: list[LookEntry]
 
 
@@ -106,6 +126,10 @@ class ControlEntry(VerdictEntry):
 
     name: str
     setting: str
+    shifted: str | None = Field(
+        description="the known power, such as L^1/2, by which its measurement is the claim's own "
+        "times a factor; None where it is a measurement of its own"
+    )
 
 
 class CellEntry(_Frozen):
@@ -126,6 +150,7 @@ class RivalEntry(VerdictEntry):
     sentence: str
     citation: str
     recorded: Verdict | None
+    scale: Scale
     cells: list[CellEntry] = Field(description="what its own relation reads of each cell")
     control: ControlEntry
 
@@ -147,9 +172,15 @@ class PredictionEntry(VerdictEntry):
     id: str
     sentence: str
     citation: str
+    standing: Literal["stated", "reading", "project"] | None = Field(
+        description="a sentence of the source, one of several readings of it, or the project's "
+        "own; None for a table"
+    )
+    twin: str | None = Field(description="the id of the other reading, where there is one")
     observable: str
     definition: str
     plotted: str = Field(description="what the cells hold: the observable, a ratio or a best rate")
+    scale: Scale
     setting: str
     parameterization_source: str
     axis: str
@@ -184,17 +215,20 @@ class Environment(_Frozen):
     python: str
     torch: str | None = Field(description="None where no network was run")
     numpy: str
+    scikit_learn: str | None = Field(description="whose digits are trained on; as torch")
     device: str | None
 
 
 class Report(_Frozen):
     """A campaign: its design, its verdicts, and the command that reproduces it."""
 
-    schema_version: Literal["2.4"] = SCHEMA_VERSION
+    schema_version: Literal["3.0"] = SCHEMA_VERSION
     profile: Profile | None = Field(description="None for a table of measurements")
     seed: int | None
     table: str | None = Field(description="the table that was judged, if one was")
     images: str | None = Field(description="what was trained on, where it is not digits")
+    engine: str | None = Field(description="the forced one, or auto; None for a table")
+    code: str | None = Field(description="digest of the code that measured; None for a table")
     family: int = Field(description="number of relations judged together")
     family_alpha: float = Field(description="nominal family-wise error rate")
     looks: int = Field(description="announced looks, which share the error rate equally")
@@ -212,20 +246,5 @@ def json_schema() -> dict[str, Any]:
 
 def shipped_json_schema() -> str:
     """The text of the schema that is shipped with the package."""
-    path = files("reports").joinpath("schema", "report-2.schema.json")
+    path = files("reports").joinpath("schema", "report-3.schema.json")
     return path.read_text(encoding="utf-8")
-
-
-def agrees(entry: PredictionEntry | RivalEntry) -> bool:
-    """Whether a verdict is the one on record."""
-    return entry.verdict == entry.recorded
-
-
-def judged(report: Report) -> dict[str, PredictionEntry | RivalEntry]:
-    """Every verdict of a report by name: predictions, each followed by its rival."""
-    entries: dict[str, PredictionEntry | RivalEntry] = {}
-    for entry in report.predictions:
-        entries[entry.id] = entry
-        if entry.rival is not None:
-            entries[f"{entry.id}, rival"] = entry.rival
-    return entries

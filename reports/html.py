@@ -5,7 +5,8 @@ from __future__ import annotations
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from reports.document import PredictionEntry, Report, agrees
+from reports.document import PredictionEntry, Report
+from reports.outcome import agrees
 from reports.plots import scaling_plot
 from reports.text import (
     campaigns_text,

@@ -14,7 +14,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reports.document import CellEntry, PredictionEntry
+from reports.document import CellEntry, PredictionEntry, Scale
 
 _STYLE: dict[Any, Any] = {
     "svg.hashsalt": "scaleproof",
@@ -27,8 +27,6 @@ _STYLE: dict[Any, Any] = {
     "grid.alpha": 0.25,
     "axes.grid.which": "major",
 }
-# How relations begin whose statistic is the logarithm of what the cells hold.
-_LOGARITHMIC = ("geometric mean", "smaller", "equal", "transfer")
 _MEASURED, _PREDICTED, _RIVAL = "#1b4965", "#c1121f", "#7d8597"
 
 
@@ -51,17 +49,16 @@ def _plain(text: str) -> str:
 def _draw_prediction(axes: Axes, entry: PredictionEntry, sizes: np.ndarray) -> None:
     """The predicted line with the band that accepts, and the line of a rival's exponent."""
     values = np.array([cell.predicted for cell in entry.cells if cell.predicted is not None])
-    exact = len(values) == len(sizes)
+    slope = entry.scale is Scale.EXPONENT
 
     def line_of(statistic: float) -> np.ndarray:
-        if not exact:
+        if slope:
             return _through_middle(sizes, entry.cells, statistic)
-        if entry.relation.startswith(_LOGARITHMIC):
-            return np.asarray(values * np.exp(statistic))
-        return np.asarray(values * statistic)
+        factor = np.exp(statistic) if entry.scale is Scale.LOGARITHM else statistic
+        return np.asarray(values * factor)
 
     low, high = entry.band
-    if low is None and high is not None and not exact:
+    if low is None and high is not None and slope:
         # An exponent's line turns about the middle: no side of it is "at most".
         axes.plot(
             sizes, line_of(high), "-", color=_PREDICTED, alpha=0.4, lw=1, label="accepts up to"
@@ -73,7 +70,7 @@ def _draw_prediction(axes: Axes, entry: PredictionEntry, sizes: np.ndarray) -> N
         axes.fill_between(sizes, lower, upper, color=_PREDICTED, alpha=0.12, lw=0, label="accepts")
     label = f"predicted: {_plain(entry.relation)}" if len(entry.relation) < 40 else "predicted"
     axes.plot(sizes, line_of(entry.predicted), "--", color=_PREDICTED, lw=1.2, label=label)
-    if entry.rival is not None and not exact:
+    if entry.rival is not None and slope:
         line = _through_middle(sizes, entry.cells, entry.rival.predicted)
         axes.plot(sizes, line, ":", color=_RIVAL, lw=1.6, label=f"rival: {entry.rival.relation}")
 

@@ -6,7 +6,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from reports.document import PredictionEntry, Report, RivalEntry, VerdictEntry, judged
+from reports.document import PredictionEntry, Report, RivalEntry, VerdictEntry
+from reports.outcome import judged
 from reports.text import (
     estimate_text,
     family_text,

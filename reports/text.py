@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from reports.document import LookEntry, PredictionEntry, Report, VerdictEntry, agrees, judged
+from reports.document import LookEntry, PredictionEntry, Report, VerdictEntry
+from reports.outcome import agrees, judged
 from theory.verdict import Verdict
 
 

@@ -15,7 +15,7 @@ from theory.architecture import (
     transformer,
 )
 from theory.convolution import Convolution, Padding
-from theory.errors import DomainError
+from theory.errors import DomainError, InputError, NoTheoryError, UnavailableError
 from theory.experiment import Experiment, Observable, Protocol, Setting
 from theory.parameterization import Optimizer, Parameterization, RoleScaling
 from theory.power_counting import count_powers, diagnose
@@ -27,6 +27,7 @@ from theory.prediction import (
     Profile,
     Regime,
     Rival,
+    Standing,
     on_images,
 )
 from theory.presets import (
@@ -89,6 +90,8 @@ __all__ = [
     "Family",
     "GeometricMeanEquals",
     "Grid",
+    "InputError",
+    "NoTheoryError",
     "Normalization",
     "Observable",
     "Optimizer",
@@ -106,8 +109,10 @@ __all__ = [
     "Setting",
     "SettingsEqual",
     "SettingsOrdered",
+    "Standing",
     "TransferRegretAtMost",
     "TunedOrdered",
+    "UnavailableError",
     "ValueAtMost",
     "ValueEquals",
     "Verdict",

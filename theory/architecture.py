@@ -11,7 +11,7 @@ from enum import StrEnum
 from fractions import Fraction
 
 from theory.convolution import Convolution
-from theory.errors import DomainError
+from theory.errors import InputError
 from theory.scaling import Cell, Rational, rational, whole
 
 
@@ -128,7 +128,7 @@ class Architecture:
     layers inside blocks (the M of arXiv 2509.10167). Multipliers then also have the constants
     D^-1/2 (first layer of a block), D^1/2 (last layer) and D^-1 (output).
 
-    Raises ``DomainError`` for a block without a layer, a chain with blocks of some form, c <= 0, a
+    Raises ``InputError`` for a block without a layer, a chain with blocks of some form, c <= 0, a
     c that is a float, normalization elsewhere than in pre-activation blocks (by batch also in
     chains), a transformer that is not as ``transformer`` makes it, a stream width elsewhere than in
     blocks with inner layers, or a dropout outside [0, 1).
@@ -148,38 +148,38 @@ class Architecture:
         whole("layers per block", self.layers_per_block)
         object.__setattr__(self, "variance_factor", rational(self.variance_factor))
         if self.layers_per_block < 1:
-            raise DomainError(f"layers per block {self.layers_per_block}: expected at least 1")
+            raise InputError(f"layers per block {self.layers_per_block}: expected at least 1")
         if self.family is Family.CHAIN and self.layers_per_block != 1:
-            raise DomainError("a chain has no blocks: leave layers_per_block at 1")
+            raise InputError("a chain has no blocks: leave layers_per_block at 1")
         if self.family is Family.CHAIN and self.ends_with_activation:
-            raise DomainError(f"a chain has no blocks: {self.form} says nothing; leave form out")
+            raise InputError(f"a chain has no blocks: {self.form} says nothing; leave form out")
         if self.variance_factor <= 0:
-            raise DomainError(f"variance factor {self.variance_factor}: expected a positive number")
+            raise InputError(f"variance factor {self.variance_factor}: expected a positive number")
         self._check_normalization()
         branches = (self.normalization, self.layers_per_block, self.convolution)
         if self.family is Family.TRANSFORMER and branches != (Normalization.RMS, 2, None):
-            raise DomainError(
+            raise InputError(
                 "a transformer's branches are normalized and of two layers: use transformer()"
             )
         if self.stream_width is not None:
             self._check_stream_width(self.stream_width)
         object.__setattr__(self, "dropout", rational(self.dropout))
         if not 0 <= self.dropout < 1:
-            raise DomainError(f"dropout {self.dropout}: expected a number from 0 to below 1")
+            raise InputError(f"dropout {self.dropout}: expected a number from 0 to below 1")
 
     def _check_normalization(self) -> None:
         chain = self.family is Family.CHAIN
         elsewhere = self.ends_with_activation or (chain and self.normalization is Normalization.RMS)
         if self.normalized and elsewhere:
-            raise DomainError(f"{self}: only pre-activation blocks are normalized; leave it out")
+            raise InputError(f"{self}: only pre-activation blocks are normalized; leave it out")
 
     def _check_stream_width(self, width: int) -> None:
         whole("stream width", width)
         if width < 1:
-            raise DomainError(f"stream width {width}: expected at least 1")
+            raise InputError(f"stream width {width}: expected at least 1")
         plain = self.family is Family.RESIDUAL and not (self.normalized or self.convolution)
         if not plain or self.layers_per_block < 2 or self.ends_with_activation:
-            raise DomainError(
+            raise InputError(
                 f"stream width {width}: expected pre-activation blocks of two or more layers, "
                 "whose inner layers have the width of the cell; leave it out for others"
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from theory.errors import DomainError
+from theory.errors import InputError
 from theory.scaling import whole
 
 
@@ -20,7 +20,7 @@ class Padding(StrEnum):
 class Convolution:
     """Windows of ``kernel`` positions along each of the ``dimensions`` of a grid.
 
-    The grid has ``side`` positions along each dimension. Raises ``DomainError`` for another number
+    The grid has ``side`` positions along each dimension. Raises ``InputError`` for another number
     of dimensions than 1 or 2, an even kernel, or a side that the kernel exceeds.
     """
 
@@ -33,11 +33,11 @@ class Convolution:
         for name, value in (("kernel", self.kernel), ("side", self.side)):
             whole(name, value)
         if self.dimensions not in (1, 2):
-            raise DomainError(f"dimensions {self.dimensions} of a convolution: expected 1 or 2")
+            raise InputError(f"dimensions {self.dimensions} of a convolution: expected 1 or 2")
         if self.kernel < 1 or self.kernel % 2 == 0:
-            raise DomainError(f"kernel {self.kernel}: expected an odd number, 1, 3, 5 ...")
+            raise InputError(f"kernel {self.kernel}: expected an odd number, 1, 3, 5 ...")
         if self.side < self.kernel:
-            raise DomainError(
+            raise InputError(
                 f"side {self.side} of a grid: expected at least the kernel, {self.kernel}"
             )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from theory.architecture import Architecture, Family, Role
-from theory.errors import DomainError
+from theory.errors import NoTheoryError
 from theory.experiment import FINITE_SIZE, Observable, Setting
 from theory.power_counting import ROOT_WIDTH, Layer, PowerCount, count_powers, fastest
 from theory.relations import BestRateExponentEquals, ExponentEquals
@@ -20,23 +20,27 @@ def predicted_exponent(setting: Setting, observable: Observable, axis: Axis) -> 
     """The exponent of an observable in a setting, for any parameterization.
 
     Of a loss, that of the learning rate at which it is smallest: the largest one that is stable.
-    Raises ``DomainError`` where no power describes it: signals that grow or decay exponentially
+    Raises ``NoTheoryError`` where no power describes it: signals that grow or decay exponentially
     with depth, or an observable that the architecture does not have.
     """
     count = count_powers(setting.architecture, setting.parameterization)
     if count.accumulated.along(axis) > 0 or not count.critical:
-        raise DomainError(
+        raise NoTheoryError(
             f"{setting.parameterization.name} is not stable in {axis} at initialization: "
             f"{observable} need not follow a power of {axis.symbol}"
         )
     if observable in _OF_BLOCKS:
         return _block_exponent(setting, count, observable).along(axis)
     if observable in FINITE_SIZE and not setting.architecture.has_exact_theory:
-        raise DomainError(f"{setting.architecture} has no exact recursion: {observable} needs one")
+        raise NoTheoryError(
+            f"{setting.architecture} has no exact recursion: {observable} needs one"
+        )
     if observable in FINITE_SIZE:
         return _finite_size(setting, observable).along(axis)
     if observable in _VALUES:
-        raise DomainError(f"{observable} is a number, not a power of {axis}")
+        raise NoTheoryError(f"{observable} is a number, not a power of {axis}")
+    if observable is Observable.REFERENCE_DISTANCE:
+        raise NoTheoryError(f"{observable}: powers count no distance to a larger network")
     moved = count.total_stream_change.along(axis)
     return {
         Observable.FORWARD_SECOND_MOMENT: (
@@ -74,13 +78,13 @@ def _finite_size(setting: Setting, observable: Observable) -> Power:
     """
     chain = setting.architecture.family is Family.CHAIN
     if setting.architecture.normalized and observable is Observable.LIMIT_DISTANCE:
-        raise DomainError(
+        raise NoTheoryError(
             f"{setting.architecture} is at its limit at every depth: {observable} is noise of width"
         )
     if observable is Observable.RECURSION_ERROR:
         return Power(width=-1, depth=1 if chain else 0)
     if chain or setting.parameterization.residual != Power(depth="-1/2"):
-        raise DomainError(
+        raise NoTheoryError(
             f"{setting.parameterization.name}: {observable} is about the limit of residual "
             "networks with branches times L^-1/2"
         )
@@ -125,20 +129,22 @@ def _block_exponent(setting: Setting, count: PowerCount, observable: Observable)
     """
     architecture, parameterization = setting.architecture, setting.parameterization
     if architecture.family is Family.CHAIN:
-        raise DomainError(f"{architecture} has no blocks: {observable} is about residual networks")
+        raise NoTheoryError(
+            f"{architecture} has no blocks: {observable} is about residual networks"
+        )
     first, last = (
         Layer(Role.BRANCH_FIRST, 1),
         Layer(Role.BRANCH_LAST, architecture.layers_per_block),
     )
     if observable in _OF_FIRST_LAYERS:
         if first not in count.own_change:
-            raise DomainError(f"{architecture} has no first layer inside its blocks")
+            raise NoTheoryError(f"{architecture} has no first layer inside its blocks")
         own = count.own_change[first]
         carried = count.total_stream_change / count.size
         carried = carried * parameterization[first.role].scale * ROOT_WIDTH
         return own if observable is Observable.FIRST_LAYER_OWN_CHANGE else fastest((own, carried))
     if observable in _OF_ONE_LAYER and not architecture.is_one_layer_pre_activation:
-        raise DomainError(
+        raise NoTheoryError(
             f"{architecture}: {observable} is counted in pre-activation blocks of one layer; "
             "inside others, what a layer learns meets the weights behind it in full"
         )

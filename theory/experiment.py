@@ -10,7 +10,7 @@ from enum import StrEnum
 from fractions import Fraction
 
 from theory.architecture import Architecture, Family, Normalization
-from theory.errors import DomainError
+from theory.errors import InputError
 from theory.images import DIGITS, source_of
 from theory.parameterization import Optimizer, Parameterization
 from theory.scaling import Cell
@@ -261,7 +261,7 @@ class Protocol:
     has the law that it has alone, and all of them follow one Brownian path (Giles 2008, Multilevel
     Monte Carlo path simulation, section 2), so that differences of depths spread much less.
 
-    Raises ``DomainError`` for a momentum outside [0, 1), a negative weight decay, images of no
+    Raises ``InputError`` for a momentum outside [0, 1), a negative weight decay, images of no
     known source, less than one pass or one block, or any of these where it does not belong.
     """
 
@@ -281,43 +281,43 @@ class Protocol:
 
     def __post_init__(self) -> None:
         if (self.reference is None) == (self.experiment is Experiment.CONVERGENCE):
-            raise DomainError(
+            raise InputError(
                 f"{self.experiment} with reference {self.reference}: experiments on convergence "
                 "need the cell of a reference network, and others have none"
             )
         if not 0 <= self.momentum < 1:
-            raise DomainError(f"momentum {self.momentum}: expected a number from 0 to below 1")
+            raise InputError(f"momentum {self.momentum}: expected a number from 0 to below 1")
         if self.weight_decay < 0:
-            raise DomainError(f"weight decay {self.weight_decay}: expected 0 or a positive number")
+            raise InputError(f"weight decay {self.weight_decay}: expected 0 or a positive number")
         source_of(self.images)
         if self.passes < 1:
-            raise DomainError(f"{self.passes} passes: expected at least 1")
+            raise InputError(f"{self.passes} passes: expected at least 1")
         if self.finest is not None:
             self._check_finest(self.finest)
         fitted = self.experiment in (Experiment.FITTING, Experiment.CONVERGENCE)
         if self.independent_backward and not fitted:
-            raise DomainError(
+            raise InputError(
                 f"{self.experiment} with an independent backward pass: only fitting and "
                 "convergence have one; leave it out"
             )
         shown = self.images != DIGITS or self.passes > 1
         if shown and self.experiment is not Experiment.TRAINING:
-            raise DomainError(
+            raise InputError(
                 f"{self.experiment} with images {self.images!r} and {self.passes} passes: only "
                 "training shows images; leave them out"
             )
 
     def _check_finest(self, finest: int) -> None:
         if finest < 1:
-            raise DomainError(f"finest {finest}: expected at least one block")
+            raise InputError(f"finest {finest}: expected at least one block")
         if self.reference is not None and finest != self.reference.depth:
-            raise DomainError(
+            raise InputError(
                 f"finest {finest} and a reference of depth {self.reference.depth}: expected the "
                 "same, for the reference is the deepest network on the path"
             )
         learns = (Experiment.TRAINING, Experiment.FITTING, Experiment.CONVERGENCE)
         if self.experiment not in learns:
-            raise DomainError(
+            raise InputError(
                 f"{self.experiment} with finest {finest}: only networks that are trained, fitted "
                 "or compared with a reference share the weights of a deeper one; leave it out"
             )
@@ -354,7 +354,7 @@ class Protocol:
 class Setting:
     """A network family under a parameterization, and the protocol by which it is tried.
 
-    Raises ``DomainError`` for momentum under Adam, which has its own, for an experiment on coupling
+    Raises ``InputError`` for momentum under Adam, which has its own, for an experiment on coupling
     in other networks than pre-activation blocks of one or two layers, not normalized, for dropout
     in other experiments than the first step, for a batch of one input that would be normalized over
     itself, and for chains with a ``finest`` number of blocks: their layers are no increments.
@@ -366,7 +366,7 @@ class Setting:
 
     def __post_init__(self) -> None:
         if self.protocol.momentum and self.parameterization.optimizer is not Optimizer.SGD:
-            raise DomainError(
+            raise InputError(
                 f"momentum {self.protocol.momentum}: belongs to SGD, and "
                 f"{self.parameterization.name} trains with {self.parameterization.optimizer}"
             )
@@ -377,13 +377,13 @@ class Setting:
         if self.protocol.experiment is Experiment.COUPLING and not (
             blocks and self.architecture.layers_per_block <= 2
         ):
-            raise DomainError(
+            raise InputError(
                 f"{self.architecture}: coupling is measured in pre-activation blocks of one or two "
                 "layers, not normalized; give those"
             )
         self._check_batch()
         if self.protocol.finest is not None and self.architecture.family is Family.CHAIN:
-            raise DomainError(
+            raise InputError(
                 f"{self.architecture} with finest {self.protocol.finest}: only blocks are sums of "
                 "smaller ones; give residual networks, or leave it out"
             )
@@ -391,13 +391,13 @@ class Setting:
     def _check_batch(self) -> None:
         architecture, batch = self.architecture, self.protocol.batch
         if architecture.dropout and self.protocol.experiment is not Experiment.ONE_STEP:
-            raise DomainError(
+            raise InputError(
                 f"{architecture}: dropout is measured in the first step only; leave it out of "
                 f"{self.protocol.experiment}"
             )
         by_batch = architecture.normalization is Normalization.BATCH
         if by_batch and batch < 2:
-            raise DomainError(f"batch {batch}: one input is normalized over itself; give 2 or more")
+            raise InputError(f"batch {batch}: one input is normalized over itself; give 2 or more")
 
     def __str__(self) -> str:
         learner = f"{self.parameterization.name} with {self.parameterization.optimizer}"

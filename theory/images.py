@@ -31,7 +31,7 @@ class ImageSource(NamedTuple):
 def source_of(text: str) -> ImageSource:
     """The source that a text of the form of one of ``SOURCES`` names.
 
-    Raises ``DomainError``, listing them, for any other text. Nothing is read.
+    Raises ``InputError``, listing them, for any other text. Nothing is read.
     """
     kind, _, folder = text.partition(":")
     if (f"{kind}:DIR" if folder else text) not in SOURCES:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from theory.architecture import Role
-from theory.errors import DomainError
+from theory.errors import InputError
 from theory.scaling import ONE, Cell, Power
 
 
@@ -38,7 +38,7 @@ class RoleScaling:
     def __post_init__(self) -> None:
         for name in ("multiplier", "std", "rate", "epsilon"):
             if not isinstance(getattr(self, name), Power):
-                raise DomainError(
+                raise InputError(
                     f'{name} {getattr(self, name)!r}: expected a Power, such as Power(width="-1/2")'
                 )
 
@@ -86,7 +86,7 @@ class Parameterization:
             return dict(self.roles)[role]
         except KeyError:
             known = ", ".join(role for role, _ in self.roles)
-            raise DomainError(f"unknown role {str(role)!r}; choose one of: {known}") from None
+            raise InputError(f"unknown role {str(role)!r}; choose one of: {known}") from None
 
     def _relative(self, power: Power, cell: Cell) -> float:
         return power.at(cell) if self.base is None else power.at(cell) / power.at(self.base)
@@ -144,10 +144,10 @@ class Parameterization:
     def with_rates_times(self, factor: Power, name: str) -> Parameterization:
         """The same network trained with every learning rate multiplied by ``factor``.
 
-        Raises ``DomainError`` when the factor is no Power.
+        Raises ``InputError`` when the factor is no Power.
         """
         if not isinstance(factor, Power):
-            raise DomainError(f"factor {factor!r}: expected a Power, such as Power(depth=-1)")
+            raise InputError(f"factor {factor!r}: expected a Power, such as Power(depth=-1)")
         return self.changed(
             name, {role: replace(item, rate=item.rate * factor) for role, item in self.roles}
         )

@@ -42,7 +42,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from theory.architecture import HOMOGENEOUS, Architecture, Family, Role
-from theory.errors import DomainError
+from theory.errors import NoTheoryError
 from theory.parameterization import Optimizer, Parameterization, RoleScaling
 from theory.scaling import ONE, Axis, Power
 
@@ -158,10 +158,10 @@ def count_powers(architecture: Architecture, parameterization: Parameterization)
     """Count powers for a network with inputs |x|^2 = d, d fixed, and losses of order one.
 
     Both branches of a transformer's block count as one: they differ in constants. Raises
-    ``DomainError`` for a stream of fixed width.
+    ``NoTheoryError`` for a stream of fixed width.
     """
     if architecture.stream_width is not None:
-        raise DomainError(f"{architecture}: powers are counted where the stream grows in width")
+        raise NoTheoryError(f"{architecture}: powers are counted where the stream grows in width")
     places = [Layer(role, i) for i, role in enumerate(architecture.branch_roles, start=1)]
     chain = architecture.family is Family.CHAIN
     residual = ONE if chain else parameterization.residual

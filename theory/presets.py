@@ -12,7 +12,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from theory.architecture import Role
-from theory.errors import DomainError
+from theory.errors import InputError
 from theory.parameterization import Optimizer, Parameterization, RoleScaling
 from theory.scaling import ONE, Power, Rational, rational
 
@@ -84,11 +84,11 @@ def depth_mup(optimizer: Optimizer = Optimizer.SGD) -> Parameterization:
 def completep(alpha: Rational = 1, optimizer: Optimizer = Optimizer.SGD) -> Parameterization:
     """muP in width; branches times L^-alpha, SGD rate L^(2 alpha - 1), Adam rate L^(alpha - 1).
 
-    alpha = 1 is CompleteP, alpha = 1/2 depth-muP. Raises ``DomainError`` outside [1/2, 1].
+    alpha = 1 is CompleteP, alpha = 1/2 depth-muP. Raises ``InputError`` outside [1/2, 1].
     """
     exponent = rational(alpha)
     if not Fraction(1, 2) <= exponent <= 1:
-        raise DomainError(f"alpha = {exponent}: CompleteP is defined for alpha from 1/2 to 1")
+        raise InputError(f"alpha = {exponent}: CompleteP is defined for alpha from 1/2 to 1")
     return _with_depth(f"completep({exponent})", exponent, "arXiv 2505.01618, Table 1", optimizer)
 
 
@@ -133,11 +133,11 @@ def mean_ode(excess: Rational = 0) -> Parameterization:
     complete feature learning). With an ``excess`` e, branches are (L M)^e times as large, and units
     learn by (L M)^-e: the a of that source is (L M)^e, and 1/2 its lazy limit. Input and output
     weights have constant rates. The powers of D are in ``Architecture.stream_constant``. Raises
-    ``DomainError`` for an excess outside [0, 1/2].
+    ``InputError`` for an excess outside [0, 1/2].
     """
     exponent = rational(excess)
     if not 0 <= exponent <= Fraction(1, 2):
-        raise DomainError(f"excess {exponent}: expected 0 to 1/2, from complete learning to lazy")
+        raise InputError(f"excess {exponent}: expected 0 to 1/2, from complete learning to lazy")
     size = 1 - exponent
     rate = Power(width=1 - 2 * exponent, depth=1 - 2 * exponent)
     inside = RoleScaling(_HALF, rate=rate)

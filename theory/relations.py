@@ -16,7 +16,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from theory.architecture import Architecture
-from theory.errors import DomainError
+from theory.errors import InputError
 from theory.experiment import Setting
 from theory.parameterization import Parameterization
 from theory.scaling import Axis, Cell
@@ -125,7 +125,7 @@ class _ExcessExponent(_Equals):
 
     The limit is not known: the largest size of the grid stands for it, and what it lacks itself is
     accounted for, if the law is true. A doubling of the size then gains 2^``value`` times what the
-    doubling before it gained. Raises ``DomainError`` when ``value`` is not negative.
+    doubling before it gained. Raises ``InputError`` when ``value`` is not negative.
     """
 
     axis: Axis
@@ -135,7 +135,7 @@ class _ExcessExponent(_Equals):
 
     def __post_init__(self) -> None:
         if self.value >= 0:
-            raise DomainError(f"exponent {self.value}: an excess over a limit needs a negative one")
+            raise InputError(f"exponent {self.value}: an excess over a limit needs a negative one")
 
     @property
     def expected(self) -> float:
@@ -169,7 +169,7 @@ class ExcessExponentAtMost(_AtMost, _ExcessExponent):
 class ValueEquals(_Equals):
     """The observable has the mean ``value`` in every cell; the statistic is measured / value.
 
-    Raises ``DomainError`` when the value is not positive, for then a relative margin says nothing.
+    Raises ``InputError`` when the value is not positive, for then a relative margin says nothing.
     """
 
     axis: Axis | str
@@ -187,7 +187,7 @@ class ValueEquals(_Equals):
 class ValueAtMost(_AtMost):
     """The observable has a mean of at most ``value`` in every cell.
 
-    Raises ``DomainError`` when the value is not positive.
+    Raises ``InputError`` when the value is not positive.
     """
 
     axis: Axis | str
@@ -203,7 +203,7 @@ class ValueAtMost(_AtMost):
 
 def _positive(value: float) -> None:
     if not (value > 0 and math.isfinite(value)):
-        raise DomainError(f"value {value!r}: a relative margin needs a positive number")
+        raise InputError(f"value {value!r}: a relative margin needs a positive number")
 
 
 class _OfCurve:
@@ -297,7 +297,7 @@ class ExponentsEqual(_Same):
     """The exponent is the same in ``other``; the statistic is the paired difference.
 
     Networks of the other setting are ``wider`` times as wide, so that a setting can be compared
-    with itself. Raises ``DomainError`` where ``wider`` is not positive, or not 1 along the width.
+    with itself. Raises ``InputError`` where ``wider`` is not positive, or not 1 along the width.
     """
 
     axis: Axis | str
@@ -307,7 +307,7 @@ class ExponentsEqual(_Same):
 
     def __post_init__(self) -> None:
         if self.wider < 1 or (self.wider > 1 and self.axis is not Axis.DEPTH):
-            raise DomainError(
+            raise InputError(
                 f"{self.wider} times as wide: expected a positive number, and 1 unless exponents "
                 "of depth are compared"
             )
@@ -345,7 +345,7 @@ class _OfSweeps:
             return
         ratios = {after / before for before, after in zip(self.rates, self.rates[1:], strict=False)}
         if len(self.rates) < 5 or len(ratios) != 1 or min(ratios) <= 1:
-            raise DomainError(
+            raise InputError(
                 f"rates {', '.join(map(str, self.rates))}: expected at least five, ascending, in "
                 "constant ratio"
             )
@@ -364,7 +364,7 @@ class BestRateExponentEquals(_OfSweeps, _Equals):
 
     The statistic is the exponent of the minimum of a parabola through the best rate and its
     neighbours, replicate by replicate. A minimum at the edge widens the grid. Raises
-    ``DomainError`` for fewer than five rates (only a table brings its own, and leaves them out) or
+    ``InputError`` for fewer than five rates (only a table brings its own, and leaves them out) or
     uneven ratios.
     """
 
@@ -447,7 +447,7 @@ class TransferRegretAtMost(_OfSweeps, _AtMost):
     A trial that diverges or explodes counts as the worst of its sweep up to its best rate, so that
     ``rates`` should begin where nothing is learned; where most diverge at the carried rate, the
     bound is broken. A best or a carried rate outside of ``rates`` widens the grid. Raises
-    ``DomainError`` for a bound that is negative or not finite, and as ``BestRateExponentEquals``
+    ``InputError`` for a bound that is negative or not finite, and as ``BestRateExponentEquals``
     does for rates.
     """
 
@@ -460,7 +460,7 @@ class TransferRegretAtMost(_OfSweeps, _AtMost):
     def __post_init__(self) -> None:
         _OfSweeps.__post_init__(self)
         if not 0 <= self.bound < math.inf:
-            raise DomainError(f"bound {self.bound!r}: expected 0 or a positive number of nats")
+            raise InputError(f"bound {self.bound!r}: expected 0 or a positive number of nats")
 
     @property
     def expected(self) -> float:

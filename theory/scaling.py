@@ -10,7 +10,7 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import TypeAlias
 
-from theory.errors import DomainError
+from theory.errors import InputError
 
 Rational: TypeAlias = int | str | Fraction
 
@@ -28,9 +28,9 @@ class Axis(StrEnum):
 
 
 def whole(name: str, value: object) -> None:
-    """Raises ``DomainError`` when a count is no integer."""
+    """Raises ``InputError`` when a count is no integer."""
     if isinstance(value, bool) or not isinstance(value, int):
-        raise DomainError(f"{name} {value!r} is a {type(value).__name__}; expected an integer")
+        raise InputError(f"{name} {value!r} is a {type(value).__name__}; expected an integer")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -44,7 +44,7 @@ class Cell:
         whole("width", self.width)
         whole("depth", self.depth)
         if self.width < 1 or self.depth < 1:
-            raise DomainError(f"cell n={self.width}, L={self.depth}: both must be at least 1")
+            raise InputError(f"cell n={self.width}, L={self.depth}: both must be at least 1")
 
     def along(self, axis: Axis) -> int:
         """The size of this cell in one direction."""
@@ -57,18 +57,18 @@ class Cell:
 def rational(value: Rational) -> Fraction:
     """An exact exponent from an int, a Fraction or text such as ``"-3/2"``.
 
-    Raises ``DomainError`` on a float: 0.1 is not one tenth, and an exponent is exact or it is
+    Raises ``InputError`` on a float: 0.1 is not one tenth, and an exponent is exact or it is
     no prediction.
     """
     if isinstance(value, bool) or not isinstance(value, int | str | Fraction):
-        raise DomainError(
+        raise InputError(
             f"exponent {value!r} is a {type(value).__name__}; exponents are exact: "
             'give an int, a Fraction or text such as "-3/2"'
         )
     try:
         return Fraction(value)
     except (ValueError, ZeroDivisionError):
-        raise DomainError(f'exponent {value!r} is no rational number; write it as "-3/2"') from None
+        raise InputError(f'exponent {value!r} is no rational number; write it as "-3/2"') from None
 
 
 @dataclass(frozen=True, slots=True, init=False)

@@ -1,6 +1,6 @@
 """What a verdict is, and why it is that one, as data. Imports the standard library only.
 
-Words are made of reasons in ``reports.text`` and nowhere else.
+Words are made of reasons in ``reports.reasons`` and nowhere else.
 """
 
 from __future__ import annotations
@@ -40,19 +40,19 @@ class ReasonKind(StrEnum):
     LESS_THAN_LIMIT = "less than the limit"  # places: the worst cell; numbers: p
     MORE_THAN_LIMIT = "more than the limit"  # the same
     EXCESS_UNKNOWN = "excess unknown"  # places: the worst cell; numbers: most (a share)
-    BEST_RATE_AT_EDGE = "best rate at the edge"  # numbers: trials at the edge, trials
-    CARRIED_RATE_AT_EDGE = "carried rate at the edge"  # places: cells; none is that of tuning
+    BEST_RATE_AT_EDGE = "best rate at the edge"  # numbers: edge (trials there), trials
+    CARRIED_RATE_AT_EDGE = "carried rate at the edge"  # places: cells, "" for that of tuning
     # Why a decision does not stand.
     SMALLEST_MOVES = "smallest size moves the exponent"  # numbers: movement
     END_MOVES = "end of the range moves the exponent"  # numbers: movement
     RESTS_ON_SMALLEST = "rests on the smallest size"  # numbers: movement
-    MISFIT_MATTERS = "misfit matters"  # numbers: p; curvature (1) where it is of that
+    MISFIT_MATTERS = "misfit matters"  # numbers: p, curvature (1) if of that; because: moves
     HEAVY_TAILS = "heavy tails"  # numbers: trimmed
     SKEWED = "skewed"  # places: the worst cell; numbers: replicates, error (a share)
     CONTROL_NOT_REJECTED = "control not rejected"  # places: its name, its verdict; because: why
     # What a decision does not hang on, and a reader should know.
-    MISFIT = "misfit"  # as above
-    MISFIT_ALONE = "misfit if taken alone"  # as above, and level: from which on it counts
+    MISFIT = "misfit"  # the same numbers
+    MISFIT_ALONE = "misfit if taken alone"  # numbers: level (where it counts) too; because: moves
     FIT_UNTESTED = "fit untested"
     BEND = "no single exponent"  # because: which moves it; numbers: low, high of the movement
     BEND_UNRESOLVED = "bend not resolved"  # the same

@@ -22,7 +22,7 @@ from theory.architecture import Architecture, Family
 from theory.arrays import FloatArray
 from theory.catalogue.statements import EXPONENT_MARGIN, FIRST_STEP
 from theory.counted_observables import predicted_exponent
-from theory.errors import DomainError
+from theory.errors import InputError, NoTheoryError
 from theory.experiment import Observable, Setting
 from theory.presets import am_mup
 from theory.relations import Band
@@ -49,7 +49,7 @@ def published_exponent(architecture: Architecture) -> Fraction | None:
 class TunedRate:
     """A base learning rate that was found to be good at one depth.
 
-    Raises ``DomainError`` for a depth below 1 or a rate that is not finite and positive.
+    Raises ``InputError`` for a depth below 1 or a rate that is not finite and positive.
     """
 
     depth: int
@@ -57,9 +57,9 @@ class TunedRate:
 
     def __post_init__(self) -> None:
         if self.depth < 1:
-            raise DomainError(f"a rate tuned at depth {self.depth}: expected a depth of at least 1")
+            raise InputError(f"a rate tuned at depth {self.depth}: expected a depth of at least 1")
         if not (math.isfinite(self.rate) and self.rate > 0):
-            raise DomainError(f"tuned rate {self.rate}: expected a finite positive number")
+            raise InputError(f"tuned rate {self.rate}: expected a finite positive number")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,14 +123,14 @@ def maximal_update_setting(architecture: Architecture) -> Setting:
 
 
 def depth_cells(width: int, depths: Sequence[int]) -> tuple[Cell, ...]:
-    """Networks of one width; ``DomainError`` unless depths ascend from at least 1."""
+    """Networks of one width; ``InputError`` unless depths ascend from at least 1."""
     if not depths:
-        raise DomainError("no depth: expected at least one")
+        raise InputError("no depth: expected at least one")
     for before, after in zip((0, *depths), depths, strict=False):
         if after < 1:
-            raise DomainError(f"depth {after}: expected at least 1")
+            raise InputError(f"depth {after}: expected at least 1")
         if after <= before:
-            raise DomainError(f"depth {after} after {before}: expected ascending depths, each once")
+            raise InputError(f"depth {after} after {before}: expected ascending depths, each once")
     return tuple(Cell(width, depth) for depth in depths)
 
 
@@ -147,7 +147,7 @@ def measure_rates(
     """eta* of every network: shape (replicates, cells).
 
     What diverged is returned as it is. ``progress`` receives of the expected seconds what is done
-    and what is needed. Raises ``DomainError`` where a forced engine cannot run the setting, and
+    and what is needed. Raises ``InputError`` where a forced engine cannot run the setting, and
     ``TooLittleMemoryError``.
     """
     groups = [
@@ -171,10 +171,10 @@ def tabulate_rates(
 ) -> RateTable:
     """Intervals and exponents of measured rates (replicates, cells), and a tuned rate carried over.
 
-    Raises ``DomainError`` for a single replicate, and for a tuned rate with a single depth.
+    Raises ``InputError`` for a single replicate, and for a tuned rate with a single depth.
     """
     if tuned is not None and len(cells) < 2:
-        raise DomainError(
+        raise InputError(
             "a rate is carried over by the exponent of depth: give at least two depths"
         )
     exponent = _exponent(setting, cells, rates)
@@ -224,7 +224,7 @@ def _exponent(setting: Setting, cells: Sequence[Cell], rates: FloatArray) -> Dep
 def _counted(setting: Setting) -> tuple[Fraction | None, str | None]:
     try:
         found = predicted_exponent(setting, Observable.MAXIMAL_UPDATE_RATE, Axis.DEPTH)
-    except DomainError as error:
+    except NoTheoryError as error:
         return None, str(error)
     return found, None
 

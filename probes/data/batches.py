@@ -9,7 +9,7 @@ import numpy as np
 from probes.data.images import ImageSet, load
 from probes.randomness import data_generator
 from theory.arrays import IntArray
-from theory.errors import DomainError
+from theory.errors import InputError
 from theory.experiment import Protocol
 
 HELD_OUT = 256
@@ -32,7 +32,7 @@ def images_of(protocol: Protocol) -> ImageSet:
     available = len(images) - HELD_OUT
     if protocol.steps * protocol.batch > protocol.passes * available:
         often = "once" if protocol.passes == 1 else f"{protocol.passes} times"
-        raise DomainError(
+        raise InputError(
             f"{protocol.steps} steps of batch {protocol.batch}: expected at most "
             f"{max(0, protocol.passes * available)} images of {images.name}, for {HELD_OUT} of "
             f"{len(images)} are held out, and none is shown more than {often}; "

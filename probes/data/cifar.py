@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from theory.errors import DomainError
+from theory.errors import UnavailableError
 
 SIDE, CHANNELS = 32, 3
 
@@ -70,7 +70,7 @@ def read_distribution(
 
     The folder holds the archive, the extracted folder, or its files; they are looked for in this
     order, for only the archive has a sum: of extracted files no more is checked than their sizes
-    and the range of their labels. Raises ``DomainError`` where there is none of them, for an
+    and the range of their labels. Raises ``UnavailableError`` where there is none of them, for an
     archive with another MD5 sum, a file of another size, and a label that is no class.
     """
     parts = [
@@ -91,7 +91,7 @@ def _contents(distribution: Distribution, folder: Path) -> list[tuple[str, bytes
         if (place / distribution.files[0]).is_file():
             paths = [place / name for name in distribution.files]
             return [(str(path), path.read_bytes()) for path in paths]
-    raise DomainError(
+    raise UnavailableError(
         f"{str(folder)!r} holds neither {distribution.folder}/{distribution.files[0]}, nor "
         f"{distribution.files[0]}, nor {distribution.archive}; give the folder that holds the "
         "binary version"
@@ -103,7 +103,7 @@ def _unpacked(distribution: Distribution, archive: Path) -> list[tuple[str, byte
     with archive.open("rb") as stream:
         found = hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
     if found != distribution.md5:
-        raise DomainError(
+        raise UnavailableError(
             f"{str(archive)!r} has MD5 {found}; expected {distribution.md5}: it is incomplete or "
             "another file; download it again"
         )
@@ -120,14 +120,14 @@ def _records(distribution: Distribution, name: str, content: bytes) -> npt.NDArr
     """Records of one file: (records, bytes of a record)."""
     expected = distribution.records * distribution.record
     if len(content) != expected:
-        raise DomainError(
+        raise UnavailableError(
             f"{name!r} has {len(content)} bytes; expected {expected}, {distribution.records} "
             f"records of {distribution.record}: it is incomplete or another file"
         )
     records = np.frombuffer(content, dtype=np.uint8).reshape(-1, distribution.record)
     largest = int(records[:, distribution.labels - 1].max())
     if largest >= distribution.classes:
-        raise DomainError(
+        raise UnavailableError(
             f"{name!r} has label {largest}; expected 0 to {distribution.classes - 1}: it is "
             "damaged or another file"
         )

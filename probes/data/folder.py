@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from theory.errors import DomainError
+from theory.errors import InputError, UnavailableError
 
 SIDE = 32
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
@@ -28,11 +28,13 @@ def read_folder(folder: Path) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int
     or an uncompressed image may give other pixels unseen, for these formats have no checksum.
     """
     if not folder.is_dir():
-        raise DomainError(f"{str(folder)!r} is no folder; give one with a folder for each class")
+        raise UnavailableError(
+            f"{str(folder)!r} is no folder; give one with a folder for each class"
+        )
     classes = sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
     if len(classes) < 2:
         names = ", ".join(repr(path.name) for path in classes) or "none"
-        raise DomainError(
+        raise UnavailableError(
             f"{str(folder)!r} has too few folders of a class ({names}); expected at least two, "
             "with the images in them"
         )
@@ -45,7 +47,7 @@ def _images_in(folder: Path) -> list[Path]:
     found = (p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES)
     images = sorted(p for p in found if not p.name.startswith("."))
     if not images:
-        raise DomainError(
+        raise UnavailableError(
             f"{str(folder)!r} holds no image; expected files that end in "
             f"{', '.join(SUFFIXES)}, or no such folder"
         )
@@ -63,11 +65,11 @@ def _pixels(path: Path) -> npt.NDArray[np.uint8]:
             with Image.open(path) as image:
                 image.load()
     except Exception as error:  # Pillow's decoders raise whatever they meet
-        raise DomainError(
+        raise UnavailableError(
             f"{str(path)!r} is no image that can be read whole ({error}); repair or remove it"
         ) from None
     if image.mode.startswith(("I", "F")):  # converting would clip what is above 255
-        raise DomainError(
+        raise InputError(
             f"{str(path)!r} has pixels of more than 8 bits (mode {image.mode}); convert it"
         )
     return np.asarray(image.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BILINEAR))

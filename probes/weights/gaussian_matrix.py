@@ -26,7 +26,7 @@ from torch import Tensor
 
 from probes.randomness import NormalStream
 from theory.arrays import FloatArray
-from theory.errors import DomainError
+from theory.errors import InputError
 
 Flags = npt.NDArray[np.bool_]
 
@@ -201,7 +201,7 @@ class GaussianMatrix:
     ``seed`` is an integer; or a sequence of R integers, or the stream of R generators from which
     the answers are drawn, for a stack. Vectors are columns: (n, k), or (R, n, k) for a stack. After
     j vectors have been asked, a product with k more costs O(n k (j + k)), and all of it together
-    O(n j) memory. Raises ``DomainError`` for queries of another shape.
+    O(n j) memory. Raises ``InputError`` for queries of another shape.
     """
 
     def __init__(
@@ -267,7 +267,7 @@ class GaussianMatrix:
         stack = () if self._is_single else (len(asked.directions),)
         if x.ndim != len(stack) + 2 or x.shape[:-1] != (*stack, size):
             expected = ", ".join(map(str, (*stack, size, "k")))
-            raise DomainError(f"a query of shape {tuple(x.shape)}: expected ({expected})")
+            raise InputError(f"a query of shape {tuple(x.shape)}: expected ({expected})")
         queries = x.mT[None] if self._is_single else x.mT
         if self._revealed is not None:
             answer = queries @ (self._revealed if transposed else self._revealed.mT)

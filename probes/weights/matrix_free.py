@@ -15,7 +15,7 @@ from torch import Tensor
 
 from probes.weights.base import Rule, Weight
 from probes.weights.gaussian_matrix import GaussianMatrix, Product
-from theory.errors import DomainError
+from theory.errors import InputError
 from theory.parameterization import Optimizer
 
 
@@ -33,7 +33,7 @@ class MatrixFreeWeight(Weight):
     """A stack of weights whose initial values are ``std`` times a ``GaussianMatrix``.
 
     ``observer`` sees every answer of W_0 (not of what was learned), in its units, as the part that
-    earlier queries determine and the part that is new. Raises ``DomainError`` for an optimizer
+    earlier queries determine and the part that is new. Raises ``InputError`` for an optimizer
     whose steps are not combinations of gradients.
     """
 
@@ -42,7 +42,7 @@ class MatrixFreeWeight(Weight):
     ) -> None:
         super().__init__(rule)
         if rule.optimizer is not Optimizer.SGD:
-            raise DomainError(
+            raise InputError(
                 f"{rule.optimizer} has no matrix-free weights: its steps are not combinations of "
                 "gradients; use the dense engine"
             )

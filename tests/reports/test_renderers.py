@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from rich.console import Console
 
 from reports import Report, print_report, render_html
+from reports.document import Scale
 from reports.plots import _draw_prediction, _sizes, scaling_plot
 from theory import (
     Axis,
@@ -29,6 +30,7 @@ from theory import (
 )
 from theory.exact.propagation import forward_second_moment
 from theory.relations import LogRatio
+from verify.documents.entries import scale_of
 
 
 def test_the_page_is_self_contained(report: Report) -> None:
@@ -91,7 +93,9 @@ def test_a_claim_about_the_logarithm_of_a_ratio_is_drawn_as_the_ratio(
 ) -> None:
     """The predicted line is the exponential of the statistic, and so are the ends of the band."""
     low, high = relation.band(0.1)
-    known = {"relation": str(relation), "predicted": relation.expected}
+    scale = scale_of(relation)
+    assert scale is Scale.LOGARITHM
+    known = {"relation": str(relation), "predicted": relation.expected, "scale": scale}
     band = {"band": (None if math.isinf(low) else low, high)}
     cells = [c.model_copy(update={"predicted": 1.0}) for c in report.predictions[0].cells]
     entry = report.predictions[0].model_copy(update={**known, **band, "cells": cells})
@@ -122,7 +126,7 @@ def test_the_line_of_a_rival_is_that_of_an_exponent(report: Report) -> None:
     rival = report.predictions[1].rival
     exponent = report.predictions[0].model_copy(update={"rival": rival})
     cells = [cell.model_copy(update={"predicted": 1.0}) for cell in exponent.cells]
-    value = exponent.model_copy(update={"cells": cells})
+    value = exponent.model_copy(update={"cells": cells, "scale": Scale.RATIO})
     assert "rival: exponent of L = 1/2" in scaling_plot(exponent)
     assert "rival" not in scaling_plot(value)
 

@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from reports import Report
+from reports.outcome import Outcome
 from theory import Prediction, Verdict
 from theory.catalogue import PREDICTIONS
 from theory.prediction import Profile
 from verify.cli import main
-from verify.cli.verify import exit_code
+from verify.cli.verify import _EXITS
 
 
 def run(*arguments: object) -> int:
@@ -136,31 +137,14 @@ def test_the_same_seed_gives_the_same_report_but_for_times(
     assert reports[0]["predictions"][0]["estimate"] != reports[2]["predictions"][0]["estimate"]
 
 
-@pytest.mark.parametrize(
-    ("verdict", "recorded", "complete", "code"),
-    [
-        (Verdict.REJECTED, Verdict.REJECTED, True, 0),
-        (Verdict.ACCEPTED, Verdict.REJECTED, True, 1),
-        (Verdict.INVALID, Verdict.ACCEPTED, True, 1),
-        (Verdict.ACCEPTED, None, True, 1),
-        (Verdict.INCONCLUSIVE, Verdict.ACCEPTED, True, 3),
-        (Verdict.ACCEPTED, Verdict.ACCEPTED, False, 4),
-    ],
-)
-def test_exit_codes(
-    verdict: Verdict, recorded: Verdict | None, complete: bool, code: int, report: Report
-) -> None:
-    entry = report.predictions[0].model_copy(update={"verdict": verdict, "recorded": recorded})
-    changed = report.model_copy(update={"predictions": [entry], "complete": complete})
-    assert exit_code(changed) == code
-
-
-def test_a_rival_that_changes_its_verdict_is_noticed(report: Report) -> None:
-    entry = report.predictions[1]
-    assert entry.rival is not None
-    rival = entry.rival.model_copy(update={"verdict": Verdict.REJECTED})
-    agreed = entry.model_copy(update={"verdict": entry.recorded, "rival": rival})
-    assert exit_code(report.model_copy(update={"predictions": [agreed], "complete": True})) == 1
+def test_every_outcome_has_its_exit_code() -> None:
+    assert {reached: code for reached, (code, _) in _EXITS.items()} == {
+        Outcome.AS_RECORDED: 0,
+        Outcome.NOT_AS_RECORDED: 1,
+        Outcome.UNDECIDED: 3,
+        Outcome.INTERRUPTED: 4,
+    }
+    assert set(_EXITS) == set(Outcome)
 
 
 def test_ctrl_c_leaves_what_was_measured_and_the_next_run_goes_on(tmp_path: Path) -> None:

@@ -32,7 +32,6 @@ from theory import (
     Protocol,
     Regime,
     Setting,
-    Verdict,
     depth_mup,
     mup,
     on_images,
@@ -42,7 +41,6 @@ from theory import (
 )
 from theory.prediction import product
 from verify.campaign.looks import Campaign
-from verify.cli.verify import exit_code
 from verify.measuring import loop as measuring
 from verify.measuring import store as stores
 from verify.measuring.store import Store, design_of, trial_key
@@ -179,23 +177,6 @@ def test_designs_on_other_images_are_other_designs(trained: Prediction, source: 
     ]
     keys = {design_of(claim, Profile.QUICK, 0, "cpu|auto", ["T2"]).key for claim in claims}
     assert len(keys) == 4
-
-
-@pytest.mark.parametrize(
-    ("verdict", "recorded", "code"),
-    [
-        (Verdict.REJECTED, None, 0),
-        (Verdict.INVALID, None, 0),
-        (Verdict.INCONCLUSIVE, None, 3),
-        (Verdict.REJECTED, Verdict.ACCEPTED, 1),
-    ],
-)
-def test_only_what_is_on_record_is_compared(
-    verdict: Verdict, recorded: Verdict | None, code: int, report: Report
-) -> None:
-    entry = report.predictions[0].model_copy(update={"verdict": verdict, "recorded": recorded})
-    changed = {"predictions": [entry], "complete": True, "images": "mnist5k, 5000 images"}
-    assert exit_code(report.model_copy(update=changed)) == code
 
 
 def test_networks_have_the_size_of_the_images(source: str) -> None:

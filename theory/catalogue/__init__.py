@@ -31,7 +31,7 @@ from theory.catalogue import (
     scaling_trends,
     transformers,
 )
-from theory.errors import DomainError
+from theory.errors import InputError
 from theory.prediction import Prediction, Profile
 from theory.verdict import Verdict
 
@@ -87,17 +87,17 @@ def recorded(prediction: Prediction, profile: Profile | None = None) -> Recorded
 
 
 def find(id: str) -> Prediction:
-    """The prediction of that id; ``DomainError`` names the nearest ids when there is none."""
+    """The prediction of that id; ``InputError`` names the nearest ids when there is none."""
     for prediction in PREDICTIONS:
         if prediction.id == id:
             return prediction
     raise _unknown(id)
 
 
-def _unknown(text: str) -> DomainError:
+def _unknown(text: str) -> InputError:
     """The error for an id or a pattern that no prediction has."""
     near = get_close_matches(text, [p.id for p in PREDICTIONS], n=3, cutoff=0.0)
-    return DomainError(
+    return InputError(
         f"unknown prediction {text!r}; the nearest of {len(PREDICTIONS)} ids are "
         f"{', '.join(near)}; see all of them with scaleproof list"
     )
@@ -106,7 +106,7 @@ def _unknown(text: str) -> DomainError:
 def select(patterns: tuple[str, ...], profile: Profile | None = None) -> tuple[Prediction, ...]:
     """Predictions whose id matches any shell-style pattern, or starts with it at a dot.
 
-    Without patterns, all of them; with a profile, those that are tried in it. ``DomainError`` for a
+    Without patterns, all of them; with a profile, those that are tried in it. ``InputError`` for a
     pattern that matches nothing, or nothing that is tried.
     """
     chosen: set[str] = set()
@@ -121,7 +121,7 @@ def select(patterns: tuple[str, ...], profile: Profile | None = None) -> tuple[P
         tried = {p.id for p in matched if profile is None or p.regime.is_tried(profile)}
         if not tried:
             least = min((p.regime.least for p in matched), key=list(Profile).index)
-            raise DomainError(
+            raise InputError(
                 f"{pattern}: not tried in the {profile} profile; take --profile {least}"
             )
         chosen |= tried

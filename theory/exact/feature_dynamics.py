@@ -25,7 +25,7 @@ import numpy as np
 
 from theory.architecture import Architecture
 from theory.arrays import FloatArray
-from theory.errors import DomainError
+from theory.errors import InputError, NoTheoryError
 from theory.exact.gaussian import MOMENTS
 from theory.experiment import Observable
 from theory.parameterization import Parameterization
@@ -133,13 +133,13 @@ def simulate(
     fit the inputs, or a single system.
     """
     if not architecture.is_one_layer_pre_activation:
-        raise DomainError(f"{architecture}: expected pre-activation residual blocks of one layer")
+        raise NoTheoryError(f"{architecture}: expected pre-activation residual blocks of one layer")
     if inputs.shape != (len(labels), len(labels)):
-        raise DomainError(
+        raise InputError(
             f"inputs of shape {inputs.shape} for {len(labels)} labels: expected x.x'/d"
         )
     if systems < 2:
-        raise DomainError(f"{systems} systems: at least two are needed to see a particle error")
+        raise InputError(f"{systems} systems: at least two are needed to see a particle error")
     sequence = np.random.SeedSequence(seed)
     runs = [
         _System(architecture, inputs, labels, rate, reused, depth, particles // systems, child).run(
@@ -277,7 +277,7 @@ class Fitted:
     """An observable of fitting after k steps on one input, at infinite width and a cell's depth.
 
     By particles, with an error of a few thousandths of the value; ``reused`` or independent
-    backward weights. Raises ``DomainError`` for another parameterization than depth-muP by SGD.
+    backward weights. Raises ``NoTheoryError`` for another parameterization than depth-muP by SGD.
     """
 
     observable: Observable
@@ -290,7 +290,9 @@ class Fitted:
     ) -> float:
         """The value at one cell."""
         if parameterization != depth_mup():
-            raise DomainError(f"{parameterization.name}: the particle system is that of depth_mup")
+            raise NoTheoryError(
+                f"{parameterization.name}: the particle system is that of depth_mup"
+            )
         steps = max(self.steps, STEPS)
         found = _fitted(architecture, cell.depth, steps, float(self.rate), self.reused)
         return float(found[self.observable][self.steps])

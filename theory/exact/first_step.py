@@ -19,7 +19,7 @@ import numpy as np
 from theory.architecture import Activation, Architecture, Family, Role
 from theory.arrays import FloatArray
 from theory.convolution import Padding
-from theory.errors import DomainError
+from theory.errors import InputError, NoTheoryError
 from theory.exact import convolutional_chains
 from theory.exact.gaussian import MOMENTS
 from theory.exact.propagation import (
@@ -54,7 +54,7 @@ class TangentKernel:
     def output_change(self, labels: FloatArray) -> FloatArray:
         """d f / d eta for every input: (B,) labels to (B,) changes, Theta y / B.
 
-        Raises ``DomainError`` for another number of labels.
+        Raises ``InputError`` for another number of labels.
         """
         _require_labels(labels, len(self.total))
         change: FloatArray = self.total @ labels / len(labels)
@@ -72,13 +72,13 @@ class _Blocks:
 
 def _require_labels(labels: FloatArray, inputs: int) -> None:
     if labels.shape != (inputs,):
-        raise DomainError(f"labels of shape {labels.shape} for {inputs} inputs: expected one each")
+        raise InputError(f"labels of shape {labels.shape} for {inputs} inputs: expected one each")
 
 
 def require_plain(architecture: Architecture) -> None:
-    """Raise ``DomainError`` for a stream that is normalized or of fixed width."""
+    """Raise ``NoTheoryError`` for a stream that is normalized or of fixed width."""
     if architecture.normalized or architecture.stream_width is not None:
-        raise DomainError(
+        raise NoTheoryError(
             f"{architecture}: the exact first step is that of streams that are not normalized and "
             "grow in width; theory.exact.propagation knows these"
         )
@@ -86,7 +86,7 @@ def require_plain(architecture: Architecture) -> None:
 
 def _require_sgd(parameterization: Parameterization) -> None:
     if parameterization.optimizer is not Optimizer.SGD:
-        raise DomainError(
+        raise NoTheoryError(
             f"{parameterization.name} is for {parameterization.optimizer}: tangent-kernel sums are "
             "those of SGD; give its SGD version"
         )
@@ -130,7 +130,7 @@ def tangent_kernel(
 
     For one-layer blocks of depth-muP the hidden part is T/L sum_l p_l Phi_{l-1}. With ``decoupled``
     the backward pass uses an independent copy of the weights: T/L p_L sum_l Phi_{l-1}. Raises
-    ``DomainError`` for a parameterization of Adam and a stream that is normalized or fixed.
+    ``NoTheoryError`` for a parameterization of Adam and a stream that is normalized or fixed.
     """
     require_plain(architecture)
     _require_sgd(parameterization)
@@ -196,11 +196,11 @@ def stream_changes(
     The change is a sum of kappa_j J J^T g_l over the weights j below, J the Jacobian from what the
     weight produces to layer l; with ``decoupled``, J^T is that of an independent copy of the
     weights. In a critical ReLU chain S_l is (2 l^3 + l)/3 times S_1 (the L^3 of arXiv 2305.07810),
-    and 2 l - 1 times S_1 when decoupled. Raises ``DomainError`` for Adam and a
+    and 2 l - 1 times S_1 when decoupled. Raises ``NoTheoryError`` for Adam and a
     stream that is normalized or fixed.
 
     Convolutional chains, on images of uncorrelated positions, are those of
-    ``theory.exact.convolutional_chains``; other convolutional networks raise ``DomainError``.
+    ``theory.exact.convolutional_chains``; other convolutional networks raise ``NoTheoryError``.
     """
     require_plain(architecture)
     _require_sgd(parameterization)
@@ -239,12 +239,12 @@ def _stream_changes_of_images(
     rectified = architecture.family is Family.CHAIN and architecture.activation is Activation.RELU
     circular = convolution.padding is Padding.CIRCULAR
     if not (rectified and circular) or architecture.dropout:
-        raise DomainError(
+        raise NoTheoryError(
             f"{architecture}: of convolutional networks, the exact first step is that of ReLU "
             "chains with circular padding and without dropout"
         )
     if decoupled:
-        raise DomainError(
+        raise NoTheoryError(
             f"{architecture}: an independent backward pass through convolutions is not worked out; "
             "leave decoupled out"
         )
@@ -452,11 +452,11 @@ def reuse_ratio(
     """Change of the output by the blocks with reused weights over that with decoupled ones.
 
     For one-layer blocks sum p_l Phi_{l-1} / (p_L sum Phi_{l-1}); it stays above 1 at alpha = 1/2
-    and tends to 1 at alpha = 1. Raises ``DomainError`` for a chain, in which only the last hidden
+    and tends to 1 at alpha = 1. Raises ``NoTheoryError`` for a chain, in which only the last hidden
     layer keeps a decoupled share.
     """
     if architecture.family is Family.CHAIN:
-        raise DomainError(
+        raise NoTheoryError(
             "a chain has no skip path: a decoupled backward pass reaches one layer only"
         )
     reused, decoupled = (

@@ -52,7 +52,7 @@ def reuse_ratio_limit(architecture: Architecture) -> float:
 
     int p (sum of what all layers add) dt / (p(1) int (what the last layer adds) dt) along the
     ordinary differential equation of depth; for one-layer blocks int p Phi / (p(1) int Phi), and
-    for ReLU (T/2) e^{T/2} / (e^{T/2} - 1). Raises ``DomainError`` where ``depth_limit`` does, and
+    for ReLU (T/2) e^{T/2} / (e^{T/2} - 1). Raises ``NoTheoryError`` where ``depth_limit`` does, and
     for a stream that is normalized or fixed.
     """
     found = _integrals(architecture)
@@ -64,7 +64,7 @@ def output_change_limit(architecture: Architecture, decoupled: bool = False) -> 
 
     p(0) of the input, int p (what all layers add) dt of the blocks, and q(1) of the output;
     decoupled p(1), int (what the last layer adds) dt, and q(1). For blocks of one ReLU layer
-    e^{T/2} (2 + T/2), and 2 e^{T/2} decoupled. Raises ``DomainError`` where ``depth_limit`` does,
+    e^{T/2} (2 + T/2), and 2 e^{T/2} decoupled. Raises ``NoTheoryError`` where ``depth_limit`` does,
     and for a stream that is normalized or fixed.
     """
     found = _integrals(architecture)

@@ -13,7 +13,7 @@ from functools import lru_cache
 import mpmath
 
 from theory.architecture import Activation
-from theory.errors import DomainError
+from theory.errors import InputError
 from theory.exact.gaussian import Moment
 from theory.exact.quadrature import checked_covariance, checked_variance
 
@@ -81,7 +81,7 @@ def expectation(
     """E function(sqrt(variance) Z) of any callable to ``digits`` digits, Z standard normal.
 
     ``function`` takes and gives mpmath numbers. Quadrature is split at the kinks, where the
-    function may jump or bend. Raises ``DomainError`` when the digits are not reached.
+    function may jump or bend. Raises ``InputError`` when the digits are not reached.
     """
     deviation = math.sqrt(float(checked_variance(variance)))
     with mpmath.workdps(digits + 10):
@@ -97,7 +97,7 @@ def expectation(
             error=True,
         )
         if error > mpmath.mpf(10) ** -digits * max(1, abs(integral)):
-            raise DomainError(
+            raise InputError(
                 f"quadrature at variance {variance!r} reached an error of {mpmath.nstr(error, 2)}, "
                 f"not {digits} digits; name the points where the function bends as kinks"
             )
@@ -129,12 +129,12 @@ def reference_kernel(
 ) -> mpmath.mpf:
     """E function(a) function(b) of any callable by mpmath: seconds, not microseconds.
 
-    b given a is Gaussian with mean c a / q_1 and variance q_2 - c^2 / q_1. Raises ``DomainError``
+    b given a is Gaussian with mean c a / q_1 and variance q_2 - c^2 / q_1. Raises ``InputError``
     for a correlation above 1, and when the digits are not reached.
     """
     checked_covariance(q1, q2, c)
     if q1 == 0:
-        raise DomainError("first variance 0: function(a) is a number; use expectation for b")
+        raise InputError("first variance 0: function(a) is a number; use expectation for b")
     slope = c / mpmath.mpf(q1)
     rest = max(float(q2 - slope * c), 0.0)
 

@@ -20,7 +20,7 @@ from scipy.integrate import solve_ivp
 
 from theory.architecture import HOMOGENEOUS, Activation, Architecture, BlockForm, Family, Role
 from theory.arrays import FloatArray
-from theory.errors import DomainError
+from theory.errors import InputError, NoTheoryError
 from theory.exact.gaussian import MOMENTS, GaussianMoments
 from theory.parameterization import Parameterization
 from theory.scaling import Cell
@@ -93,7 +93,7 @@ def gains(
 
 def _require_exact(architecture: Architecture) -> None:
     if not architecture.has_exact_theory:
-        raise DomainError(
+        raise NoTheoryError(
             f"{architecture}: exact theory has no attention, positions, batches or dropout; give "
             "chains or residual networks of vectors"
         )
@@ -145,9 +145,9 @@ def propagate(
     """
     gram = np.ones((1, 1)) if inputs is None else np.asarray(inputs, dtype=np.float64)
     if gram.ndim != 2 or gram.shape[0] != gram.shape[1]:
-        raise DomainError(f"inputs of shape {gram.shape}: expected a square Gram matrix x.x'/d")
+        raise InputError(f"inputs of shape {gram.shape}: expected a square Gram matrix x.x'/d")
     if not np.allclose(gram, gram.T, rtol=1e-12, atol=0.0):
-        raise DomainError("inputs that are not symmetric: expected a Gram matrix x.x'/d")
+        raise InputError("inputs that are not symmetric: expected a Gram matrix x.x'/d")
     moments = MOMENTS[architecture.activation]
     factors = gains(architecture, parameterization, cell)
     start = parameterization.scale(Role.INPUT, cell) ** 2 * gram
@@ -355,15 +355,15 @@ def depth_limit(architecture: Architecture, start: float = 1.0) -> DepthLimit:
     """
     _require_exact(architecture)
     if architecture.stream_width is not None:
-        raise DomainError(f"{architecture}: the limit is that of streams that grow in width")
+        raise NoTheoryError(f"{architecture}: the limit is that of streams that grow in width")
     if architecture.family is Family.CHAIN:
-        raise DomainError("a chain has no infinite-depth limit of this kind; give a residual one")
+        raise NoTheoryError("a chain has no infinite-depth limit of this kind; give a residual one")
     if not has_depth_limit(architecture):
-        raise DomainError(
+        raise NoTheoryError(
             f"{architecture}: means of the branches add up as L^1/2 at alpha = 1/2; centre them"
         )
     if not start > 0:
-        raise DomainError(f"second moment {start!r} of the inputs: expected a positive number")
+        raise InputError(f"second moment {start!r} of the inputs: expected a positive number")
 
     def growth(q: float) -> tuple[float, float]:
         block = unit_block(architecture, q)
@@ -399,10 +399,10 @@ def chain_log_variance(activation: Activation, cell: Cell) -> float:
 
     Each layer multiplies q by the mean of n independent copies of phi(Z)^2 / E phi^2, whose
     variance is (E phi^4 / (E phi^2)^2 - 1) / n: 5/n for ReLU (Hanin & Nica, arXiv 1812.05994).
-    Raises ``DomainError`` for an activation that is not homogeneous.
+    Raises ``NoTheoryError`` for an activation that is not homogeneous.
     """
     if activation not in HOMOGENEOUS:
-        raise DomainError(
+        raise NoTheoryError(
             f"activation {str(activation)!r} is not homogeneous; choose one of: "
             + ", ".join(HOMOGENEOUS)
         )

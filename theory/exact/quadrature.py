@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from theory.arrays import FloatArray
-from theory.errors import DomainError
+from theory.errors import InputError, NoTheoryError
 
 ArrayLike = npt.ArrayLike
 
@@ -26,11 +26,11 @@ ROUNDING = 2.0**-53
 
 
 def checked_variance(value: ArrayLike, name: str = "variance") -> FloatArray:
-    """An array of variances; ``DomainError`` names one that is negative or not finite."""
+    """An array of variances; ``InputError`` names one that is negative or not finite."""
     array = np.asarray(value, dtype=np.float64)
     bad = ~((array >= 0) & np.isfinite(array))
     if bad.any():
-        raise DomainError(
+        raise InputError(
             f"{name} {float(np.extract(bad, array)[0])!r}: expected a finite number >= 0"
         )
     return array
@@ -46,7 +46,7 @@ def checked_covariance(
     bad = ~(np.abs(covariance) <= largest * (1 + 1e-12))
     if bad.any():
         worst = np.extract(bad, np.broadcast_to(covariance, bad.shape))[0]
-        raise DomainError(
+        raise InputError(
             f"covariance {float(worst)!r} exceeds the product of the standard deviations: "
             "expected a correlation between -1 and 1"
         )
@@ -149,7 +149,7 @@ def _one_pair(
     function: Callable[[FloatArray], FloatArray], strip: float, q1: float, q2: float, c: float
 ) -> float:
     if max(q1, q2) > _LARGEST_PAIR:
-        raise DomainError(
+        raise NoTheoryError(
             f"variance {max(q1, q2):g}: kernels of this activation between two inputs are known up "
             f"to {_LARGEST_PAIR:g}"
         )

@@ -22,7 +22,7 @@ import numpy as np
 from probes.costs import engine_of
 from probes.engines import Engine
 from theory.arrays import FloatArray
-from theory.errors import DomainError
+from theory.errors import InputError
 from theory.experiment import Setting
 from theory.prediction import Control, Grid, Prediction, Profile
 from theory.relations import (
@@ -78,7 +78,7 @@ class Campaign:
         return design_of(prediction, self.profile, self.seed, f"{self.device}|{engine}", family)
 
     def engine_of(self, setting: Setting, cell: Cell) -> Engine:
-        """The engine of a trial; ``DomainError`` where a forced one cannot run it."""
+        """The engine of a trial; ``InputError`` where a forced one cannot run it."""
         return engine_of(setting, cell, self.device, self.engine)
 
     def trial(self, setting: Setting, cell: Cell) -> str:
@@ -113,7 +113,7 @@ def claim_of(
 ) -> Claim:
     """A relation about a prediction's setting on a grid of cells.
 
-    Raises ``DomainError`` for a transfer that does not start from the smallest cell, or ends there.
+    Raises ``InputError`` for a transfer that does not start from the smallest cell, or ends there.
     """
     axis, setting = relation.axis, prediction.setting
     assert isinstance(axis, Axis)
@@ -128,7 +128,7 @@ def claim_of(
         )
     elif isinstance(relation, TransferRegretAtMost):
         if len(cells) < 2 or sizes[0] >= sizes[1:].min():
-            raise DomainError(
+            raise InputError(
                 f"{prediction.id}: a rate is tuned at the first cell and carried to larger ones; "
                 f"these are {'; '.join(map(str, cells))}"
             )

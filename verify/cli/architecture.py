@@ -18,7 +18,7 @@ from theory.architecture import (
     transformer,
 )
 from theory.convolution import Convolution
-from theory.errors import DomainError, choices
+from theory.errors import InputError, choices
 
 _LINE, _SQUARE = Convolution(1, 3, 16), Convolution(2, 3, 8)
 # A factory receives the number that stands for M in its name, or 1.
@@ -48,7 +48,7 @@ def architecture_of(
     """The architecture of a name such as ``chain`` or ``residual-2``.
 
     ``variance_factor`` is the c of Var W = c / fan_in, 2 for ReLU and He's otherwise. Raises
-    ``DomainError`` for an unknown name, a factor that is no number from 1/1000 to 1000, and
+    ``InputError`` for an unknown name, a factor that is no number from 1/1000 to 1000, and
     whatever ``Architecture`` refuses.
     """
     found = _LAYERS.search(name)
@@ -75,7 +75,7 @@ def _factor(text: str) -> Fraction:
     except (ValueError, ZeroDivisionError):
         factor = Fraction(0)
     if not _LEAST <= factor <= _MOST:
-        raise DomainError(
+        raise InputError(
             f"variance factor {text!r}: expected a number from 1/1000 to 1000, such as 2 or 3/2"
         )
     return factor

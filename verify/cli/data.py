@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from theory.errors import DomainError
+from theory.errors import InputError
 from theory.images import DIGITS, SOURCES
 from theory.prediction import Prediction, on_images
 
@@ -21,11 +21,11 @@ data_option = click.option(
 def on_data(predictions: tuple[Prediction, ...], data: str) -> tuple[Prediction, ...]:
     """The predictions, those about training on other images where ``data`` names some.
 
-    Raises ``DomainError`` for images of no known source, and where they would not be used.
+    Raises ``InputError`` for images of no known source, and where they would not be used.
     """
     moved = tuple(on_images(prediction, data) for prediction in predictions)
     if data != DIGITS and moved == predictions:
-        raise DomainError(
+        raise InputError(
             f"--data {data}: none of the chosen predictions trains on images; leave it out, or "
             "choose others, such as A5"
         )

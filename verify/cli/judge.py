@@ -12,7 +12,7 @@ import click
 
 from reports.document import Report
 from reports.terminal import print_report
-from theory.errors import DomainError
+from theory.errors import InputError
 from theory.verdict import Verdict
 from verify.cli.console import stdout_console
 from verify.cli.output import folder, write_report
@@ -103,7 +103,7 @@ def judge_table(
 
 def _number(option: str, value: float | None) -> float | None:
     if value is not None and not math.isfinite(value):
-        raise DomainError(f"{option} {value}: expected a finite number")
+        raise InputError(f"{option} {value}: expected a finite number")
     return value
 
 

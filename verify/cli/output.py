@@ -6,7 +6,7 @@ from pathlib import Path
 
 from reports.document import Report
 from reports.html import render_html
-from theory.errors import DomainError
+from theory.errors import UnavailableError
 
 
 def folder(out: Path) -> Path:
@@ -18,7 +18,7 @@ def folder(out: Path) -> Path:
         probe.unlink()
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise DomainError(
+        raise UnavailableError(
             f"cannot write to folder {str(out)!r} ({reason}); choose another one with --out"
         ) from None
     return out

@@ -16,7 +16,7 @@ from rich.table import Table
 
 from probes.trials import resolve_device
 from theory.architecture import Activation
-from theory.errors import DomainError
+from theory.errors import InputError
 from theory.experiment import Setting
 from theory.scaling import Cell
 from verify.cli.architecture import FORMS, NAMES, architecture_of
@@ -158,9 +158,9 @@ def _tuned(depth: int | None, rate: float | None, cells: Sequence[Cell]) -> Tune
         return None
     if depth is None or rate is None:
         missing, given = ("--from-depth", "--rate") if depth is None else ("--rate", "--from-depth")
-        raise DomainError(f"{given} without {missing}: give both, or neither")
+        raise InputError(f"{given} without {missing}: give both, or neither")
     if len(cells) < 2:
-        raise DomainError(
+        raise InputError(
             f"--depth {cells[0].depth} with --from-depth: a rate is carried over by the exponent "
             "of depth; give at least two depths"
         )

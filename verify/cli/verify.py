@@ -20,11 +20,10 @@ from rich.progress import (
 )
 
 from probes.trials import resolve_device
-from reports.document import Report, agrees, judged
+from reports.outcome import Outcome, outcome
 from reports.terminal import print_report
 from theory.catalogue import select
 from theory.prediction import Profile
-from theory.verdict import Verdict
 from verify.campaign.looks import Campaign, judge_campaign, keep_verdicts
 from verify.cli.console import stdout_console
 from verify.cli.data import data_option, on_data
@@ -35,13 +34,16 @@ from verify.measuring.executors import available
 from verify.measuring.loop import check_engine, measure
 from verify.measuring.store import Store
 
-AS_RECORDED, NOT_AS_RECORDED, UNDECIDED, FAILED = 0, 1, 3, 4
-_MEANING = {
-    AS_RECORDED: "Exit code 0: every verdict is the one on record, if there is one for its data.",
-    NOT_AS_RECORDED: "Exit code 1: some verdict is not the one on record.",
-    UNDECIDED: "Exit code 3: nothing contradicts the record, but all announced looks were too few "
-    "to decide everything; their reasons say how many replicates would.",
-    FAILED: "Exit code 4: interrupted; the same command continues where it was.",
+# The exit code of each outcome, and what it means.
+_EXITS = {
+    Outcome.AS_RECORDED: (0, "every verdict is the one on record, if there is one for its data."),
+    Outcome.NOT_AS_RECORDED: (1, "some verdict is not the one on record."),
+    Outcome.UNDECIDED: (
+        3,
+        "nothing contradicts the record, but all announced looks were too few to decide "
+        "everything; their reasons say how many replicates would.",
+    ),
+    Outcome.INTERRUPTED: (4, "interrupted; the same command continues where it was."),
 }
 
 
@@ -115,26 +117,9 @@ def verify_predictions(
     else:
         print_report(report, stdout_console())
         click.echo(f"Report: {out / 'report.html'}")
-    code = exit_code(report)
-    click.echo(_MEANING[code], err=True)
+    code, meaning = _EXITS[outcome(report)]
+    click.echo(f"Exit code {code}: {meaning}", err=True)
     return code
-
-
-def exit_code(report: Report) -> int:
-    """0 all as on record, 1 some not, 3 only inconclusive ones are left, 4 interrupted.
-
-    On other images than digits little is on record, and what is decided but not on record counts as
-    no difference.
-    """
-    if not report.complete:
-        return FAILED
-    differing = [entry for entry in judged(report).values() if not agrees(entry)]
-    if report.images is not None:
-        differing = [e for e in differing if e.recorded or e.verdict is Verdict.INCONCLUSIVE]
-    if not differing:
-        return AS_RECORDED
-    undecided = all(entry.verdict is Verdict.INCONCLUSIVE for entry in differing)
-    return UNDECIDED if undecided else NOT_AS_RECORDED
 
 
 @contextmanager

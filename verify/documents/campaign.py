@@ -24,17 +24,18 @@ from verify.documents.entries import (
     checks_entry,
     environment,
     plotted,
+    scale_of,
     times,
     verdict_fields,
 )
 from verify.judging.evidence import FAMILY_ALPHA
 from verify.judging.verdict import Judgement
-from verify.measuring.store import Store
+from verify.measuring.store import Store, fingerprint
 
 
 def _control(answer: Answer, control: Control, judgement: Judgement) -> ControlEntry:
     fields = verdict_fields(answer.claim, judgement)
-    return ControlEntry(name=control.name, setting=str(control.setting), **fields)
+    return ControlEntry(name=control.name, setting=str(control.setting), shifted=None, **fields)
 
 
 def _sources(predictions: Sequence[Prediction]) -> list[str]:
@@ -69,6 +70,7 @@ def _rival(answer: Answer, record: Recorded | None) -> RivalEntry:
         sentence=rival.sentence,
         citation=str(rival.citation),
         recorded=None if record is None else record.rival,
+        scale=scale_of(answer.claim.relation),
         cells=cell_entries(answer.judgement.evidence),
         control=_control(answer, rival.control, answer.controls[0]),
         **verdict_fields(answer.claim, answer.judgement, answer.looks),
@@ -99,9 +101,12 @@ def _prediction(
         id=prediction.id,
         sentence=prediction.sentence,
         citation=str(prediction.citation),
+        standing=None,
+        twin=None,
         observable=prediction.observable,
         definition=prediction.observable.definition,
         plotted=plotted(answer.claim.relation, prediction.observable),
+        scale=scale_of(answer.claim.relation),
         setting=str(prediction.setting),
         parameterization_source=prediction.setting.parameterization.source,
         axis=str(prediction.relation.axis),
@@ -143,6 +148,8 @@ def build_report(
         seed=campaign.seed,
         table=None,
         images="; ".join(images) or None,
+        engine=campaign.engine or "auto",
+        code=fingerprint(),
         family=len(answers),
         family_alpha=FAMILY_ALPHA,
         looks=campaign.looks,

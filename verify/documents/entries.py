@@ -22,6 +22,8 @@ from reports.document import (
     IntervalEntry,
     LocalExponentEntry,
     LookEntry,
+    ReasonEntry,
+    Scale,
     Times,
 )
 from theory.arrays import FloatArray
@@ -56,6 +58,7 @@ class VerdictFields(TypedDict):
     confidence: float | None
     replicates: int
     replicates_needed: int | None
+    reasons: list[ReasonEntry]
     reason: str
     looks: list[LookEntry]
 
@@ -75,6 +78,7 @@ def verdict_fields(claim: Claim, judgement: Judgement, looks: Sequence[Look] = (
         "confidence": None if interval is None else 1.0 - interval.level,
         "replicates": judgement.replicates,
         "replicates_needed": judgement.replicates_needed,
+        "reasons": [],
         "reason": judgement.reason,
         "looks": [_look(look) for look in looks],
     }
@@ -88,6 +92,7 @@ def _look(look: Look) -> LookEntry:
         estimate=None if interval is None else interval.estimate,
         interval=None if interval is None else (interval.low, interval.high),
         verdict=look.judgement.verdict,
+        reasons=[],
         reason=look.judgement.reason,
     )
 
@@ -166,6 +171,13 @@ def plotted(relation: Relation, name: str) -> str:
     return f"{name}, ratio of two settings" if isinstance(relation, Paired) else name
 
 
+def scale_of(relation: Relation) -> Scale:
+    """What the statistic of a relation is, in terms of the numbers that its cells hold."""
+    if isinstance(relation, Exponent):
+        return Scale.EXPONENT
+    return Scale.LOGARITHM if isinstance(relation, LogRatio) else Scale.RATIO
+
+
 def cell_entries(evidence: Evidence | None) -> list[CellEntry]:
     """Means with 95 percent intervals, and the fit or the predicted value, of every cell.
 
@@ -217,6 +229,7 @@ def environment(device: str | None) -> Environment:
         python=platform.python_version(),
         torch=None if device is None else version("torch"),
         numpy=np.__version__,
+        scikit_learn=None if device is None else version("scikit-learn"),
         device=device,
     )
 

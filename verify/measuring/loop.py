@@ -11,7 +11,7 @@ from pathlib import Path
 from probes.costs import engine_of, group_size, seconds
 from probes.engines import Engine
 from probes.trials import Measurements, resolve_device, run_sweep
-from theory.errors import DomainError
+from theory.errors import UnavailableError
 from theory.experiment import Setting
 from theory.scaling import Cell
 from verify.campaign.looks import Campaign, Question, Trials, judge_campaign, questions
@@ -43,7 +43,7 @@ class Group:
 def check_engine(campaign: Campaign) -> None:
     """Refuse, before anything is measured, an engine that cannot run every trial.
 
-    Raises ``DomainError``, naming the first setting that needs another one.
+    Raises ``InputError``, naming the first setting that needs another one.
     """
     plan(campaign, Store(Path(":memory:")))
 
@@ -89,7 +89,7 @@ def groups_of(
 ) -> Iterator[Group]:
     """A sweep in groups of the size that is fast: all rates of few replicates, if they fit.
 
-    Raises ``DomainError`` where a forced engine cannot run the settings.
+    Raises ``InputError`` where a forced engine cannot run the settings.
     """
     engine = engine_of(settings[0], cell, device, forced)
     members = group_size(settings[0], cell, device, engine)
@@ -108,10 +108,10 @@ def groups_of(
 def run(seed: int, device: str, group: Group) -> list[Measurements]:
     """Measure a group: one result for each of its settings.
 
-    Raises ``DomainError`` where this process reads other images than the one that planned it.
+    Raises ``UnavailableError`` where this process reads other images than the one that planned it.
     """
     if tuple(image_digests(group.settings)) != group.images:
-        raise DomainError(
+        raise UnavailableError(
             f"{group.settings[0].protocol.images}: the images have changed since the campaign "
             "began; put them back, or run the command again to begin another campaign on these"
         )

@@ -25,7 +25,7 @@ import torch
 
 from probes.data.images import load
 from theory.arrays import FloatArray
-from theory.errors import DomainError
+from theory.errors import UnavailableError
 from theory.experiment import Observable, Setting
 from theory.images import DIGITS
 from theory.prediction import Prediction, Profile
@@ -130,14 +130,14 @@ class Store:
     """Measured values, and which campaigns there were; a group of trials is committed when done."""
 
     def __init__(self, path: Path) -> None:
-        """Open or create the file; ``DomainError`` when that is impossible."""
+        """Open or create the file; ``UnavailableError`` when that is impossible."""
         try:
             self._connection = sqlite3.connect(path)
             self._connection.execute("PRAGMA journal_mode=WAL")
             for table in _SCHEMA:
                 self._connection.execute(table)
         except sqlite3.Error as error:
-            raise DomainError(
+            raise UnavailableError(
                 f"cannot keep measurements in {str(path)!r} ({error}); "
                 "choose another folder with --out, or remove that file"
             ) from None

@@ -16,7 +16,7 @@ import numpy as np
 from statsmodels.stats.weightstats import DescrStatsW
 
 from theory.arrays import BoolArray, FloatArray
-from theory.errors import DomainError
+from theory.errors import InputError
 from theory.relations import Band
 
 
@@ -65,14 +65,14 @@ class Intervals:
 
 def _described(samples: FloatArray) -> DescrStatsW:
     if len(samples) < 2:
-        raise DomainError("one replicate has no spread; measure at least two")
+        raise InputError("one replicate has no spread; measure at least two")
     return DescrStatsW(samples)
 
 
 def mean_intervals(samples: FloatArray, level: float | FloatArray) -> Intervals:
     """The t interval of the mean of every column: samples of shape (replicates, columns).
 
-    ``level`` is one for all columns, or one for each. Raises ``DomainError`` for one replicate.
+    ``level`` is one for all columns, or one for each. Raises ``InputError`` for one replicate.
     """
     described = _described(samples)
     levels = np.broadcast_to(np.asarray(level, dtype=np.float64), samples.shape[1:])

@@ -18,7 +18,7 @@ from scipy import linalg, stats
 from statsmodels.regression.linear_model import OLS
 
 from theory.arrays import FloatArray
-from theory.errors import DomainError
+from theory.errors import InputError
 from theory.scaling import Axis, Cell, Power
 from verify.statistics.equivalence import Interval
 
@@ -35,7 +35,7 @@ def _identifies(design: FloatArray) -> bool:
 class PowerLaw:
     """The regression log y = intercept + exponent log(size) + declared correction columns.
 
-    ``sizes`` has shape (cells,), ``corrections`` (cells, columns). Raises ``DomainError`` when the
+    ``sizes`` has shape (cells,), ``corrections`` (cells, columns). Raises ``InputError`` when the
     cells cannot identify its parameters.
     """
 
@@ -46,7 +46,7 @@ class PowerLaw:
     def __post_init__(self) -> None:
         columns = self.design.shape[1]
         if not _identifies(self.design):
-            raise DomainError(
+            raise InputError(
                 f"{len(self.sizes)} cells along {self.axis} cannot identify {columns} regression "
                 "parameters; add cells of different size or drop a correction column"
             )
@@ -152,7 +152,7 @@ class PowerLaw:
         """
         replicates, cells = logs.shape
         if replicates < 2:
-            raise DomainError("one replicate has no spread; measure at least two")
+            raise InputError("one replicate has no spread; measure at least two")
         fit = OLS(logs.ravel(), np.tile(self.design, (replicates, 1))).fit(
             cov_type="cluster",
             cov_kwds={"groups": np.repeat(np.arange(replicates), cells)},

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from theory.arrays import BoolArray, FloatArray, IntArray
-from theory.errors import DomainError
+from theory.errors import InputError
 
 _MOST_LISTED = 12
 _MOST_TRIALS = 50_000_000
@@ -25,7 +25,7 @@ _MOST_TRIALS = 50_000_000
 class Columns:
     """Which column is what; ``pair`` names settings, ``rate`` learning rates.
 
-    Raises ``DomainError`` when one column is meant to be two things.
+    Raises ``InputError`` when one column is meant to be two things.
     """
 
     x: str
@@ -38,7 +38,7 @@ class Columns:
         meant = [*self.key, self.y]
         for column in meant:
             if meant.count(column) > 1:
-                raise DomainError(f"column {column!r} is named for two things; give each its own")
+                raise InputError(f"column {column!r} is named for two things; give each its own")
 
     @property
     def key(self) -> list[str]:
@@ -64,7 +64,7 @@ class Grid:
 def numbers(frame: pd.DataFrame, column: str, empty: bool = False) -> FloatArray:
     """A column as numbers; only ``empty`` allows gaps, which become nan.
 
-    Raises ``DomainError`` naming the first row that holds something else.
+    Raises ``InputError`` naming the first row that holds something else.
     """
     series = checked(frame, column)
     if pd.api.types.is_numeric_dtype(series):
@@ -80,7 +80,7 @@ def numbers(frame: pd.DataFrame, column: str, empty: bool = False) -> FloatArray
         if wrong.any():
             place = int(wrong.argmax())
             said = complaint.format(text.iloc[place], column)
-            raise DomainError(f"row {frame.index[place]}: {said}")
+            raise InputError(f"row {frame.index[place]}: {said}")
     return values
 
 
@@ -97,12 +97,12 @@ def listed(names: Iterable[object]) -> str:
 
 
 def checked(frame: pd.DataFrame, column: str) -> pd.Series:
-    """A column by name; ``DomainError`` when it is not there, or there twice."""
+    """A column by name; ``InputError`` when it is not there, or there twice."""
     if column not in frame.columns:
-        raise DomainError(f"no column {column!r}; the table has: {listed(frame.columns)}")
+        raise InputError(f"no column {column!r}; the table has: {listed(frame.columns)}")
     times = int((frame.columns == column).sum())
     if times > 1:
-        raise DomainError(f"column {column!r} is there {times} times; name each column once")
+        raise InputError(f"column {column!r} is there {times} times; name each column once")
     return frame[column]
 
 
@@ -111,7 +111,7 @@ def _sizes(frame: pd.DataFrame, column: str) -> FloatArray:
     wrong = ~(np.isfinite(values) & (values > 0))
     if wrong.any():
         place = int(wrong.argmax())
-        raise DomainError(
+        raise InputError(
             f"row {frame.index[place]}: {values[place]:g} in column {column!r}: expected a "
             "positive number"
         )
@@ -119,9 +119,9 @@ def _sizes(frame: pd.DataFrame, column: str) -> FloatArray:
 
 
 def arranged(frame: pd.DataFrame, columns: Columns) -> Grid:
-    """The rows as an array; ``DomainError`` for duplicates, and for fewer than two replicates."""
+    """The rows as an array; ``InputError`` for duplicates, and for fewer than two replicates."""
     if frame.empty:
-        raise DomainError("the table has no rows; expected one for each measurement")
+        raise InputError("the table has no rows; expected one for each measurement")
     sizes, size_of = np.unique(_sizes(frame, columns.x), return_inverse=True)
     replicates, replicate_of = _named(frame, columns.replicate)
     names, name_of = [""], np.zeros(len(frame), dtype=np.intp)
@@ -131,13 +131,13 @@ def arranged(frame: pd.DataFrame, columns: Columns) -> Grid:
     if columns.rate:
         rates, rate_of = np.unique(_sizes(frame, columns.rate), return_inverse=True)
     if len(replicates) < 2:
-        raise DomainError(
+        raise InputError(
             f"one replicate ({replicates[0]!r} in column {columns.replicate!r}) has no spread; "
             "measure at least two"
         )
     shape = (len(names), len(replicates), len(sizes), len(rates))
     if math.prod(shape) > _MOST_TRIALS:
-        raise DomainError(
+        raise InputError(
             f"{len(replicates)} replicates at {len(sizes)} sizes, but {len(frame)} rows: column "
             f"{columns.replicate!r} or {columns.x!r} names something else"
         )
@@ -155,7 +155,7 @@ def _named(frame: pd.DataFrame, column: str) -> tuple[list[str], IntArray]:
     nameless = (text == "").to_numpy()
     if nameless.any():
         place = int(nameless.argmax())
-        raise DomainError(f"row {frame.index[place]}: column {column!r} names nothing")
+        raise InputError(f"row {frame.index[place]}: column {column!r} names nothing")
     codes, found = pd.factorize(text, sort=True)
     return list(map(str, found)), np.asarray(codes, dtype=np.intp)
 
@@ -178,29 +178,29 @@ def _refuse_duplicates(frame: pd.DataFrame, columns: Columns, place_of: IntArray
     row = frame.iloc[place]
     named = ", ".join(f"{column} {row[column]}" for column in columns.key)
     earlier = frame.index[first[places[place]]]
-    raise DomainError(f"row {frame.index[place]} repeats row {earlier}: {named} is there twice")
+    raise InputError(f"row {frame.index[place]} repeats row {earlier}: {named} is there twice")
 
 
 def correction(frame: pd.DataFrame, columns: Columns, text: str, sizes: FloatArray) -> FloatArray:
     """A correction column at each size: a column, or a ratio such as ``1/depth``.
 
-    Raises ``DomainError`` when it takes two values at one size.
+    Raises ``InputError`` when it takes two values at one size.
     """
     parts = text.split("/")
     if len(parts) > 2:
-        raise DomainError(f"correction {text!r}: expected a column, or a ratio of two")
+        raise InputError(f"correction {text!r}: expected a column, or a ratio of two")
     factors = [_factor(frame, part.strip()) for part in parts]
     with np.errstate(divide="ignore", invalid="ignore"):
         values = factors[0] if len(factors) == 1 else factors[0] / factors[1]
     if not np.isfinite(values).all():
-        raise DomainError(f"correction {text!r} is not finite; expected finite numbers")
+        raise InputError(f"correction {text!r} is not finite; expected finite numbers")
     place = np.searchsorted(sizes, _sizes(frame, columns.x))
     at_size = np.full(len(sizes), np.nan)
     at_size[place[::-1]] = values[::-1]  # the first row of each size
     other = ~np.isclose(values, at_size[place], rtol=1e-9, atol=0.0)
     if other.any():
         row = int(other.argmax())
-        raise DomainError(
+        raise InputError(
             f"row {frame.index[row]}: correction {text!r} is {values[row]:g} at {columns.x} "
             f"{sizes[place[row]]:g}, and {at_size[place[row]]:g} in an earlier row; judge each of "
             "them on its own"

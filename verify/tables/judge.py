@@ -13,7 +13,7 @@ import pandas as pd
 
 from theory.arrays import FloatArray
 from theory.catalogue import find
-from theory.errors import DomainError
+from theory.errors import InputError
 from theory.prediction import Prediction
 from theory.relations import (
     BestRateExponentEquals,
@@ -46,7 +46,7 @@ _LARGEST_EXPONENT = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
-    """What is claimed of a table: exactly one of these; ``DomainError`` otherwise.
+    """What is claimed of a table: exactly one of these; ``InputError`` otherwise.
 
     ``prediction``: an id of the catalogue. ``exponent``, ``exponent_at_most``: of x.
     ``best_rate_exponent``: of the learning rate with the smallest y. ``value``, ``value_at_most``:
@@ -71,7 +71,7 @@ class Statement:
         made = [name for name, said in claims.items() if said is not None and said is not False]
         if len(made) != 1:
             found = " and ".join(made) if made else "none"
-            raise DomainError(
+            raise InputError(
                 f"claims: {found}; expected exactly one of: {', '.join(self.__slots__)}"
             )
 
@@ -120,7 +120,7 @@ def judge(
     with the prediction where one is named. There is no negative control: whoever measured has to
     show one. An empty text or ``None`` in y, and a row that is not there, is missing; a nan in a
     column of numbers is what a computation gave and counts as diverged, so drop such rows if they
-    were never measured. Raises ``DomainError`` for anything that cannot be judged.
+    were never measured. Raises ``InputError`` for anything that cannot be judged.
     """
     statement = Statement(
         prediction=prediction,
@@ -135,7 +135,7 @@ def judge(
         smaller=smaller,
     )
     if isinstance(corrections, str):
-        raise DomainError(f"corrections {corrections!r}: expected a list of them")
+        raise InputError(f"corrections {corrections!r}: expected a list of them")
     columns = Columns(x, y, replicate, pair, rate)
     return conclude_task(task_of(frame, columns, statement, margin, corrections))
 
@@ -161,7 +161,7 @@ def task_of(
     margin: float | Fraction | None,
     corrections: Sequence[str] = (),
 ) -> Task:
-    """Measurements and claim; ``DomainError`` says what is wrong with the table or the claim."""
+    """Measurements and claim; ``InputError`` says what is wrong with the table or the claim."""
     found = None if statement.prediction is None else find(statement.prediction)
     _check_columns(columns, statement, found)
     grid = arranged(frame, columns)
@@ -172,7 +172,7 @@ def task_of(
     if isinstance(relation, Exponent):
         law = _law(frame, columns, grid, found, corrections)
     elif corrections:
-        raise DomainError(f"[{relation}] is no exponent: corrections say nothing; leave them out")
+        raise InputError(f"[{relation}] is no exponent: corrections say nothing; leave them out")
     if isinstance(relation, OfCurve | ValueEquals | ValueAtMost):
         predicted = _predicted(frame, columns, grid, found, relation)
     claim = Claim(
@@ -191,18 +191,18 @@ def task_of(
 
 def _check_columns(columns: Columns, statement: Statement, found: Prediction | None) -> None:
     if found is not None and isinstance(found.relation, TunedOrdered | TransferRegretAtMost):
-        raise DomainError(f"{found.id} is about losses at tuned rates; no table is judged by it")
+        raise InputError(f"{found.id} is about losses at tuned rates; no table is judged by it")
     if found is not None and isinstance(found.relation, Paired | Sweep):
-        raise DomainError(f"{found.id} compares settings or rates; state the claim itself instead")
+        raise InputError(f"{found.id} compares settings or rates; state the claim itself instead")
     if found is not None and isinstance(found.relation, ExcessExponent):
-        raise DomainError(f"{found.id} is about an excess over a limit; no table is judged by it")
+        raise InputError(f"{found.id} is about an excess over a limit; no table is judged by it")
     if statement.pairs != (columns.pair is not None):
-        raise DomainError(
+        raise InputError(
             "a comparison needs a pairing column, and a pairing column a comparison: one of "
             "same_exponent, smaller_exponent, same, smaller"
         )
     if (statement.best_rate_exponent is not None) != (columns.rate is not None):
-        raise DomainError(
+        raise InputError(
             "best_rate_exponent needs a column of learning rates, and only it: give both"
         )
 
@@ -210,15 +210,15 @@ def _check_columns(columns: Columns, statement: Statement, found: Prediction | N
 def _margin(margin: float | Fraction | None, found: Prediction | None) -> float:
     if found is not None:
         if margin is not None:
-            raise DomainError(
+            raise InputError(
                 f"margin {margin}: {found.id} brings its own, {float(found.margin):g}; leave it out"
             )
         return float(found.margin)
     if margin is None:
-        raise DomainError("no margin; say before judging how far off is still right")
+        raise InputError("no margin; say before judging how far off is still right")
     wrong = isinstance(margin, bool) or not isinstance(margin, int | float | Fraction)
     if wrong or not (margin > 0 and math.isfinite(margin)):
-        raise DomainError(f"margin {margin!r}: expected a positive number")
+        raise InputError(f"margin {margin!r}: expected a positive number")
     return float(margin)
 
 
@@ -226,7 +226,7 @@ def _exponent(value: Rational) -> Fraction:
     """Exact, and of a size that a logarithm can have."""
     exact = rational(value)
     if abs(exact) > _LARGEST_EXPONENT:
-        raise DomainError(f"exponent {value!r}: expected one between -1000 and 1000")
+        raise InputError(f"exponent {value!r}: expected one between -1000 and 1000")
     return exact
 
 
@@ -249,10 +249,10 @@ def _comparison(statement: Statement, columns: Columns, grid: Grid) -> Relation:
     """What is claimed of the two settings of the pairing column."""
     if len(grid.names) != 2:
         named = listed(map(repr, grid.names))
-        raise DomainError(f"column {columns.pair!r} names {named}; expected two settings")
+        raise InputError(f"column {columns.pair!r} names {named}; expected two settings")
     first = _first(statement, grid)
     if first not in grid.names:
-        raise DomainError(
+        raise InputError(
             f"setting {first!r} is not in column {columns.pair!r}; choose one of: "
             f"{', '.join(grid.names)}"
         )
@@ -280,13 +280,13 @@ def _law(
     corrections: Sequence[str],
 ) -> PowerLaw:
     if len(grid.sizes) < 2:
-        raise DomainError(
+        raise InputError(
             f"one value of {columns.x!r} ({grid.sizes[0]:g}): an exponent needs at least two"
         )
     if found is None:
         parts = [correction(frame, columns, text, grid.sizes) for text in corrections]
     elif corrections:
-        raise DomainError(f"{found.id} declares its own corrections; leave them out")
+        raise InputError(f"{found.id} declares its own corrections; leave them out")
     else:
         cells = _cells(frame, columns, grid, found, needed=bool(found.regime.corrections))
         parts = [np.array([p.at(cell) for cell in cells]) for p in found.regime.corrections]
@@ -331,7 +331,7 @@ def _measured(grid: Grid, relation: Relation, statement: Statement) -> Measured:
     if isinstance(relation, BestRateExponentEquals):
         ratios = grid.rates[1:] / grid.rates[:-1]
         if len(grid.rates) < 3 or not np.allclose(ratios, ratios[0], rtol=1e-3):
-            raise DomainError(
+            raise InputError(
                 f"learning rates {listed(f'{rate:g}' for rate in grid.rates)}: expected at least "
                 "three in constant ratio"
             )
@@ -353,7 +353,7 @@ def _refuse_negative(
         return
     values = pd.to_numeric(frame[columns.y], errors="coerce")
     place = int((values <= 0).to_numpy().argmax())
-    raise DomainError(
+    raise InputError(
         f"row {frame.index[place]}: {values.iloc[place]:g} in column {columns.y!r}: "
         f"[{relation}] needs positive values"
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from theory.errors import DomainError
+from theory.errors import InputError, UnavailableError
 
 _JSON_LINES = (".jsonl", ".ndjson", ".json")
 
@@ -24,18 +24,18 @@ def read_table(path: Path) -> pd.DataFrame:
         text = path.read_bytes().decode("utf-8-sig")
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise DomainError(f"cannot read {str(path)!r} ({reason}); give a table") from None
+        raise UnavailableError(f"cannot read {str(path)!r} ({reason}); give a table") from None
     except UnicodeDecodeError as error:
-        raise DomainError(
+        raise InputError(
             f"{path.name} is not UTF-8 (byte {error.object[error.start]:#04x} at position "
             f"{error.start}); save it as UTF-8"
         ) from None
     if not text.strip():
-        raise DomainError(f"{path.name} is empty; expected a header and a row for each measurement")
+        raise InputError(f"{path.name} is empty; expected a header and a row for each measurement")
     json_lines = path.suffix.lower() in _JSON_LINES
     frame = _json_lines(path.name, text) if json_lines else _comma_separated(path.name, text)
     if frame.empty:
-        raise DomainError(f"{path.name} has no rows of measurements; expected one for each")
+        raise InputError(f"{path.name} has no rows of measurements; expected one for each")
     return frame
 
 
@@ -49,13 +49,13 @@ def _comma_separated(name: str, text: str) -> pd.DataFrame:
                 rows.append(row)
                 numbers.append(reader.line_num)
     except csv.Error as error:
-        raise DomainError(f"{name}, row {reader.line_num}: no table of commas ({error})") from None
+        raise InputError(f"{name}, row {reader.line_num}: no table of commas ({error})") from None
     twice = [column for column in header if header.count(column) > 1]
     if twice:
-        raise DomainError(f"{name}: its header names {twice[0]!r} twice; name each column once")
+        raise InputError(f"{name}: its header names {twice[0]!r} twice; name each column once")
     for number, row in zip(numbers, rows, strict=True):
         if len(row) != len(header):
-            raise DomainError(
+            raise InputError(
                 f"{name}, row {number}: {len(row)} fields under a header of {len(header)}"
             )
     return pd.DataFrame(rows, index=numbers, columns=header, dtype=str)
@@ -69,9 +69,9 @@ def _json_lines(name: str, text: str) -> pd.DataFrame:
         try:
             row = json.loads(line)
         except (ValueError, RecursionError) as error:
-            raise DomainError(f"{name}, row {number}: not JSON ({error})") from None
+            raise InputError(f"{name}, row {number}: not JSON ({error})") from None
         if not isinstance(row, dict):
-            raise DomainError(f"{name}, row {number}: {line.strip()[:40]!r} is no JSON object")
+            raise InputError(f"{name}, row {number}: {line.strip()[:40]!r} is no JSON object")
         rows.append({key: "" if value is None else str(value) for key, value in row.items()})
         numbers.append(number)
     return pd.DataFrame(rows, index=numbers).fillna("")
