@@ -20,10 +20,20 @@ from probes.data.batches import HELD_OUT
 from probes.data.synthetic import TOKENS
 from probes.engines import Engine
 from probes.network import Network
-from probes.trials import needs_copies, network_of, reference_of
+from probes.trials import network_of, reference_of
 from theory.architecture import Family
 from theory.errors import InputError
-from theory.experiment import Experiment, Protocol, Setting
+from theory.experiments import (
+    Convergence,
+    Coupling,
+    Decoupling,
+    Experiment,
+    Fitting,
+    OneStep,
+    Propagation,
+    Setting,
+    Training,
+)
 from theory.parameterization import Optimizer
 from theory.scaling import Cell
 
@@ -85,22 +95,23 @@ CUDA = Costs(
 COSTS = {"cpu": CPU, "cuda": CUDA}
 
 
-def _products(protocol: Protocol) -> Sequence[tuple[int, bool]]:
+def _products(experiment: Experiment) -> Sequence[tuple[int, bool]]:
     """(inputs, whether it asks W_0) of each product with one weight, in a trial."""
-    batch = protocol.batch
-    if protocol.experiment is Experiment.PROPAGATION:
+    batch = experiment.batch
+    if isinstance(experiment, Propagation):
         return [(batch, True)] * 2  # forward, backward
-    if protocol.experiment is Experiment.ONE_STEP:
+    if isinstance(experiment, OneStep):
         return [(batch, True)] * 3  # and the derivative
-    if protocol.experiment is Experiment.COUPLING:
+    if isinstance(experiment, Coupling):
         return [(batch, True)] * 5  # and once more forward and backward, in the blocks
-    if protocol.experiment is Experiment.DECOUPLING:
+    if isinstance(experiment, Decoupling):
         return [(batch, True)] * 6  # twice
-    if protocol.experiment in (Experiment.FITTING, Experiment.CONVERGENCE):
-        moves = [(batch, False)] * (2 if protocol.independent_backward else 1)
-        return [*[(batch, True), (batch, True), *moves] * protocol.steps, (batch, True)]
+    if isinstance(experiment, Fitting | Convergence):
+        moves = [(batch, False)] * (2 if experiment.independent_backward else 1)
+        return [*[(batch, True), (batch, True), *moves] * experiment.steps, (batch, True)]
+    assert isinstance(experiment, Training)
     step = [(batch, True), (batch, True), (batch, False)]  # forward, backward, the step itself
-    return [(HELD_OUT, True), *step * protocol.steps, (HELD_OUT, True)]
+    return [(HELD_OUT, True), *step * experiment.steps, (HELD_OUT, True)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +123,9 @@ class Estimate:
     numbers: int
 
 
-def estimate(engine: Engine, network: Network, protocol: Protocol, costs: Costs) -> Estimate:
+def estimate(engine: Engine, network: Network, experiment: Experiment, costs: Costs) -> Estimate:
     """What a group costs on an engine."""
-    counts = operations(engine, network, protocol)
+    counts = operations(engine, network, experiment)
     each = asdict(costs)
     return Estimate(
         sum(each[name] * count for name, count in counts.calls.items()),
@@ -133,29 +144,29 @@ class Operations:
 
 
 @cache  # a campaign asks thousands of times, of its few hundred settings and cells
-def operations(engine: Engine, network: Network, protocol: Protocol) -> Operations:
+def operations(engine: Engine, network: Network, experiment: Experiment) -> Operations:
     """What a trial does on an engine."""
     attends = network.architecture.family is Family.TRANSFORMER
     convolution = network.architecture.convolution
     rows = TOKENS if attends else convolution.positions if convolution else 1
-    products = [(rows * inputs, asks) for inputs, asks in _products(protocol)]
+    products = [(rows * inputs, asks) for inputs, asks in _products(experiment)]
     weights = len(network.shapes())
-    sets = 2 if needs_copies(protocol) else 1
+    sets = 2 if experiment.draws_copies else 1
     coordinates = sum(max(shape) for shape in network.shapes().values())
     mixed = coordinates * sum(inputs for inputs, _ in products) if rows > 1 else 0
     if engine is Engine.DENSE:
         inputs = sum(inputs for inputs, _ in products)
         size, drawn = network.size, network.drawn.size
-        if protocol.reference is not None:
-            large = reference_of(network, protocol.reference)
+        if experiment.reference is not None:
+            large = reference_of(network, experiment.reference)
             size, weights = size + large.size, weights + len(large.shapes())
             drawn += large.size
         work = {"draw": sets * drawn, "read": size * len(products), "multiply": size * inputs}
         work["mix"] = mixed
         copies = 4 if network.parameterization.optimizer is Optimizer.ADAM else 1
-        copies += bool(protocol.momentum)
+        copies += bool(experiment.momentum)
         # What the backward pass meets again: products, and what entered them.
-        met = 2 * coordinates * rows * protocol.batch
+        met = 2 * coordinates * rows * experiment.batch
         held = max(copies * size, drawn)
         return Operations({"call": weights * len(products)}, work, sets * (held + met))
     asked = [inputs for inputs, asks in products if asks]
@@ -185,9 +196,9 @@ def engine_of(setting: Setting, cell: Cell, device: str, forced: Engine | None =
             raise InputError(f"{setting}: {obstacle}; use --engine dense or auto")
         return forced
     network, costs = network_of(setting, cell), COSTS[device]
-    if obstacle is not None or setting.protocol.experiment is Experiment.TRAINING:
+    if obstacle is not None or setting.experiment.compares_rates:
         return Engine.DENSE
-    return min(Engine, key=lambda e: estimate(e, network, setting.protocol, costs).work)
+    return min(Engine, key=lambda e: estimate(e, network, setting.experiment, costs).work)
 
 
 def _needs_matrices(setting: Setting) -> str | None:
@@ -198,14 +209,14 @@ def _needs_matrices(setting: Setting) -> str | None:
             f"{optimizer} has no matrix-free weights, for its steps are not combinations of "
             "gradients"
         )
-    if setting.protocol.reference is not None or setting.protocol.finest is not None:
+    if setting.experiment.reference is not None or setting.experiment.finest is not None:
         return "networks that share weights have no matrix-free weights, which answer once"
     return None
 
 
 def group_size(setting: Setting, cell: Cell, device: str, engine: Engine) -> int:
     """How many members are computed together: enough for the calls not to matter, and no more."""
-    found = estimate(engine, network_of(setting, cell), setting.protocol, COSTS[device])
+    found = estimate(engine, network_of(setting, cell), setting.experiment, COSTS[device])
     enough = math.ceil(found.calls / (CALLS_SHARE * found.work))
     return max(1, min(enough, room(device) // found.numbers))
 
@@ -219,5 +230,5 @@ def room(device: str) -> int:
 
 def seconds(setting: Setting, cell: Cell, device: str, engine: Engine, members: int) -> float:
     """The expected time of a group."""
-    found = estimate(engine, network_of(setting, cell), setting.protocol, COSTS[device])
+    found = estimate(engine, network_of(setting, cell), setting.experiment, COSTS[device])
     return found.calls + members * found.work

@@ -18,7 +18,7 @@ from probes.weights.dense import DenseWeight
 from probes.weights.gaussian_matrix import GaussianMatrix, Product
 from probes.weights.matrix_free import MatrixFreeWeight, Side
 from theory.architecture import Role
-from theory.experiment import Protocol
+from theory.experiments import Experiment
 from theory.scaling import Cell
 
 ADAM_EPSILON = 1e-8
@@ -31,34 +31,34 @@ class Engine(StrEnum):
     MATRIX_FREE = "matrix-free"
 
 
-def rule_of(network: Network, protocol: Protocol, role: Role, rates: Tensor) -> Rule:
+def rule_of(network: Network, experiment: Experiment, role: Role, rates: Tensor) -> Rule:
     """How the weights of a role learn, for members with these base learning rates (R,)."""
     return Rule(
         network.parameterization.optimizer,
         rates[:, None, None],
         network.rate(role),
-        float(protocol.momentum),
-        float(protocol.weight_decay),
+        float(experiment.momentum),
+        float(experiment.weight_decay),
         ADAM_EPSILON * network.parameterization.epsilon(role, network.cell),
     )
 
 
 def dense_weights(
     network: Network,
-    protocol: Protocol,
+    experiment: Experiment,
     matrices: Mapping[WeightKey, Tensor],
     rates: Sequence[Fraction] = (),
 ) -> dict[WeightKey, Weight]:
     """Weights of the dense engine that start from these matrices (R, rows, columns), in place.
 
     With several base rates there are rates x R members, those of the first rate first; with none,
-    the rate is the protocol's.
+    the rate is the experiment's.
     """
-    rates = rates or (protocol.rate,)
+    rates = rates or (experiment.rate,)
     weights: dict[WeightKey, Weight] = {}
     for key, matrix in matrices.items():
         each = torch.tensor([float(rate) for rate in rates], dtype=matrix.dtype).to(matrix.device)
-        rule = rule_of(network, protocol, key.role, each.repeat_interleave(len(matrix)))
+        rule = rule_of(network, experiment, key.role, each.repeat_interleave(len(matrix)))
         start = matrix if len(rates) == 1 else matrix.repeat(len(rates), 1, 1)
         weights[key] = DenseWeight(start, rule)
     return weights
@@ -66,7 +66,7 @@ def dense_weights(
 
 def matrix_free_weights(
     network: Network,
-    protocol: Protocol,
+    experiment: Experiment,
     seed: int,
     replicates: Sequence[int],
     device: torch.device,
@@ -79,11 +79,11 @@ def matrix_free_weights(
     Raises ``InputError`` for Adam.
     """
     stream = NormalStream([generator(seed, r, network.cell) for r in replicates])
-    rates = torch.full((len(replicates),), float(protocol.rate), dtype=dtype, device=device)
+    rates = torch.full((len(replicates),), float(experiment.rate), dtype=dtype, device=device)
     weights: dict[WeightKey, MatrixFreeWeight] = {}
     for key, (rows, columns) in network.shapes().items():
         matrix = GaussianMatrix(rows, columns, stream, dtype, device)
-        rule = rule_of(network, protocol, key.role, rates)
+        rule = rule_of(network, experiment, key.role, rates)
         sees = None if observer is None else partial(observer, key)
         weights[key] = MatrixFreeWeight(matrix, network.std(key.role), rule, sees)
     return weights

@@ -78,9 +78,9 @@ class Network:
     """An architecture under a parameterization at one cell, with its input and output sizes.
 
     ``inputs`` is the dimension of an input, or of each of its tokens or positions. With ``finest``,
-    initial weights are sums over a network with that many blocks (see ``Protocol``). Raises
-    ``InputError`` for a transformer whose heads have no whole width, and for a depth that
-    ``finest`` is no multiple of.
+    initial weights are sums over a network with that many blocks (``theory.experiments.Learning``
+    says how). Raises ``InputError`` for a transformer whose heads have no whole width, and for a
+    depth that ``finest`` is no multiple of.
     """
 
     architecture: Architecture

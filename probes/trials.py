@@ -33,7 +33,17 @@ from probes.weights.decoupled import decoupled
 from theory.architecture import Architecture, Family
 from theory.arrays import FloatArray
 from theory.errors import InputError, UnavailableError
-from theory.experiment import Experiment, Observable, Protocol, Setting
+from theory.experiments import (
+    Convergence,
+    Coupling,
+    Decoupling,
+    Experiment,
+    Fitting,
+    Propagation,
+    Setting,
+    Training,
+)
+from theory.observables import Observable
 from theory.scaling import Cell
 
 Measurements = dict[Observable, FloatArray]
@@ -59,8 +69,8 @@ def network_of(setting: Setting, cell: Cell) -> Network:
     Raises ``DomainError`` when the images that it is trained on cannot be read, or are too few.
     """
     inputs, outputs = SYNTHETIC_DIMENSION, 1
-    if setting.protocol.experiment is Experiment.TRAINING:
-        shape = images_of(setting.protocol).shape
+    if isinstance(setting.experiment, Training):
+        shape = images_of(setting.experiment).shape
         seen = _view(setting.architecture, shape)(np.ones((1, shape.dimension)))
         inputs, outputs = seen.shape[-1], shape.classes
     return Network(
@@ -69,7 +79,7 @@ def network_of(setting: Setting, cell: Cell) -> Network:
         cell,
         inputs=inputs,
         outputs=outputs,
-        finest=setting.protocol.finest,
+        finest=setting.experiment.finest,
     )
 
 
@@ -88,7 +98,7 @@ def run_group(
     not finite are returned as they are: divergence is a measurement. Raises ``InputError`` for an
     engine that cannot run the setting.
     """
-    rates = (setting.protocol.rate,)
+    rates = (setting.experiment.rate,)
     (measured,) = run_sweep(setting, rates, cell, seed, replicates, device, dtype, engine)
     return measured
 
@@ -112,19 +122,19 @@ def run_sweep(
     """
     if engine is Engine.MATRIX_FREE:
         return [_matrix_free(setting, r, cell, seed, replicates, device, dtype) for r in rates]
-    protocol, network = setting.protocol, network_of(setting, cell)
+    experiment, network = setting.experiment, network_of(setting, cell)
     matrices = network.initial_weights(seed, replicates, device, dtype)
-    weights: Weights = dense_weights(network, protocol, matrices, rates)
+    weights: Weights = dense_weights(network, experiment, matrices, rates)
 
     def copies(of: Network) -> Weights:
-        if not needs_copies(protocol):
+        if not experiment.draws_copies:
             return {}
         copied = of.initial_weights(seed, replicates, device, dtype, copy_generator)
-        return _of_blocks(dense_weights(of, protocol, copied, rates))
+        return _of_blocks(dense_weights(of, experiment, copied, rates))
 
     others = copies(network)
-    if protocol.reference is not None:
-        large = reference_of(network, protocol.reference)
+    if experiment.reference is not None:
+        large = reference_of(network, experiment.reference)
         drawn = large.initial_weights(seed, replicates, device, dtype)
         ends = {
             key: matrix * (large.std(key.role) / network.std(key.role))
@@ -132,9 +142,9 @@ def run_sweep(
             if not key.block
         }
         weights = decoupled(weights, others)
-        others = decoupled(dense_weights(large, protocol, drawn | ends, rates), copies(large))
+        others = decoupled(dense_weights(large, experiment, drawn | ends, rates), copies(large))
     members = list(replicates) * len(rates)
-    measured = _measure(network, weights, others, protocol, seed, members, device, dtype)
+    measured = _measure(network, weights, others, experiment, seed, members, device, dtype)
     return [
         {name: values[start : start + len(replicates)] for name, values in measured.items()}
         for start in range(0, len(members), len(replicates))
@@ -156,11 +166,6 @@ def reference_of(network: Network, cell: Cell) -> Network:
     return large
 
 
-def needs_copies(protocol: Protocol) -> bool:
-    """Whether a trial draws an independent copy of the blocks' weights."""
-    return protocol.experiment is Experiment.DECOUPLING or protocol.independent_backward
-
-
 def _of_blocks(weights: Weights) -> Weights:
     """Those inside the network: neither end."""
     return {key: weight for key, weight in weights.items() if key.block}
@@ -175,16 +180,16 @@ def _matrix_free(
     device: torch.device,
     dtype: torch.dtype,
 ) -> Measurements:
-    network, protocol = network_of(setting, cell), replace(setting.protocol, rate=rate)
-    weights = matrix_free_weights(network, protocol, seed, replicates, device, dtype)
+    network, experiment = network_of(setting, cell), setting.experiment.at_rate(rate)
+    weights = matrix_free_weights(network, experiment, seed, replicates, device, dtype)
     copies: Weights = {}
-    if needs_copies(protocol):
+    if experiment.draws_copies:
         copies = _of_blocks(
             matrix_free_weights(
-                network, protocol, seed, replicates, device, dtype, generator=copy_generator
+                network, experiment, seed, replicates, device, dtype, generator=copy_generator
             )
         )
-    return _measure(network, weights, copies, protocol, seed, replicates, device, dtype)
+    return _measure(network, weights, copies, experiment, seed, replicates, device, dtype)
 
 
 def _view(architecture: Architecture, shape: ImageShape) -> Callable[[FloatArray], FloatArray]:
@@ -216,7 +221,7 @@ def _measure(
     network: Network,
     weights: Weights,
     others: Weights,
-    protocol: Protocol,
+    experiment: Experiment,
     seed: int,
     members: Sequence[int],
     device: torch.device,
@@ -230,11 +235,11 @@ def _measure(
     def floats(array: FloatArray) -> Tensor:
         return torch.from_numpy(array).to(device=device, dtype=dtype)
 
-    if protocol.experiment is Experiment.TRAINING:
-        images = images_of(protocol)
+    if isinstance(experiment, Training):
+        images = images_of(experiment)
         seen = _view(network.architecture, images.shape)
         replicates = sorted(set(members))
-        drawn = [batches_of(protocol, seed, replicate) for replicate in replicates]
+        drawn = [batches_of(experiment, seed, replicate) for replicate in replicates]
         lessons = Lessons(
             lambda numbers: floats(seen(images.inputs(numbers))),
             lambda numbers: torch.from_numpy(images.classes[numbers]).to(device),
@@ -244,18 +249,20 @@ def _measure(
         )
         measured = training(network, weights, lessons)
     else:
-        inputs, signs = map(floats, _examples(network.architecture, seed, members, protocol.batch))
-        if protocol.experiment is Experiment.PROPAGATION:
+        inputs, signs = map(
+            floats, _examples(network.architecture, seed, members, experiment.batch)
+        )
+        if isinstance(experiment, Propagation):
             measured = propagation(network, weights, inputs)
-        elif protocol.experiment is Experiment.COUPLING:
+        elif isinstance(experiment, Coupling):
             measured = coupling(network, weights, inputs, signs)
-        elif protocol.experiment is Experiment.DECOUPLING:
+        elif isinstance(experiment, Decoupling):
             measured = decoupling(network, weights, others, inputs, signs)
-        elif protocol.experiment is Experiment.FITTING:
-            measured = fitting(network, decoupled(weights, others), inputs, signs, protocol.steps)
-        elif protocol.reference is not None:
-            large = reference_of(network, protocol.reference)
-            measured = convergence(network, weights, large, others, inputs, signs, protocol.steps)
+        elif isinstance(experiment, Fitting):
+            measured = fitting(network, decoupled(weights, others), inputs, signs, experiment.steps)
+        elif isinstance(experiment, Convergence):
+            large = reference_of(network, experiment.reference)
+            measured = convergence(network, weights, large, others, inputs, signs, experiment.steps)
         else:
             measured = one_step(network, weights, inputs, signs, _masks(network, seed, members))
     return {name: values.detach().cpu().numpy() for name, values in measured.items()}

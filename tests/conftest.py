@@ -11,13 +11,12 @@ from hypothesis import settings
 from theory import (
     Axis,
     Control,
-    Experiment,
     ExponentEquals,
     Grid,
     Observable,
     Prediction,
     Profile,
-    Protocol,
+    Propagation,
     Regime,
     Setting,
     depth_mup,
@@ -42,8 +41,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 @pytest.fixture
 def prediction() -> Prediction:
     """A true prediction that is measured in a fraction of a second."""
-    setting = Setting(residual(1), depth_mup(), Protocol(Experiment.PROPAGATION, batch=2))
-    blows_up = Setting(residual(1), mup(), setting.protocol)
+    setting = Setting(residual(1), depth_mup(), Propagation(batch=2))
+    blows_up = Setting(residual(1), mup(), setting.experiment)
     grid = Grid(product((24,), (4, 8, 16)), 12, 6)
     return Prediction(
         id="T1.forward.depth",

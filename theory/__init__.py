@@ -16,7 +16,18 @@ from theory.architecture import (
 )
 from theory.convolution import Convolution, Padding
 from theory.errors import DomainError, InputError, NoTheoryError, UnavailableError
-from theory.experiment import Experiment, Observable, Protocol, Setting
+from theory.experiments import (
+    Convergence,
+    Coupling,
+    Decoupling,
+    Experiment,
+    Fitting,
+    OneStep,
+    Propagation,
+    Setting,
+    Training,
+)
+from theory.observables import Observable
 from theory.parameterization import Optimizer, Parameterization, RoleScaling
 from theory.power_counting import count_powers, diagnose
 from theory.prediction import (
@@ -75,8 +86,11 @@ __all__ = [
     "Cell",
     "Citation",
     "Control",
+    "Convergence",
     "Convolution",
+    "Coupling",
     "CurveEquals",
+    "Decoupling",
     "Direction",
     "DomainError",
     "ExcessExponentAtMost",
@@ -88,19 +102,21 @@ __all__ = [
     "ExponentsEqual",
     "ExponentsOrdered",
     "Family",
+    "Fitting",
     "GeometricMeanEquals",
     "Grid",
     "InputError",
     "NoTheoryError",
     "Normalization",
     "Observable",
+    "OneStep",
     "Optimizer",
     "Padding",
     "Parameterization",
     "Power",
     "Prediction",
     "Profile",
-    "Protocol",
+    "Propagation",
     "Regime",
     "Relation",
     "Rival",
@@ -110,6 +126,7 @@ __all__ = [
     "SettingsEqual",
     "SettingsOrdered",
     "Standing",
+    "Training",
     "TransferRegretAtMost",
     "TunedOrdered",
     "UnavailableError",

@@ -10,7 +10,8 @@ from fractions import Fraction
 
 from theory.architecture import Architecture, Family, Role
 from theory.errors import NoTheoryError
-from theory.experiment import FINITE_SIZE, Observable, Setting
+from theory.experiments import Setting
+from theory.observables import FINITE_SIZE, Observable
 from theory.power_counting import ROOT_WIDTH, Layer, PowerCount, count_powers, fastest
 from theory.relations import BestRateExponentEquals, ExponentEquals
 from theory.scaling import ONE, Axis, Power

@@ -7,11 +7,12 @@ Imports the standard library and ``theory`` only. The presets of the literature 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from theory.architecture import Role
 from theory.errors import InputError
+from theory.keys import NOT_IN_KEY
 from theory.scaling import ONE, Cell, Power
 
 
@@ -74,10 +75,10 @@ class Parameterization:
     one.
     """
 
-    name: str
+    name: str = field(metadata=NOT_IN_KEY)
     residual: Power
     roles: tuple[tuple[Role, RoleScaling], ...]
-    source: str
+    source: str = field(metadata=NOT_IN_KEY)
     optimizer: Optimizer = Optimizer.SGD
     base: Cell | None = None
 

@@ -10,8 +10,9 @@ from enum import StrEnum
 from fractions import Fraction
 
 from theory.errors import InputError, NoTheoryError
-from theory.experiment import FINITE_SIZE, Experiment, Observable, Setting
+from theory.experiments import Setting
 from theory.images import DIGITS, source_of
+from theory.observables import FINITE_SIZE, Observable
 from theory.relations import Paired, Relation, Sweep
 from theory.scaling import Axis, Cell, Power
 
@@ -160,8 +161,8 @@ class Prediction:
 
     ``twin``: of a reading, the id of the other one.
 
-    Raises ``DomainError`` when the margin is not positive, no control is given, the protocol or the
-    architecture does not have the observable, or a reading has no twin, or anything else has one.
+    Raises ``DomainError`` when the margin is not positive, no control is given, the experiment or
+    the architecture does not have the observable, a reading has no twin, or anything else has one.
     """
 
     id: str
@@ -192,10 +193,10 @@ class Prediction:
         if isinstance(self.relation, Paired) and not isinstance(self.relation.other, str):
             settings.append(self.relation.other)
         for setting in settings:
-            if setting.protocol.experiment is not self.observable.experiment:
+            if type(setting.experiment) is not self.observable.experiment:
                 raise InputError(
-                    f"{self.id}: {self.observable} is measured by {self.observable.experiment}, "
-                    f"not by {setting.protocol.experiment}"
+                    f"{self.id}: {self.observable} is measured by "
+                    f"{self.observable.experiment.name}, not by {setting.experiment.name}"
                 )
             exact = setting.architecture.has_exact_theory
             if self.observable in FINITE_SIZE and not exact:
@@ -220,12 +221,11 @@ def on_images(prediction: Prediction, images: str) -> Prediction:
     as it is. Raises ``InputError`` for images of no known source.
     """
     source = source_of(images)
-    protocol = prediction.setting.protocol
-    if protocol.experiment is not Experiment.TRAINING or protocol.images == images:
+    if prediction.setting.experiment.images in (None, images):
         return prediction
 
     def moved(setting: Setting) -> Setting:
-        return replace(setting, protocol=replace(setting.protocol, images=images))
+        return replace(setting, experiment=setting.experiment.on_images(images))
 
     def about(relation: Relation) -> Relation:
         if isinstance(relation, Paired) and isinstance(relation.other, Setting):

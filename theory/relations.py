@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from theory.architecture import Architecture
 from theory.errors import InputError
-from theory.experiment import Setting
+from theory.experiments import Setting
 from theory.parameterization import Parameterization
 from theory.scaling import Axis, Cell
 

@@ -22,19 +22,19 @@ from probes.engines import Engine
 from probes.trials import network_of, resolve_device, run_group
 from theory.architecture import residual
 from theory.convolution import Convolution
-from theory.experiment import Experiment, Protocol, Setting
+from theory.experiments import OneStep, Propagation, Setting, Training
 from theory.presets import depth_mup
 from theory.scaling import Cell
 
 Shapes = tuple[tuple[Cell, tuple[int, ...]], ...]
 ROUNDS = 3
 SMALL = Fraction(1, 1000)  # a rate at which nothing diverges
-PROTOCOLS = (
-    Protocol(Experiment.PROPAGATION, batch=4),
-    Protocol(Experiment.ONE_STEP, batch=4),
-    Protocol(Experiment.ONE_STEP, batch=16),
-    Protocol(Experiment.TRAINING, batch=16, steps=4, rate=SMALL),
-    Protocol(Experiment.TRAINING, batch=16, steps=20, rate=SMALL),
+EXPERIMENTS = (
+    Propagation(batch=4),
+    OneStep(batch=4),
+    OneStep(batch=16),
+    Training(batch=16, steps=4, rate=SMALL),
+    Training(batch=16, steps=20, rate=SMALL),
 )
 LINE, SQUARE = Convolution(1, 3, 16), Convolution(2, 3, 8)
 VECTORS: Shapes = (
@@ -56,15 +56,18 @@ KINDS = ((None, VECTORS), (LINE, IMAGES), (SQUARE, IMAGES))
 def _timed(device: str, engine: Engine) -> Iterator[tuple[Operations, int, float]]:
     """What each group does, how many members it has, and its least time."""
     where = resolve_device(device)
-    for protocol in PROTOCOLS:
-        if engine is Engine.MATRIX_FREE and protocol.steps > 4:
+    for experiment in EXPERIMENTS:
+        steps = experiment.steps if isinstance(experiment, Training) else 0
+        if engine is Engine.MATRIX_FREE and steps > 4:
             continue
         for convolution, shapes in KINDS:
-            if convolution == SQUARE and protocol.steps > 1:  # takes minutes, and says no more
+            if convolution == SQUARE and steps > 1:  # takes minutes, and says no more
                 continue
-            setting = Setting(replace(residual(1), convolution=convolution), depth_mup(), protocol)
+            setting = Setting(
+                replace(residual(1), convolution=convolution), depth_mup(), experiment
+            )
             for cell, sizes in shapes:
-                done = operations(engine, network_of(setting, cell), protocol)
+                done = operations(engine, network_of(setting, cell), experiment)
                 for members in sizes:
                     yield done, members, _least_time(setting, cell, members, where, engine)
 

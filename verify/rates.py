@@ -23,7 +23,8 @@ from theory.arrays import FloatArray
 from theory.catalogue.statements import EXPONENT_MARGIN, FIRST_STEP
 from theory.counted_observables import predicted_exponent
 from theory.errors import InputError, NoTheoryError
-from theory.experiment import Observable, Setting
+from theory.experiments import Setting
+from theory.observables import Observable
 from theory.presets import am_mup
 from theory.relations import Band
 from theory.scaling import Axis, Cell

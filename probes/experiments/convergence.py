@@ -10,7 +10,7 @@ from probes.experiments.fitting import fitted
 from probes.experiments.moments import second_moment
 from probes.network import Network, WeightKey
 from probes.weights.base import Weight
-from theory.experiment import Observable
+from theory.observables import Observable
 
 
 def convergence(

@@ -14,7 +14,7 @@ from probes.weights.base import Weight
 from probes.weights.decoupled import decoupled
 from probes.weights.gaussian_matrix import ROUNDINGS
 from theory.architecture import Role
-from theory.experiment import Observable
+from theory.observables import Observable
 
 Projection = Callable[[Tensor], Tensor]
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from probes.experiments.moments import kurtosis, second_moment
 from probes.network import Network, Trace, WeightKey
 from probes.weights.base import Weight, learning
-from theory.experiment import Observable
+from theory.observables import Observable
 
 
 def fitting(

@@ -19,7 +19,7 @@ from probes.experiments.moments import second_moment
 from probes.network import Network, Trace, WeightKey
 from probes.weights.base import Weight, moving
 from theory.architecture import Family, Role
-from theory.experiment import Observable
+from theory.observables import Observable
 
 
 def first_order_change(

@@ -13,7 +13,7 @@ from probes.network import Network, WeightKey
 from probes.weights.base import Weight
 from theory.architecture import Family
 from theory.exact.propagation import depth_limit, forward_second_moment, has_depth_limit
-from theory.experiment import Observable
+from theory.observables import Observable
 
 
 def propagation(

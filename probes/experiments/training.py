@@ -13,7 +13,7 @@ from probes.experiments.moments import second_moment
 from probes.network import Network, WeightKey
 from probes.weights.base import Weight, learning
 from theory.arrays import IntArray
-from theory.experiment import Observable
+from theory.observables import Observable
 
 # Members that diverged are put out of the group once they are this part of it: going on without
 # them costs a copy of the weights.

@@ -1,5 +1,7 @@
 """One cell of each experiment: `tox run -e benchmarks`."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 import torch
@@ -9,15 +11,24 @@ from probes.costs import engine_of, group_size
 from probes.engines import Engine
 from probes.trials import run_group
 from tests.benchmarks.interleaved import against
-from theory import Cell, Experiment, Protocol, Setting, depth_mup, residual
+from tests.experiments import EXPERIMENTS, small
+from theory import (
+    Cell,
+    Experiment,
+    OneStep,
+    Setting,
+    Training,
+    depth_mup,
+    residual,
+)
 
 CPU = torch.device("cpu")
 
 
 @pytest.mark.parametrize("engine", Engine)
-@pytest.mark.parametrize("experiment", Experiment)
-def test_one_cell(benchmark: BenchmarkFixture, experiment: Experiment, engine: Engine) -> None:
-    setting = Setting(residual(2), depth_mup(), Protocol(experiment, batch=8, steps=4))
+@pytest.mark.parametrize("kind", EXPERIMENTS)
+def test_one_cell(benchmark: BenchmarkFixture, kind: type[Experiment], engine: Engine) -> None:
+    setting = Setting(residual(2), depth_mup(), small(kind, batch=8, steps=4, rate=Fraction(1)))
     cell = Cell(128, 32)
     replicates = range(group_size(setting, cell, "cpu", engine))
     measured = benchmark(run_group, setting, cell, 0, replicates, CPU, engine=engine)
@@ -27,12 +38,12 @@ def test_one_cell(benchmark: BenchmarkFixture, experiment: Experiment, engine: E
 
 
 @pytest.mark.parametrize("width", [16, 64, 256, 1024])
-@pytest.mark.parametrize("experiment", [Experiment.ONE_STEP, Experiment.TRAINING])
+@pytest.mark.parametrize("kind", [OneStep, Training])
 def test_groups_against_one_by_one(
-    benchmark: BenchmarkFixture, experiment: Experiment, width: int
+    benchmark: BenchmarkFixture, kind: type[Experiment], width: int
 ) -> None:
     """Eight replicates in groups of the size that the cost model says, and each on its own."""
-    setting = Setting(residual(1), depth_mup(), Protocol(experiment, batch=16, steps=8))
+    setting = Setting(residual(1), depth_mup(), small(kind, batch=16, steps=8, rate=Fraction(1)))
     cell, replicates = Cell(width, 8), range(8)
     engine = engine_of(setting, cell, "cpu")
     size = group_size(setting, cell, "cpu", engine)

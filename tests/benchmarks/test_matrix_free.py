@@ -14,11 +14,17 @@ from torch import Tensor
 from probes.engines import Engine
 from probes.trials import run_group
 from tests.benchmarks.interleaved import against, seconds
-from theory import Cell, Experiment, Protocol, Setting, depth_mup, residual
+from theory import (
+    Cell,
+    OneStep,
+    Setting,
+    depth_mup,
+    residual,
+)
 
 CPU = torch.device("cpu")
 BATCH, INPUTS = 4, 32
-FIRST_STEP = Setting(residual(1), depth_mup(), Protocol(Experiment.ONE_STEP, batch=BATCH))
+FIRST_STEP = Setting(residual(1), depth_mup(), OneStep(batch=BATCH))
 
 
 def matrix_free(width: int, depth: int) -> float:

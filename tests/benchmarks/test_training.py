@@ -21,12 +21,11 @@ from probes.trials import network_of, run_sweep
 from tests.benchmarks.interleaved import against
 from theory import (
     Cell,
-    Experiment,
     Observable,
     Optimizer,
-    Protocol,
     Role,
     Setting,
+    Training,
     chain,
     depth_mup,
     mup,
@@ -60,7 +59,7 @@ class Mlp(nn.Module):
 
 def first_batch() -> tuple[Tensor, Tensor]:
     """Inputs (batch, d) and classes (batch,) of replicate 0."""
-    (numbers,) = batches_of(Protocol(Experiment.TRAINING, BATCH, 1), 0, 0).training
+    (numbers,) = batches_of(Training(BATCH, 1), 0, 0).training
     inputs, classes = DIGITS.inputs(numbers), DIGITS.classes[numbers]
     return torch.from_numpy(inputs).float(), torch.from_numpy(classes)
 
@@ -91,8 +90,8 @@ def mup_coordinates(widths: Sequence[int], seeds: int, optimizer: str) -> Any:
 def our_coordinates(widths: Sequence[int], seeds: int, optimizer: Optimizer) -> list[Tensor]:
     """Mean absolute activations of every layer before every step: (steps, layers, seeds)."""
     rate = Fraction(1, 10) if optimizer is Optimizer.SGD else Fraction(1, 1000)
-    protocol = Protocol(Experiment.TRAINING, batch=BATCH, steps=STEPS, rate=rate)
-    setting = Setting(chain(), mup(optimizer), protocol)
+    experiment = Training(batch=BATCH, steps=STEPS, rate=rate)
+    setting = Setting(chain(), mup(optimizer), experiment)
     found = []
     for width in widths:
         cell = Cell(width, HIDDEN)
@@ -106,7 +105,7 @@ def our_coordinates(widths: Sequence[int], seeds: int, optimizer: Optimizer) -> 
 def _recorded(setting: Setting, cell: Cell, members: Sequence[int]) -> Tensor:
     network = network_of(setting, cell)
     matrices = network.initial_weights(0, members, CPU)
-    weights = dense_weights(network, setting.protocol, matrices)
+    weights = dense_weights(network, setting.experiment, matrices)
     inputs, labels = first_batch()
     x, classes = inputs.expand(len(members), -1, -1), labels.repeat(len(members))
     for weight in weights.values():
@@ -149,9 +148,8 @@ def test_coordinate_check_against_mup(
 
 RATES = tuple(Fraction(2) ** k for k in range(-9, 1))
 DEPTHS, REPLICATES = (2, 4, 8, 16, 32), 8
-SWEEP = Setting(
-    residual(2), depth_mup(), Protocol(Experiment.TRAINING, batch=16, steps=60, rate=RATES[0])
-)
+TRAINED = Training(batch=16, steps=60, rate=RATES[0])
+SWEEP = Setting(residual(2), depth_mup(), TRAINED)
 
 
 class Residual(nn.Module):
@@ -191,7 +189,7 @@ def sequential(width: int, depth: int, prepared: dict[WeightKey, Tensor]) -> np.
             model = Residual(width, depth)
             model.load(prepared, replicate)
             optimizer = torch.optim.SGD(model.parameters(), lr=float(rate) * width)
-            batches = batches_of(SWEEP.protocol, 0, replicate)
+            batches = batches_of(TRAINED, 0, replicate)
             inputs = torch.from_numpy(DIGITS.inputs(batches.training)).float()
             labels = torch.from_numpy(DIGITS.classes[batches.training])
             for x, classes in zip(inputs, labels, strict=True):
@@ -272,13 +270,13 @@ def test_share_of_the_bmm_peak(benchmark: BenchmarkFixture, width: int) -> None:
     Same shapes, same number of matrices, outputs allocated once: forward, backward and update.
     """
     depth, steps = 8, 10
-    protocol = Protocol(Experiment.TRAINING, batch=16, steps=steps, rate=Fraction(1, 1000))
-    setting = Setting(residual(2), depth_mup(), protocol)
+    experiment = Training(batch=16, steps=steps, rate=Fraction(1, 1000))
+    setting = Setting(residual(2), depth_mup(), experiment)
     cell = Cell(width, depth)
     members = range(max(1, group_size(setting, cell, "cpu", Engine.DENSE)))
     network = network_of(setting, cell)
     matrices = network.initial_weights(0, members, CPU)
-    weights = dense_weights(network, protocol, matrices)
+    weights = dense_weights(network, experiment, matrices)
     x = torch.randn(len(members), 16, DIGITS.shape.dimension)
     classes = torch.randint(0, DIGITS.class_count, (16 * len(members),))
     for weight in weights.values():

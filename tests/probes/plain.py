@@ -15,10 +15,14 @@ from probes.engines import ADAM_EPSILON, dense_weights
 from probes.experiments.one_step import first_order_change
 from probes.network import Network, Trace, WeightKey
 from probes.randomness import mask_generator
-from theory import Experiment, Optimizer, Protocol
+from theory import (
+    Experiment,
+    OneStep,
+    Optimizer,
+)
 
 Tensors = dict[WeightKey, Tensor]
-ONE_STEP = Protocol(Experiment.ONE_STEP, batch=1)
+ONE_STEP = OneStep(batch=1)
 
 
 def parameters(weights: Tensors) -> Tensors:
@@ -59,7 +63,7 @@ class Trained(NamedTuple):
 def train(
     network: Network,
     weights: Tensors,
-    protocol: Protocol,
+    experiment: Experiment,
     rates: Sequence[float],
     inputs: Tensor,
     labels: Tensor,
@@ -72,7 +76,7 @@ def train(
     results = []
     for replicate, rate in enumerate(rates):
         leaves = parameters({k: w[replicate : replicate + 1] for k, w in weights.items()})
-        optimizer = _optimizer(network, leaves, protocol, rate)
+        optimizer = _optimizer(network, leaves, experiment, rate)
         outputs = []
         for x, y in zip(inputs[replicate], labels[replicate], strict=True):
             optimizer.zero_grad()
@@ -94,14 +98,14 @@ def train(
 
 
 def _optimizer(
-    network: Network, leaves: Tensors, protocol: Protocol, rate: float
+    network: Network, leaves: Tensors, experiment: Experiment, rate: float
 ) -> torch.optim.Optimizer:
     groups = [
         {"params": [leaf], "lr": rate * network.rate(key.role)} for key, leaf in leaves.items()
     ]
-    decay = float(protocol.weight_decay)
+    decay = float(experiment.weight_decay)
     if network.parameterization.optimizer is Optimizer.SGD:
-        return torch.optim.SGD(groups, momentum=float(protocol.momentum), weight_decay=decay)
+        return torch.optim.SGD(groups, momentum=float(experiment.momentum), weight_decay=decay)
     for group, key in zip(groups, leaves, strict=True):
         group["eps"] = ADAM_EPSILON * network.parameterization.epsilon(key.role, network.cell)
     return torch.optim.AdamW(groups, weight_decay=decay)

@@ -22,14 +22,20 @@ from theory import (
     Architecture,
     BlockForm,
     Cell,
+    Convergence,
     Convolution,
+    Coupling,
+    Decoupling,
     Experiment,
+    Fitting,
     Normalization,
+    OneStep,
     Optimizer,
     Padding,
     Parameterization,
-    Protocol,
+    Propagation,
     Setting,
+    Training,
     am_mup,
     chain,
     completep,
@@ -49,15 +55,13 @@ NUMBERS = Path(__file__).with_name("numbers.json")
 SEED, REPLICATES = 2027, (0, 1, 5)
 PRECISIONS = {"float32": torch.float32, "float64": torch.float64}
 
-PROPAGATION = Protocol(Experiment.PROPAGATION, batch=3)
-ONE_STEP = Protocol(Experiment.ONE_STEP, batch=3)
-COUPLING = Protocol(Experiment.COUPLING, batch=3)
-DECOUPLING = Protocol(Experiment.DECOUPLING, batch=3)
-FITTING = Protocol(Experiment.FITTING, batch=3, steps=2, rate=Fraction(1, 2))
-CONVERGENCE = Protocol(
-    Experiment.CONVERGENCE, batch=3, steps=2, rate=Fraction(1, 2), reference=Cell(12, 8)
-)
-TRAINING = Protocol(Experiment.TRAINING, batch=4, steps=3, rate=Fraction(1, 8))
+PROPAGATION = Propagation(batch=3)
+ONE_STEP = OneStep(batch=3)
+COUPLING = Coupling(batch=3)
+DECOUPLING = Decoupling(batch=3)
+FITTING = Fitting(batch=3, steps=2, rate=Fraction(1, 2))
+CONVERGENCE = Convergence(batch=3, steps=2, rate=Fraction(1, 2), reference=Cell(12, 8))
+TRAINING = Training(batch=4, steps=3, rate=Fraction(1, 8))
 
 _LINE, _SQUARE = Convolution(1, 3, 4), Convolution(2, 3, 4, Padding.ZERO)
 _BLOCKS = residual(2)
@@ -100,11 +104,11 @@ def settings() -> dict[str, Setting]:
     """Every setting by name."""
     found = {}
     for name, architecture in _FAMILIES.items():
-        for protocol in (PROPAGATION, ONE_STEP, TRAINING):
-            setting = Setting(architecture, depth_mup(), protocol)
-            found[f"{protocol.experiment}.{name}"] = setting
+        for tried in (PROPAGATION, ONE_STEP, TRAINING):
+            setting = Setting(architecture, depth_mup(), tried)
+            found[f"{tried.name}.{name}"] = setting
         adam = Setting(architecture, depth_mup(Optimizer.ADAM), ONE_STEP)
-        found[f"{ONE_STEP.experiment}.{name}.adam"] = adam
+        found[f"{ONE_STEP.name}.{name}.adam"] = adam
     for name, parameterization in _PRESETS.items():
         found[f"one_step.preset.{name}"] = Setting(_BLOCKS, parameterization, ONE_STEP)
     for layers in (1, 2):
@@ -113,7 +117,7 @@ def settings() -> dict[str, Setting]:
     dropping = replace(_BLOCKS, dropout=Fraction(1, 4))
     found["one_step.dropout"] = Setting(dropping, depth_mup(), ONE_STEP)
     apart = {"independent_backward": True}
-    for name, protocol in {
+    of_blocks: dict[str, Experiment] = {
         "fitting": FITTING,
         "fitting.independent": replace(FITTING, **apart),  # type: ignore[arg-type]
         "fitting.path": replace(FITTING, finest=8),
@@ -124,8 +128,9 @@ def settings() -> dict[str, Setting]:
         "training.decay": replace(TRAINING, weight_decay=Fraction(1, 10)),
         "training.path": replace(TRAINING, finest=8),
         "training.passes": replace(TRAINING, batch=512, steps=4, passes=2),
-    }.items():
-        found[name] = Setting(_BLOCKS, depth_mup(), protocol)
+    }
+    for name, experiment in of_blocks.items():
+        found[name] = Setting(_BLOCKS, depth_mup(), experiment)
     with_adam = depth_mup(Optimizer.ADAM)
     found["training.adam"] = Setting(_BLOCKS, with_adam, TRAINING)
     found["training.matrix-free"] = _ASKED_IN_TRAINING
@@ -136,24 +141,24 @@ def settings() -> dict[str, Setting]:
 
 def engines_of(setting: Setting) -> tuple[Engine, ...]:
     """The engines that can run a setting."""
-    protocol = setting.protocol
-    shares = protocol.reference is not None or protocol.finest is not None
+    experiment = setting.experiment
+    shares = experiment.reference is not None or experiment.finest is not None
     if shares or setting.parameterization.optimizer is Optimizer.ADAM:
         return (Engine.DENSE,)
     # Training asks 256 held-out images of a matrix that is not there, which takes seconds.
-    slow = protocol.experiment is Experiment.TRAINING and setting != _ASKED_IN_TRAINING
+    slow = isinstance(experiment, Training) and setting != _ASKED_IN_TRAINING
     return (Engine.DENSE,) if slow else tuple(Engine)
 
 
 def rates_of(setting: Setting) -> tuple[Fraction, ...]:
     """One rate, and two where networks are trained."""
-    rate = setting.protocol.rate
-    return (rate, rate * 2) if setting.protocol.experiment is Experiment.TRAINING else (rate,)
+    rate = setting.experiment.rate
+    return (rate, rate * 2) if isinstance(setting.experiment, Training) else (rate,)
 
 
 def measure(setting: Setting, engine: Engine, precision: str) -> dict[str, list[float]]:
     """Observable at cell and rate: the numbers of three replicates."""
-    cells = [Cell(12, 4)] if setting.protocol.reference is not None else list(_CELLS)
+    cells = [Cell(12, 4)] if setting.experiment.reference is not None else list(_CELLS)
     device, numbers = torch.device("cpu"), {}
     for cell in cells:
         rates = rates_of(setting)

@@ -1,8 +1,7 @@
-"""Networks of several depths along one Brownian path (``Protocol.finest``)."""
+"""Networks of several depths along one Brownian path (``Learning.finest``)."""
 
 from dataclasses import replace
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 import pytest
@@ -18,12 +17,13 @@ from probes.trials import network_of, run_group
 from theory import (
     Activation,
     Cell,
+    Convergence,
     DomainError,
-    Experiment,
+    Fitting,
     Observable,
     Profile,
-    Protocol,
     Setting,
+    Training,
     am_mup,
     chain,
     depth_mup,
@@ -35,7 +35,7 @@ from theory.catalogue import PREDICTIONS
 CPU = torch.device("cpu")
 FINEST = 24
 DIVISORS = [depth for depth in range(1, FINEST + 1) if FINEST % depth == 0]
-TRAINING = Protocol(Experiment.TRAINING, batch=16, steps=10, rate=Fraction(1, 4), finest=FINEST)
+TRAINING = Training(batch=16, steps=10, rate=Fraction(1, 4), finest=FINEST)
 COUPLED = Setting(residual(1), depth_mup(), TRAINING)
 
 
@@ -100,9 +100,9 @@ def trained(setting: Setting, depth: int) -> np.ndarray:
 
 def test_differences_of_depths_spread_less_than_with_weights_of_their_own() -> None:
     """To less than a fifth; the losses themselves spread as before."""
-    alone = replace(COUPLED, protocol=replace(TRAINING, finest=None))
+    alone = replace(COUPLED, experiment=replace(TRAINING, finest=None))
     spread = {
-        setting.protocol.finest: (trained(setting, 12) - trained(setting, 24)).std()
+        setting.experiment.finest: (trained(setting, 12) - trained(setting, 24)).std()
         for setting in (COUPLED, alone)
     }
     assert 5 * spread[FINEST] < spread[None]
@@ -111,8 +111,7 @@ def test_differences_of_depths_spread_less_than_with_weights_of_their_own() -> N
 
 def approaching(steps: int, independent: bool, finest: int | None = FINEST) -> Setting:
     """Distances to the network of ``FINEST`` blocks, on its path or with weights of their own."""
-    protocol = Protocol(
-        Experiment.CONVERGENCE,
+    experiment = Convergence(
         batch=3,
         steps=steps,
         rate=Fraction(1, 8),
@@ -120,7 +119,7 @@ def approaching(steps: int, independent: bool, finest: int | None = FINEST) -> S
         reference=Cell(16, FINEST),
         finest=finest,
     )
-    return Setting(residual(1, activation=Activation.GELU), depth_mup(), protocol)
+    return Setting(residual(1, activation=Activation.GELU), depth_mup(), experiment)
 
 
 def squares(setting: Setting, depth: int, replicates: int = 96) -> np.ndarray:
@@ -156,15 +155,14 @@ def test_a_backward_pass_of_its_own_learns_something_else() -> None:
 
 
 def fitted(depth: int, independent: bool, observable: Observable) -> np.ndarray:
-    protocol = Protocol(
-        Experiment.FITTING,
+    experiment = Fitting(
         batch=8,
         steps=2,
         rate=Fraction(1, 2),
         independent_backward=independent,
         finest=FINEST,
     )
-    setting = Setting(residual(1), depth_mup(), protocol)
+    setting = Setting(residual(1), depth_mup(), experiment)
     return run_group(setting, Cell(16, depth), 1, range(3000), CPU)[observable]
 
 
@@ -185,19 +183,19 @@ def test_means_along_a_path_differ_by_a_term_in_one_over_depth(independent: bool
 
 def test_what_is_drawn_is_counted() -> None:
     shallow = network_of(COUPLED, Cell(16, 2))
-    counted = operations(Engine.DENSE, shallow, COUPLED.protocol).work
+    counted = operations(Engine.DENSE, shallow, COUPLED.experiment).work
     assert counted["draw"] == network_of(COUPLED, Cell(16, FINEST)).size
     assert counted["read"] == shallow.size * (2 + 3 * TRAINING.steps)
     setting = approaching(2, independent=True)
     network, large = (network_of(setting, Cell(16, depth)) for depth in (2, FINEST))
-    counted = operations(Engine.DENSE, network, setting.protocol).work
+    counted = operations(Engine.DENSE, network, setting.experiment).work
     assert counted["draw"] == 2 * 2 * large.size
     assert counted["read"] == (network.size + large.size) * (2 * (1 + 1 + 2) + 1)
 
 
 @pytest.mark.parametrize("profile", [Profile.STANDARD, Profile.FULL])
 def test_every_depth_of_the_catalogue_lies_on_its_path(profile: Profile) -> None:
-    coupled = [p for p in PREDICTIONS if p.setting.protocol.finest]
+    coupled = [p for p in PREDICTIONS if p.setting.experiment.finest]
     assert coupled
     for prediction in coupled:
         if not prediction.regime.is_tried(profile):
@@ -211,21 +209,11 @@ def test_a_depth_that_does_not_divide_the_finest_is_refused() -> None:
         network_of(COUPLED, Cell(16, 5))
 
 
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"finest": 0}, "finest 0: expected at least one block"),
-        ({"independent_backward": True}, "training with an independent backward pass: only"),
-        ({"experiment": Experiment.ONE_STEP}, "one_step with finest 24: only networks that are"),
-        (
-            {"experiment": Experiment.CONVERGENCE, "reference": Cell(16, 12)},
-            "finest 24 and a reference of depth 12: expected the same",
-        ),
-    ],
-)
-def test_only_training_and_convergence_share_a_path(changes: dict[str, Any], message: str) -> None:
-    with pytest.raises(DomainError, match=message):
-        replace(TRAINING, **changes)
+def test_a_path_has_blocks_and_the_reference_is_the_deepest_on_it() -> None:
+    with pytest.raises(DomainError, match="finest 0: expected at least one block"):
+        replace(TRAINING, finest=0)
+    with pytest.raises(DomainError, match="finest 24 and a reference of depth 12: expected the"):
+        Convergence(batch=1, reference=Cell(16, 12), finest=24)
 
 
 def test_chains_have_no_increments() -> None:
@@ -239,8 +227,8 @@ def test_sums_have_no_answers_without_matrices() -> None:
         engine_of(COUPLED, Cell(16, 4), "cpu", Engine.MATRIX_FREE)
 
 
-def test_a_protocol_says_it() -> None:
+def test_an_experiment_says_it() -> None:
     assert str(TRAINING).endswith("base rate 1/4, blocks summed from 24")
-    assert str(approaching(2, independent=True).protocol).endswith(
+    assert str(approaching(2, independent=True).experiment).endswith(
         "independent backward weights, against a network at n=16, L=24, blocks summed from 24"
     )

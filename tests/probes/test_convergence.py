@@ -12,10 +12,10 @@ from probes.engines import Engine
 from probes.trials import network_of, run_group
 from theory import (
     Cell,
+    Convergence,
     DomainError,
-    Experiment,
     Observable,
-    Protocol,
+    OneStep,
     Setting,
     depth_mup,
     residual,
@@ -29,10 +29,8 @@ STREAM = replace(residual(2), stream_width=6)
 
 
 def setting(steps: int, reference: Cell = LARGE) -> Setting:
-    protocol = Protocol(
-        Experiment.CONVERGENCE, batch=3, steps=steps, rate=Fraction(1, 2), reference=reference
-    )
-    return Setting(STREAM, mean_ode(), protocol)
+    experiment = Convergence(batch=3, steps=steps, rate=Fraction(1, 2), reference=reference)
+    return Setting(STREAM, mean_ode(), experiment)
 
 
 def distances(of: Setting, cell: Cell, replicates: int) -> np.ndarray:
@@ -60,16 +58,16 @@ def test_at_initialization_the_distance_is_what_the_branches_add() -> None:
 def test_the_reference_learns_as_well() -> None:
     """If it stayed where it was, eight steps would take them apart by order one."""
     of, cell = setting(8, Cell(64, 64)), Cell(64, 32)
-    start = replace(of, protocol=replace(of.protocol, steps=0))
+    start = setting(0, Cell(64, 64))
     assert np.median(distances(of, cell, 16) / distances(start, cell, 16)) < 5
 
 
 def test_a_step_moves_units_by_the_same_at_every_depth_and_inner_width() -> None:
     """(L M)^0, the rates of the complete scale; half-way to the lazy one, (L M)^-1/4."""
-    protocol = Protocol(Experiment.ONE_STEP, batch=3)
+    experiment = OneStep(batch=3)
     cells = (Cell(8, 64), Cell(128, 64))
     for excess, exponent in (("0", 0.0), ("1/4", -0.25)):
-        found = Setting(STREAM, mean_ode(excess), protocol)
+        found = Setting(STREAM, mean_ode(excess), experiment)
         small, large = (
             np.log(run_group(found, cell, 5, range(256), CPU)[Observable.FIRST_LAYER_OWN_CHANGE])
             for cell in cells
@@ -90,12 +88,8 @@ def test_what_does_not_fit_is_refused_in_one_line() -> None:
         replace(residual(1), stream_width=6)
     with pytest.raises(DomainError, match="stream width 0: expected at least 1"):
         replace(residual(2), stream_width=0)
-    with pytest.raises(DomainError, match="convergence with reference None"):
-        Protocol(Experiment.CONVERGENCE, batch=1)
-    with pytest.raises(DomainError, match="one_step with reference n=64, L=32"):
-        Protocol(Experiment.ONE_STEP, batch=1, reference=LARGE)
     with pytest.raises(DomainError, match="give a reference of this width, or a stream_width"):
-        distances(Setting(residual(1), depth_mup(), setting(0).protocol), SMALL, 1)
+        distances(Setting(residual(1), depth_mup(), setting(0).experiment), SMALL, 1)
     with pytest.raises(DomainError, match="excess 1: expected 0 to 1/2"):
         mean_ode(1)
 

@@ -21,8 +21,9 @@ from probes.experiments.one_step import first_order_change, one_step
 from probes.network import Network, WeightKey
 from probes.randomness import mask_generator
 from probes.trials import network_of, run_group
+from tests.experiments import EXPERIMENTS, small
 from tests.probes import plain
-from tests.probes.test_engines import assert_engines_agree, protocols
+from tests.probes.test_engines import assert_engines_agree, trainings
 from tests.probes.test_networks import CPU, parameterizations
 from theory import (
     Activation,
@@ -30,16 +31,20 @@ from theory import (
     Axis,
     BlockForm,
     Cell,
+    Convergence,
     Convolution,
+    Coupling,
     DomainError,
     Experiment,
     Normalization,
     Observable,
+    OneStep,
     Padding,
     Parameterization,
-    Protocol,
+    Propagation,
     Role,
     Setting,
+    Training,
     am_mup,
     chain,
     depth_mup,
@@ -59,7 +64,7 @@ CONVOLUTIONS = [
     GRID,
     replace(GRID, kernel=5, side=5, padding=Padding.ZERO),
 ]
-ONE_STEP = Protocol(Experiment.ONE_STEP, batch=2)
+ONE_STEP = OneStep(batch=2)
 NORMALIZATIONS = [Normalization.NONE, Normalization.BATCH]
 PREDICTED = [chain(), residual(1), residual(2), residual(3)]
 OTHER_FORMS = [
@@ -156,23 +161,23 @@ convolutional = st.builds(
 )
 
 
-@given(convolutional, parameterizations, st.integers(1, 3), protocols, st.integers(0, 2**32))
+@given(convolutional, parameterizations, st.integers(1, 3), trainings, st.integers(0, 2**32))
 @settings(max_examples=40, suppress_health_check=[HealthCheck.filter_too_much])
 def test_both_engines_train_the_network_that_autograd_trains(
     architecture: Architecture,
     parameterization: Parameterization,
     depth: int,
-    protocol: Protocol,
+    experiment: Training,
     seed: int,
 ) -> None:
     """Trajectories and the derivative at the end, with matrices that explain every answer."""
     net = Network(architecture, parameterization, Cell(6, depth), inputs=3, outputs=1)
     assert architecture.convolution is not None
-    steps = protocol.steps + 1
-    x = images(architecture.convolution, steps * protocol.batch, 2)
-    x = x.view(2, steps, protocol.batch, *x.shape[2:])
+    steps = experiment.steps + 1
+    x = images(architecture.convolution, steps * experiment.batch, 2)
+    x = x.view(2, steps, experiment.batch, *x.shape[2:])
     y = x.sum((-1, -2)).sign()
-    assert_engines_agree(net, protocol, seed, x, y)
+    assert_engines_agree(net, experiment, seed, x, y)
 
 
 @pytest.mark.parametrize("architecture", PREDICTED, ids=str)
@@ -209,7 +214,7 @@ def test_under_circular_padding_positions_have_the_second_moment_of_vectors(
     setting = Setting(
         replace(architecture, convolution=Convolution(1, 3, 8)),
         mup(),
-        Protocol(Experiment.PROPAGATION, batch=2),
+        Propagation(batch=2),
     )
     measured = run_group(setting, cell, 5, range(replicates), CPU)
     exact = forward_second_moment(architecture, mup(), cell)
@@ -228,9 +233,7 @@ def test_under_zero_padding_second_moments_diffuse_out_of_the_grid(
     walk = np.tri(zero.side, k=1) * np.tri(zero.side, k=1).T / 3
     steps = np.kron(walk, walk) if zero.dimensions == 2 else walk
     lost = np.linalg.matrix_power(steps, 6).sum(1).mean()  # the input's weight is one of six
-    setting = Setting(
-        replace(chain(), convolution=zero), mup(), Protocol(Experiment.PROPAGATION, batch=2)
-    )
+    setting = Setting(replace(chain(), convolution=zero), mup(), Propagation(batch=2))
     measured = run_group(setting, Cell(64, 6), 5, range(300), CPU)
     ratios = measured[Observable.FORWARD_SECOND_MOMENT] / lost
     error = ratios.std(ddof=1) / math.sqrt(len(ratios))
@@ -390,14 +393,14 @@ def test_positions_are_counted_as_inputs(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize(
-    "experiment", sorted(set(Experiment) - {Experiment.COUPLING, Experiment.CONVERGENCE})
+    "kind", [kind for kind in EXPERIMENTS if kind not in (Coupling, Convergence)]
 )
 @pytest.mark.parametrize("convolution", [Convolution(1, 3, 8), Convolution(2, 3, 8)], ids=str)
 def test_every_experiment_runs_and_groups_do_not_matter(
-    experiment: Experiment, convolution: Convolution
+    kind: type[Experiment], convolution: Convolution
 ) -> None:
-    protocol = Protocol(experiment, batch=2, steps=2, rate=Fraction(1, 4))
-    setting = Setting(replace(residual(1), convolution=convolution), depth_mup(), protocol)
+    experiment = small(kind, batch=2, rate=Fraction(1, 4))
+    setting = Setting(replace(residual(1), convolution=convolution), depth_mup(), experiment)
     together = run_group(setting, Cell(8, 2), 3, range(4), CPU, torch.float64)
     assert not {Observable.LIMIT_DISTANCE, Observable.RECURSION_ERROR} & set(together)
     for name, values in run_group(setting, Cell(8, 2), 3, [2], CPU, torch.float64).items():
@@ -444,7 +447,7 @@ def test_images_of_other_sides_are_averaged_over_what_covers_them() -> None:
             lambda: Setting(
                 replace(chain(), dropout=Fraction(1, 2)),
                 mup(),
-                Protocol(Experiment.PROPAGATION, batch=1),
+                Propagation(batch=1),
             ),
             "dropout is measured in the first step only",
         ),

@@ -27,10 +27,10 @@ from theory import (
     Cell,
     Convolution,
     DomainError,
-    Experiment,
+    OneStep,
     Optimizer,
-    Protocol,
     Setting,
+    Training,
     am_mup,
     chain,
     depth_mup,
@@ -38,8 +38,8 @@ from theory import (
     residual,
 )
 
-FIRST_STEP = Setting(residual(2), depth_mup(), Protocol(Experiment.ONE_STEP, batch=4))
-TRAINING = replace(FIRST_STEP, protocol=Protocol(Experiment.TRAINING, batch=16, steps=60))
+FIRST_STEP = Setting(residual(2), depth_mup(), OneStep(batch=4))
+TRAINING = replace(FIRST_STEP, experiment=Training(batch=16, steps=60))
 UNDER_ADAM = replace(FIRST_STEP, parameterization=depth_mup(Optimizer.ADAM))
 
 
@@ -55,7 +55,7 @@ def test_convolutions_run_on_the_engine_that_is_faster_as_timed() -> None:
     images = Setting(
         replace(chain(), convolution=Convolution(2, 3, 8)),
         am_mup(),
-        Protocol(Experiment.ONE_STEP, batch=1),
+        OneStep(batch=1),
     )
     assert engine_of(images, Cell(1024, 64), "cpu") is Engine.MATRIX_FREE
     assert engine_of(images, Cell(64, 4), "cpu") is Engine.DENSE
@@ -81,7 +81,7 @@ def test_groups_are_just_large_enough_for_the_calls_not_to_matter(
 ) -> None:
     """A larger group saves no more than the calls' share; none outgrows the memory."""
     device = "cpu"
-    found = estimate(engine, network_of(setting, cell), setting.protocol, COSTS[device])
+    found = estimate(engine, network_of(setting, cell), setting.experiment, COSTS[device])
     size = group_size(setting, cell, device, engine)
     full = room(device) // found.numbers
     if size < full:
@@ -99,7 +99,7 @@ def test_groups_on_an_accelerator_leave_room_for_other_processes(
     """Ten processes of full groups, and no group of none, on a card of any size."""
     cell, setting = Cell(4096, 64), replace(FIRST_STEP, architecture=chain())
     each = estimate(
-        Engine.MATRIX_FREE, network_of(setting, cell), setting.protocol, COSTS["cuda"]
+        Engine.MATRIX_FREE, network_of(setting, cell), setting.experiment, COSTS["cuda"]
     ).numbers
     sizes = []
     for networks in (1, 24, 48):
@@ -116,7 +116,7 @@ def test_the_model_counts_the_products_that_the_engine_makes() -> None:
     seen: list[tuple[WeightKey, Side]] = []
     weights = matrix_free_weights(
         network,
-        FIRST_STEP.protocol,
+        FIRST_STEP.experiment,
         0,
         [0],
         torch.device("cpu"),
@@ -124,9 +124,9 @@ def test_the_model_counts_the_products_that_the_engine_makes() -> None:
     )
     x, y = torch.ones(1, 4, network.inputs), torch.ones(1, 4)
     first_order_change(network, weights, x, y)
-    counted = operations(Engine.MATRIX_FREE, network, FIRST_STEP.protocol)
+    counted = operations(Engine.MATRIX_FREE, network, FIRST_STEP.experiment)
     assert len(seen) == counted.calls["ask"] - 2
-    dense = operations(Engine.DENSE, network, FIRST_STEP.protocol)
+    dense = operations(Engine.DENSE, network, FIRST_STEP.experiment)
     assert dense.work["draw"] == network.size
     assert dense.work["read"] == 3 * network.size
     assert dense.work["multiply"] == 3 * 4 * network.size
@@ -145,14 +145,14 @@ def test_a_member_holds_at_least_what_the_backward_pass_meets() -> None:
         saved[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes() // 4
         return tensor
 
-    batch = setting.protocol.batch
+    batch = setting.experiment.batch
     weights = dense_weights(
-        network, setting.protocol, network.initial_weights(0, [0], torch.device("cpu"))
+        network, setting.experiment, network.initial_weights(0, [0], torch.device("cpu"))
     )
     x = torch.ones(1, batch, convolution.positions, network.inputs)
     with torch.autograd.graph.saved_tensors_hooks(kept, lambda tensor: tensor):
         network.forward(weights, x).output.sum()
-    held = operations(Engine.DENSE, network, setting.protocol).numbers - network.size
+    held = operations(Engine.DENSE, network, setting.experiment).numbers - network.size
     assert sum(saved.values()) <= held <= 4 * sum(saved.values())
 
 
@@ -160,7 +160,7 @@ def test_a_member_holds_at_least_what_the_backward_pass_meets() -> None:
 def test_time_grows_with_n_as_the_engine_says(engine: Engine) -> None:
     """n^2 for matrices, n without."""
     narrow, wide = (
-        estimate(engine, network_of(FIRST_STEP, Cell(n, 64)), FIRST_STEP.protocol, COSTS["cpu"])
+        estimate(engine, network_of(FIRST_STEP, Cell(n, 64)), FIRST_STEP.experiment, COSTS["cpu"])
         for n in (2**14, 2**16)
     )
     power = {Engine.DENSE: 2, Engine.MATRIX_FREE: 1}[engine]

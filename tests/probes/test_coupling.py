@@ -23,13 +23,15 @@ from theory import (
     Activation,
     BlockForm,
     Cell,
+    Coupling,
+    Decoupling,
     DomainError,
-    Experiment,
+    Fitting,
     Observable,
     Optimizer,
-    Protocol,
     Role,
     Setting,
+    Training,
     chain,
     completep,
     depth_mup,
@@ -38,8 +40,8 @@ from theory import (
 from theory.exact.first_step import output_reuse_ratio, stream_reuse_ratio
 
 CPU = torch.device("cpu")
-COUPLING = Protocol(Experiment.COUPLING, batch=1)
-DECOUPLING = Protocol(Experiment.DECOUPLING, batch=1)
+COUPLING = Coupling(batch=1)
+DECOUPLING = Decoupling(batch=1)
 
 
 def data(batch: int) -> tuple[Tensor, Tensor]:
@@ -161,12 +163,12 @@ def test_reuse_matters_as_much_as_first_order_theory_says(  # type: ignore[no-un
 
 
 def test_decoupled_weights_share_their_updates_and_nothing_else() -> None:
-    protocol = Protocol(Experiment.TRAINING, batch=2, steps=1, rate=Fraction(1, 2))
+    experiment = Training(batch=2, steps=1, rate=Fraction(1, 2))
     network = Network(residual(1), depth_mup(), Cell(6, 2), 3, 1)
     start = network.initial_weights(1, [0], CPU, torch.float64)
     other = network.initial_weights(1, [0], CPU, torch.float64, copy_generator)
     weights, copies = (
-        dense_weights(network, protocol, {k: m.clone() for k, m in matrices.items()})
+        dense_weights(network, experiment, {k: m.clone() for k, m in matrices.items()})
         for matrices in (start, other)
     )
     apart = {key: DecoupledWeight(weights[key], copies[key]) for key in weights}
@@ -187,11 +189,11 @@ def test_decoupled_weights_share_their_updates_and_nothing_else() -> None:
 @pytest.mark.parametrize("independent", [False, True])
 def test_fitting_is_gradient_descent_on_one_batch(independent: bool) -> None:
     """Against the recursion written out on matrices, W^T replaced or not; on both engines."""
-    protocol = Protocol(Experiment.FITTING, 1, 3, Fraction(1, 8), independent_backward=independent)
+    experiment = Fitting(1, 3, Fraction(1, 8), independent_backward=independent)
     network = Network(residual(1, Activation.TANH), depth_mup(), Cell(6, 2), 3, 1)
-    own = matrix_free_weights(network, protocol, 1, [0], CPU, torch.float64)
+    own = matrix_free_weights(network, experiment, 1, [0], CPU, torch.float64)
     other = matrix_free_weights(
-        network, protocol, 1, [0], CPU, torch.float64, generator=copy_generator
+        network, experiment, 1, [0], CPU, torch.float64, generator=copy_generator
     )
     x, y = (tensor[:1] for tensor in data(1))
 
@@ -204,7 +206,7 @@ def test_fitting_is_gradient_descent_on_one_batch(independent: bool) -> None:
     expected = written_out(network, up, down if independent else up, x, y, 3)
     torch.testing.assert_close(free, expected)
     dense = [
-        dense_weights(network, protocol, {k: m.clone() for k, m in matrices.items()})
+        dense_weights(network, experiment, {k: m.clone() for k, m in matrices.items()})
         for matrices in (up, down)
     ]
     torch.testing.assert_close(fitted(*dense), expected)

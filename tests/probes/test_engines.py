@@ -21,19 +21,22 @@ from probes.weights.base import Rule, Weight
 from probes.weights.dense import DenseWeight
 from probes.weights.gaussian_matrix import Product
 from probes.weights.matrix_free import Side
+from tests.experiments import EXPERIMENTS, small
 from tests.probes import plain
 from tests.probes.test_networks import architectures, cells, parameterizations
 from theory import (
     Architecture,
     Cell,
+    Convergence,
     DomainError,
     Experiment,
     Observable,
+    OneStep,
     Optimizer,
     Parameterization,
-    Protocol,
     Role,
     Setting,
+    Training,
     am_mup,
     chain,
     depth_mup,
@@ -45,9 +48,8 @@ TOLERANCE = {torch.float64: 1e-10, torch.float32: 1e-4}
 
 Trajectory = tuple[list[Tensor], Trace, Trace]
 
-protocols = st.builds(
-    Protocol,
-    st.just(Experiment.TRAINING),
+trainings = st.builds(
+    Training,
     batch=st.integers(1, 3),
     steps=st.integers(0, 3),
     rate=st.sampled_from([Fraction(1, 50), Fraction(1, 10)]),
@@ -58,10 +60,11 @@ under_sgd = parameterizations.filter(lambda p: p.optimizer is Optimizer.SGD)
 dtypes = st.sampled_from([torch.float64, torch.float32])
 
 
-def lessons(protocol: Protocol, members: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+def lessons(experiment: Experiment, members: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     """Inputs (R, steps + 1, B, 3), the last ones held out, and labels."""
     generator = torch.Generator().manual_seed(1)
-    shape = (members, protocol.steps + 1, protocol.batch)
+    steps = experiment.steps if isinstance(experiment, Training) else 0
+    shape = (members, steps + 1, experiment.batch)
     x = torch.randn(*shape, 3, dtype=torch.float64, generator=generator)
     y = torch.randn(shape, dtype=torch.float64, generator=generator).sign()
     return x.to(dtype), y.to(dtype)
@@ -84,14 +87,14 @@ def run(network: Network, weights: Mapping[WeightKey, Weight], x: Tensor, y: Ten
 def expected(
     network: Network,
     matrices: plain.Tensors,
-    protocol: Protocol,
+    experiment: Training,
     rates: Sequence[Fraction],
     x: Tensor,
     y: Tensor,
 ) -> Trajectory:
     """The same by autograd, torch.optim and torch.func.jvp."""
     each = [float(rate) for rate in rates]
-    trained = plain.train(network, matrices, protocol, each, x[:, :-1], y[:, :-1], x[:, -1])
+    trained = plain.train(network, matrices, experiment, each, x[:, :-1], y[:, :-1], x[:, -1])
     return trained.outputs, *plain.first_step(network, trained.weights, x[:, -1], y[:, -1])[:2]
 
 
@@ -112,24 +115,24 @@ def is_tame(wanted: Trajectory) -> bool:
 
 
 def assert_engines_agree(
-    network: Network, protocol: Protocol, seed: int, x: Tensor, y: Tensor
+    network: Network, experiment: Training, seed: int, x: Tensor, y: Tensor
 ) -> None:
     """Both engines train what autograd trains, in float64, from matrices that explain every answer.
 
     Momentum and the matrix-free engine are left out under Adam.
     """
     adam = network.parameterization.optimizer is Optimizer.ADAM
-    protocol = replace(protocol, momentum=Fraction(0)) if adam else protocol
+    experiment = replace(experiment, momentum=Fraction(0)) if adam else experiment
     members = list(range(len(x)))
-    free = {} if adam else matrix_free_weights(network, protocol, seed, members, CPU, x.dtype)
+    free = {} if adam else matrix_free_weights(network, experiment, seed, members, CPU, x.dtype)
     found = run(network, free, x, y) if free else None
     matrices = {key: weight.materialise() for key, weight in free.items()}
     matrices = matrices or network.initial_weights(seed, members, CPU, x.dtype)
-    wanted = expected(network, matrices, protocol, [protocol.rate] * len(x), x, y)
+    wanted = expected(network, matrices, experiment, [experiment.rate] * len(x), x, y)
     assume(is_tame(wanted))
     # Adam divides by |g| + epsilon: where g is rounding, so is the step.
     tolerance = 1e-6 if adam else TOLERANCE[x.dtype]
-    assert difference(run(network, dense_weights(network, protocol, matrices), x, y), wanted) <= (
+    assert difference(run(network, dense_weights(network, experiment, matrices), x, y), wanted) <= (
         tolerance
     )
     if found is not None:
@@ -137,10 +140,10 @@ def assert_engines_agree(
 
 
 def amplification(
-    network: Network, matrices: plain.Tensors, protocol: Protocol, x: Tensor, y: Tensor
+    network: Network, matrices: plain.Tensors, experiment: Training, x: Tensor, y: Tensor
 ) -> float:
     """By how much training amplifies small relative changes of the weights, such as roundings."""
-    nudge, rates = 1e-6, [protocol.rate] * len(x)
+    nudge, rates = 1e-6, [experiment.rate] * len(x)
     exact = {key: matrix.double() for key, matrix in matrices.items()}
     generator = torch.Generator().manual_seed(2)
     nudged = {
@@ -148,58 +151,61 @@ def amplification(
         for key, matrix in exact.items()
     }
     found = (
-        expected(network, each, protocol, rates, x.double(), y.double()) for each in (nudged, exact)
+        expected(network, each, experiment, rates, x.double(), y.double())
+        for each in (nudged, exact)
     )
     return difference(*found) / nudge
 
 
-@given(architectures, under_sgd, cells, protocols, dtypes, st.integers(0, 2**32))
+@given(architectures, under_sgd, cells, trainings, dtypes, st.integers(0, 2**32))
 @settings(max_examples=150, suppress_health_check=[HealthCheck.filter_too_much])
 def test_matrix_free_trajectories_are_those_of_the_materialised_network(
     architecture: Architecture,
     parameterization: Parameterization,
     cell: Cell,
-    protocol: Protocol,
+    experiment: Training,
     dtype: torch.dtype,
     seed: int,
 ) -> None:
     """Whole trajectories: training, every layer, and the exact derivative at the end."""
     network = Network(architecture, parameterization, cell, inputs=3, outputs=1)
-    x, y = lessons(protocol, 2, dtype)
-    free = matrix_free_weights(network, protocol, seed, [0, 1], CPU, dtype)
+    x, y = lessons(experiment, 2, dtype)
+    free = matrix_free_weights(network, experiment, seed, [0, 1], CPU, dtype)
     found = run(network, free, x, y)
     matrices = {key: weight.materialise() for key, weight in free.items()}
-    twice = [protocol.rate] * 2
-    wanted = expected(network, matrices, protocol, twice, x, y)
+    twice = [experiment.rate] * 2
+    wanted = expected(network, matrices, experiment, twice, x, y)
     assume(is_tame(wanted))
     if dtype is torch.float32:
-        assume(amplification(network, matrices, protocol, x, y) < 15)
+        assume(amplification(network, matrices, experiment, x, y) < 15)
     assert difference(found, wanted) <= TOLERANCE[dtype]
-    dense = dense_weights(network, protocol, matrices)
+    dense = dense_weights(network, experiment, matrices)
     assert difference(run(network, dense, x, y), wanted) <= TOLERANCE[dtype]
 
 
-@given(architectures, parameterizations, cells, protocols, st.integers(0, 2**32))
+@given(architectures, parameterizations, cells, trainings, st.integers(0, 2**32))
 @settings(max_examples=60, suppress_health_check=[HealthCheck.filter_too_much])
 def test_the_dense_engine_trains_every_rate_of_a_sweep_like_torch_optim(
     architecture: Architecture,
     parameterization: Parameterization,
     cell: Cell,
-    protocol: Protocol,
+    experiment: Training,
     seed: int,
 ) -> None:
     """SGD with momentum and weight decay, and AdamW: two replicates at three rates in one group."""
     if parameterization.optimizer is Optimizer.ADAM:
-        protocol = replace(protocol, momentum=Fraction(0))
+        experiment = replace(experiment, momentum=Fraction(0))
     network = Network(architecture, parameterization, cell, inputs=3, outputs=1)
     rates = [Fraction(1, 100), Fraction(1, 20), Fraction(1, 7)]
-    x, y = (part.repeat(3, *[1] * (part.ndim - 1)) for part in lessons(protocol, 2, torch.float64))
+    x, y = (
+        part.repeat(3, *[1] * (part.ndim - 1)) for part in lessons(experiment, 2, torch.float64)
+    )
     matrices = network.initial_weights(seed, [0, 1], CPU, torch.float64)
     repeated = {key: matrix.repeat(3, 1, 1) for key, matrix in matrices.items()}
     each = [rate for rate in rates for _ in range(2)]
-    wanted = expected(network, repeated, protocol, each, x, y)
+    wanted = expected(network, repeated, experiment, each, x, y)
     assume(is_tame(wanted))
-    dense = dense_weights(network, protocol, matrices, rates)
+    dense = dense_weights(network, experiment, matrices, rates)
     # Adam divides by |g| + epsilon: where g is rounding, so is the step.
     tolerance = 1e-6 if parameterization.optimizer is Optimizer.ADAM else 1e-10
     assert difference(run(network, dense, x, y), wanted) <= tolerance
@@ -253,13 +259,13 @@ def moments(values: Tensor) -> np.ndarray:
 )
 def test_narrow_networks_have_the_law_of_dense_ones(architecture, parameterization) -> None:  # type: ignore[no-untyped-def]
     """Width 6, where conditioning is everything: three steps of training, 2000 networks each."""
-    protocol = Protocol(Experiment.TRAINING, batch=2, steps=3, rate=Fraction(1, 8))
+    experiment = Training(batch=2, steps=3, rate=Fraction(1, 8))
     network = Network(architecture, parameterization, Cell(6, 3), inputs=3, outputs=1)
     members = range(2000)
-    x, y = lessons(protocol, 1, torch.float32)
+    x, y = lessons(experiment, 1, torch.float32)
     x, y = x.expand(2000, -1, -1, -1), y.expand(2000, -1, -1)
-    free = matrix_free_weights(network, protocol, 0, members, CPU)
-    dense = dense_weights(network, protocol, network.initial_weights(0, members, CPU))
+    free = matrix_free_weights(network, experiment, 0, members, CPU)
+    dense = dense_weights(network, experiment, network.initial_weights(0, members, CPU))
     ours, theirs = run(network, free, x, y), run(network, dense, x, y)
     outputs = zip(ours[0], theirs[0], strict=True)
     p_values = [stats.ks_2samp(a[:, 0, 0], b[:, 0, 0]).pvalue for a, b in outputs]
@@ -273,17 +279,17 @@ def test_every_answer_is_seen_as_coupled_and_fresh() -> None:
     """At initialization nothing is coupled going up; coming back, what went up is."""
     seen: dict[tuple[WeightKey, Side], list[Product]] = {}
     network = Network(residual(2), depth_mup(), Cell(8, 3), inputs=3, outputs=1)
-    protocol = Protocol(Experiment.ONE_STEP, batch=2)
+    experiment = OneStep(batch=2)
     weights = matrix_free_weights(
         network,
-        protocol,
+        experiment,
         0,
         [0, 1],
         CPU,
         torch.float64,
         observer=lambda key, side, product: seen.setdefault((key, side), []).append(product),
     )
-    x, y = lessons(protocol, 2, torch.float64)
+    x, y = lessons(experiment, 2, torch.float64)
     first_order_change(network, weights, x[:, 0], y[:, 0])
     for key in weights:
         up, *derivative = seen[key, Side.FORWARD]
@@ -300,12 +306,9 @@ def test_every_answer_is_seen_as_coupled_and_fresh() -> None:
         assert float(torch.bmm(down.coupled, down.fresh.mT).abs().max()) < 1e-12
 
 
-@pytest.mark.parametrize(
-    "experiment", [experiment for experiment in Experiment if experiment != Experiment.CONVERGENCE]
-)
-def test_matrix_free_groups_do_not_matter(experiment: Experiment) -> None:
-    protocol = Protocol(experiment, batch=4, steps=2)
-    setting = Setting(residual(2), depth_mup(), protocol)
+@pytest.mark.parametrize("kind", [kind for kind in EXPERIMENTS if kind is not Convergence])
+def test_matrix_free_groups_do_not_matter(kind: type[Experiment]) -> None:
+    setting = Setting(residual(2), depth_mup(), small(kind, batch=4, rate=Fraction(1)))
 
     def measured(replicates: Sequence[int]) -> dict[Observable, np.ndarray]:
         return run_group(
@@ -321,13 +324,13 @@ def test_matrix_free_groups_do_not_matter(experiment: Experiment) -> None:
 def test_adam_has_no_matrix_free_weights_and_says_so() -> None:
     network = Network(residual(2), depth_mup(Optimizer.ADAM), Cell(4, 2), inputs=3, outputs=1)
     with pytest.raises(DomainError, match="adam has no matrix-free weights"):
-        matrix_free_weights(network, Protocol(Experiment.ONE_STEP, batch=2), 0, [0], CPU)
+        matrix_free_weights(network, OneStep(batch=2), 0, [0], CPU)
 
 
 @pytest.mark.parametrize("engine", Engine)
 def test_a_member_that_diverges_leaves_its_neighbours_alone(engine: Engine) -> None:
     """One huge input: that replicate becomes nan, and the other trains as it does alone."""
-    protocol = Protocol(Experiment.TRAINING, batch=2, steps=3, rate=Fraction(1, 10))
+    experiment = Training(batch=2, steps=3, rate=Fraction(1, 10))
     network = Network(residual(2), depth_mup(), Cell(8, 3), inputs=3, outputs=4)
 
     def trained(members: list[int], spoiled: bool) -> Tensor:
@@ -338,9 +341,9 @@ def test_a_member_that_diverges_leaves_its_neighbours_alone(engine: Engine) -> N
         images[:2] *= 1e30 if spoiled else 1
         if engine is Engine.DENSE:
             matrices = network.initial_weights(0, members, CPU)
-            weights = dense_weights(network, protocol, matrices)
+            weights = dense_weights(network, experiment, matrices)
         else:
-            free = matrix_free_weights(network, protocol, 0, members, CPU)
+            free = matrix_free_weights(network, experiment, 0, members, CPU)
             weights = dict(free)
         lessons = Lessons(
             lambda numbers: images[numbers],
@@ -365,8 +368,8 @@ def test_training_is_linear_in_a_small_rate_of_the_protocol(engine: Engine) -> N
     """Twice the rate moves the stream twice as far: a rate that got lost would not."""
 
     def moved(rate: Fraction) -> np.ndarray:
-        protocol = Protocol(Experiment.TRAINING, batch=4, steps=2, rate=rate)
-        setting = Setting(residual(2), depth_mup(), protocol)
+        experiment = Training(batch=4, steps=2, rate=rate)
+        setting = Setting(residual(2), depth_mup(), experiment)
         found = run_group(setting, Cell(16, 3), 0, range(3), CPU, torch.float64, engine)
         return found[Observable.TRAINED_STREAM_CHANGE]
 

@@ -9,7 +9,15 @@ import torch
 from probes.engines import Engine, dense_weights
 from probes.network import Network
 from probes.trials import run_group
-from theory import Cell, Experiment, Observable, Protocol, Setting, depth_mup, residual
+from theory import (
+    Cell,
+    Fitting,
+    Observable,
+    Setting,
+    Training,
+    depth_mup,
+    residual,
+)
 from theory.exact.feature_dynamics import Fitted, simulate
 
 CPU = torch.device("cpu")
@@ -23,8 +31,8 @@ def test_trained_networks_follow_the_system_with_reused_weights() -> None:
     y = np.array([1.0, -1.0, 1.0])
     network = Network(residual(1), depth_mup(), Cell(192, depth), 8, 1)
     matrices = network.initial_weights(3, range(replicates), CPU)
-    protocol = Protocol(Experiment.TRAINING, batch=3)
-    weights = dense_weights(network, protocol, matrices, [Fraction(rate).limit_denominator()])
+    experiment = Training(batch=3)
+    weights = dense_weights(network, experiment, matrices, [Fraction(rate).limit_denominator()])
     inputs = torch.tensor(x, dtype=torch.float32).expand(replicates, 3, 8)
     targets = torch.tensor(y, dtype=torch.float32)
     for weight in weights.values():
@@ -54,10 +62,8 @@ def test_what_is_fitted_is_that_of_the_system_with_the_same_backward_weights(
     Of the other system, the output is 14 percent away, and the second moment 8.
     """
     rate, cell, replicates = Fraction(1, 8), Cell(1024, 4), 48
-    protocol = Protocol(
-        Experiment.FITTING, batch=1, steps=2, rate=rate, independent_backward=independent
-    )
-    setting = Setting(residual(1), depth_mup(), protocol)
+    experiment = Fitting(batch=1, steps=2, rate=rate, independent_backward=independent)
+    setting = Setting(residual(1), depth_mup(), experiment)
     measured = run_group(setting, cell, 5, range(replicates), CPU, engine=Engine.MATRIX_FREE)
     for observable, values in measured.items():
         error = values.std(ddof=1) / np.sqrt(replicates)
@@ -69,4 +75,4 @@ def test_what_is_fitted_is_that_of_the_system_with_the_same_backward_weights(
         assert abs(values.mean() - expected[not independent]) < allowed, observable
         if observable is not Observable.FITTED_KURTOSIS:
             assert abs(values.mean() - expected[independent]) > allowed, observable
-    assert set(measured) == {o for o in Observable if o.experiment is Experiment.FITTING}
+    assert set(measured) == {o for o in Observable if o.experiment is Fitting}

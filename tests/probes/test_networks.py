@@ -12,11 +12,14 @@ from hypothesis import strategies as st
 
 from probes.network import Network, WeightKey
 from probes.trials import run_group
+from tests.experiments import EXPERIMENTS, REFERENCE, small
 from theory import (
     Activation,
     Architecture,
     BlockForm,
     Cell,
+    Convergence,
+    Coupling,
     Experiment,
     Family,
     Normalization,
@@ -24,9 +27,9 @@ from theory import (
     Optimizer,
     Parameterization,
     Power,
-    Protocol,
     Role,
     Setting,
+    Training,
     am_mup,
     completep,
     depth_mup,
@@ -155,7 +158,7 @@ small_powers = st.builds(
     architectures,
     parameterizations,
     cells,
-    st.sampled_from(list(Experiment)),
+    st.sampled_from(EXPERIMENTS),
     st.fixed_dictionaries(dict.fromkeys(Role, small_powers)),
 )
 @settings(max_examples=40)
@@ -163,20 +166,19 @@ def test_moving_scales_into_the_weights_changes_nothing(
     architecture: Architecture,
     parameterization: Parameterization,
     cell: Cell,
-    experiment: Experiment,
+    kind: type[Experiment],
     factors: dict[Role, Power],
 ) -> None:
     """The abc-symmetry: one network, two conventions, equal to rounding through training."""
     blocks = architecture.family is Family.RESIDUAL and not architecture.ends_with_activation
     blocks = blocks and not architecture.normalized
-    assume(experiment is not Experiment.COUPLING or (blocks and architecture.layers_per_block <= 2))
-    converging = experiment is Experiment.CONVERGENCE
+    assume(kind is not Coupling or (blocks and architecture.layers_per_block <= 2))
+    converging = kind is Convergence
     assume(not converging or architecture.stream_width is not None)
-    reference = Cell(4, 3) if converging else None
-    assume(cell != reference)  # what is no distance at all has no relative error
-    protocol = Protocol(experiment, batch=3, steps=2, rate=Fraction(1, 20), reference=reference)
+    assume(not converging or cell != REFERENCE)  # what is no distance at all has no relative error
+    experiment = small(kind)
     results = [
-        run_group(Setting(architecture, variant, protocol), cell, 5, [0, 1], CPU, torch.float64)
+        run_group(Setting(architecture, variant, experiment), cell, 5, [0, 1], CPU, torch.float64)
         for variant in (
             parameterization,
             parameterization.in_variance_convention(),
@@ -197,11 +199,11 @@ def test_at_its_base_every_preset_is_the_standard_network(
     preset: Callable[..., Parameterization], optimizer: Optimizer
 ) -> None:
     base = Cell(8, 4)
-    protocol = Protocol(Experiment.TRAINING, batch=4, steps=3, rate=Fraction(1, 50))
+    experiment = Training(batch=4, steps=3, rate=Fraction(1, 50))
     architecture = Architecture(Family.RESIDUAL, layers_per_block=2)
 
     def trained(parameterization: Parameterization, cell: Cell) -> float:
-        setting = Setting(architecture, parameterization, protocol)
+        setting = Setting(architecture, parameterization, experiment)
         measured = run_group(setting, cell, 5, [0], CPU, torch.float64)
         return float(measured[Observable.TRAINED_STREAM_CHANGE][0])
 

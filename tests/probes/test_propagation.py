@@ -16,10 +16,9 @@ from theory import (
     Architecture,
     BlockForm,
     Cell,
-    Experiment,
     Family,
     Observable,
-    Protocol,
+    Propagation,
     Setting,
     am_mup,
     depth_mup,
@@ -60,7 +59,7 @@ CHAIN = Architecture(Family.CHAIN, variance_factor=Fraction(2))
 def test_both_passes_have_the_second_moments_of_the_theory(architecture, parameterization) -> None:  # type: ignore[no-untyped-def]
     """Within four standard errors, and 1/n per unit of depth for what finite width adds."""
     cell = Cell(48, 4)
-    setting = Setting(architecture, parameterization, Protocol(Experiment.PROPAGATION, batch=2))
+    setting = Setting(architecture, parameterization, Propagation(batch=2))
     measured = run_group(setting, cell, 5, range(REPLICATES), torch.device("cpu"))
     for observable, exact in (
         (Observable.FORWARD_SECOND_MOMENT, forward_second_moment),
@@ -78,8 +77,8 @@ def test_observables_of_the_stream_are_what_they_say(architecture: Architecture)
     network = Network(architecture, depth_mup(), Cell(6, 5), inputs=3, outputs=1)
     matrices = network.initial_weights(2, [0, 1, 2], CPU, torch.float64)
     x = torch.randn(3, 2, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
-    protocol = Protocol(Experiment.PROPAGATION, batch=2)
-    measured = propagation(network, dense_weights(network, protocol, matrices), x)
+    experiment = Propagation(batch=2)
+    measured = propagation(network, dense_weights(network, experiment, matrices), x)
     states = np.array([state.numpy() for state in network.forward(matrices, x).stream])
     last = states[-1]
     kurtosis = [[(h**4).mean() / (h**2).mean() ** 2 for h in inputs] for inputs in last]
@@ -110,7 +109,7 @@ def test_observables_of_the_stream_are_what_they_say(architecture: Architecture)
 def test_logarithms_of_relu_chains_spread_as_five_layers_over_width() -> None:
     """Plus 2/n for the coordinates of the last layer; four standard errors, and L/n relative."""
     cell, replicates = Cell(128, 5), 2000
-    setting = Setting(CHAIN, am_mup(), Protocol(Experiment.PROPAGATION, batch=1))
+    setting = Setting(CHAIN, am_mup(), Propagation(batch=1))
     measured = run_group(setting, cell, 5, range(replicates), torch.device("cpu"))
     spread = np.log(measured[Observable.FORWARD_SECOND_MOMENT]).var(ddof=1)
     exact = chain_log_variance(Activation.RELU, cell) + 2 / cell.width

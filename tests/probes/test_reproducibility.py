@@ -12,12 +12,15 @@ from hypothesis import strategies as st
 from probes.data.synthetic import SYNTHETIC_DIMENSION, synthetic
 from probes.randomness import NormalStream, standard_normals, weight_generator
 from probes.trials import resolve_device, run_group
+from tests.experiments import EXPERIMENTS, small
 from theory import (
     Cell,
+    Convergence,
     DomainError,
     Experiment,
-    Protocol,
+    Propagation,
     Setting,
+    Training,
     depth_mup,
     mup,
     residual,
@@ -26,27 +29,28 @@ from theory.presets import mean_ode
 
 CPU = torch.device("cpu")
 CELL = Cell(16, 4)
+RATE = Fraction(1)
 
 
-def setting(experiment: Experiment) -> Setting:
-    if experiment is Experiment.CONVERGENCE:
+def setting(kind: type[Experiment]) -> Setting:
+    if kind is Convergence:
         fixed = replace(residual(2), stream_width=4)
-        return Setting(fixed, mean_ode(), Protocol(experiment, 4, steps=2, reference=Cell(32, 8)))
-    return Setting(residual(2), depth_mup(), Protocol(experiment, batch=4, steps=2))
+        return Setting(fixed, mean_ode(), Convergence(4, steps=2, rate=RATE, reference=Cell(32, 8)))
+    return Setting(residual(2), depth_mup(), small(kind, batch=4, rate=RATE))
 
 
-@pytest.mark.parametrize("experiment", Experiment)
-def test_group_and_order_do_not_matter(experiment: Experiment) -> None:
-    together = run_group(setting(experiment), CELL, 3, range(6), CPU, torch.float64)
+@pytest.mark.parametrize("kind", EXPERIMENTS)
+def test_group_and_order_do_not_matter(kind: type[Experiment]) -> None:
+    together = run_group(setting(kind), CELL, 3, range(6), CPU, torch.float64)
     for order in ([5, 0, 3], [3], [0, 1, 2, 3, 4, 5]):
-        apart = run_group(setting(experiment), CELL, 3, order, CPU, torch.float64)
+        apart = run_group(setting(kind), CELL, 3, order, CPU, torch.float64)
         for name, values in apart.items():
             np.testing.assert_allclose(values, together[name][order], rtol=1e-12)
 
 
-@pytest.mark.parametrize("experiment", Experiment)
-def test_the_same_call_gives_the_same_bits(experiment: Experiment) -> None:
-    first, second = (run_group(setting(experiment), CELL, 3, range(6), CPU) for _ in range(2))
+@pytest.mark.parametrize("kind", EXPERIMENTS)
+def test_the_same_call_gives_the_same_bits(kind: type[Experiment]) -> None:
+    first, second = (run_group(setting(kind), CELL, 3, range(6), CPU) for _ in range(2))
     for name, values in first.items():
         np.testing.assert_array_equal(values, second[name])
 
@@ -86,9 +90,9 @@ def test_replicates_draw_their_own_data() -> None:
 
 def test_parameterizations_share_their_draws() -> None:
     """Common random numbers: at alpha = 0 and L = 1 both parameterizations are one network."""
-    protocol = Protocol(Experiment.PROPAGATION, batch=2)
+    experiment = Propagation(batch=2)
     plain, deep = (
-        run_group(Setting(residual(1), p(), protocol), Cell(16, 1), 0, [0], CPU)
+        run_group(Setting(residual(1), p(), experiment), Cell(16, 1), 0, [0], CPU)
         for p in (mup, depth_mup)
     )
     for name, values in plain.items():
@@ -96,8 +100,8 @@ def test_parameterizations_share_their_draws() -> None:
 
 
 def test_divergence_is_returned_and_stays_with_its_replicate() -> None:
-    protocol = Protocol(Experiment.TRAINING, batch=4, steps=6, rate=Fraction(10**9))
-    exploding = Setting(residual(2), mup(), protocol)
+    experiment = Training(batch=4, steps=6, rate=Fraction(10**9))
+    exploding = Setting(residual(2), mup(), experiment)
     for values in run_group(exploding, CELL, 0, range(3), CPU).values():
         assert not np.isfinite(values).any()
 
@@ -115,10 +119,10 @@ def test_an_absent_device_is_one_clear_line() -> None:
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
-@pytest.mark.parametrize("experiment", Experiment)
-def test_cuda_gives_the_numbers_of_the_cpu(experiment: Experiment) -> None:
+@pytest.mark.parametrize("kind", EXPERIMENTS)
+def test_cuda_gives_the_numbers_of_the_cpu(kind: type[Experiment]) -> None:
     device = resolve_device("cuda")
-    there = run_group(setting(experiment), CELL, 3, range(4), device, torch.float64)
-    here = run_group(setting(experiment), CELL, 3, range(4), CPU, torch.float64)
+    there = run_group(setting(kind), CELL, 3, range(4), device, torch.float64)
+    here = run_group(setting(kind), CELL, 3, range(4), CPU, torch.float64)
     for name, values in here.items():
         np.testing.assert_allclose(values, there[name], rtol=1e-9)

@@ -18,11 +18,10 @@ from probes.weights.dense import DenseWeight
 from theory import (
     Cell,
     DomainError,
-    Experiment,
     Observable,
-    Protocol,
     Role,
     Setting,
+    Training,
     depth_mup_corrected,
     residual,
 )
@@ -60,8 +59,8 @@ def test_training_is_sgd_with_the_rates_of_the_parameterization(
     batch: int, steps: int, passes: int
 ) -> None:
     cell, seed, replicate, rate = Cell(12, 3), 7, 2, Fraction(1, 4)
-    protocol = Protocol(Experiment.TRAINING, batch, steps, rate, passes=passes)
-    setting = Setting(residual(2), depth_mup_corrected(), protocol)
+    experiment = Training(batch, steps, rate, passes=passes)
+    setting = Setting(residual(2), depth_mup_corrected(), experiment)
     measured = run_group(setting, cell, seed, [0, replicate], CPU, torch.float64)
 
     network = Network(residual(2), depth_mup_corrected(), cell, 64, 10)
@@ -75,7 +74,7 @@ def test_training_is_sgd_with_the_rates_of_the_parameterization(
         for name, matrix in model.matrices.items()
     ]
     optimizer = torch.optim.SGD(groups)
-    batches, digits = batches_of(protocol, seed, replicate), load("digits")
+    batches, digits = batches_of(experiment, seed, replicate), load("digits")
     held_out = torch.from_numpy(digits.inputs(batches.held_out))
     before = model.stream(held_out).detach()
     losses = []
@@ -101,11 +100,11 @@ def test_training_is_sgd_with_the_rates_of_the_parameterization(
 def test_a_sweep_is_its_rates_one_by_one_and_divergence_stays_where_it_is() -> None:
     """All rates start from the same weights; the last one explodes, and only that one."""
     rates = [Fraction(1, 8), Fraction(1), Fraction(10**12)]
-    protocol = Protocol(Experiment.TRAINING, batch=8, steps=5)
-    setting = Setting(residual(2), depth_mup_corrected(), protocol)
+    experiment = Training(batch=8, steps=5)
+    setting = Setting(residual(2), depth_mup_corrected(), experiment)
     together = run_sweep(setting, rates, Cell(12, 3), 7, [4, 1], CPU, torch.float64)
     for rate, measured in zip(rates, together, strict=True):
-        single = replace(setting, protocol=replace(protocol, rate=rate))
+        single = replace(setting, experiment=replace(experiment, rate=rate))
         alone = run_group(single, Cell(12, 3), 7, [4, 1], CPU, torch.float64)
         for name, values in alone.items():
             np.testing.assert_allclose(measured[name], values, rtol=1e-10)
@@ -123,8 +122,8 @@ def test_what_diverged_costs_nothing_afterwards(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(DenseWeight, "transposed_times", seen)
     rates = [Fraction(1, 100), *(Fraction(10) ** k for k in range(9, 16))]
-    protocol = Protocol(Experiment.TRAINING, batch=8, steps=12)
-    setting = Setting(residual(2), depth_mup_corrected(), protocol)
+    experiment = Training(batch=8, steps=12)
+    setting = Setting(residual(2), depth_mup_corrected(), experiment)
     measured = run_sweep(setting, rates, Cell(12, 3), 7, [0, 1], CPU)
     assert sizes[0] == 16
     assert sizes[-1] == 2
@@ -137,8 +136,8 @@ def test_one_replicate_that_leaves_a_sweep_takes_no_other_one_along() -> None:
     At these rates the first replicate diverges at the second one, and the second does not.
     """
     rates = [Fraction(1, 8), Fraction(2)]
-    protocol = Protocol(Experiment.TRAINING, batch=8, steps=12)
-    setting = Setting(residual(2), depth_mup_corrected(), protocol)
+    experiment = Training(batch=8, steps=12)
+    setting = Setting(residual(2), depth_mup_corrected(), experiment)
     together = run_sweep(setting, rates, Cell(12, 3), 7, [0, 1], CPU, torch.float64)
     gone = [np.isnan(measured[Observable.TRAINED_STREAM_CHANGE]) for measured in together]
     assert np.array_equal(gone, [[False, False], [True, False]])
@@ -150,7 +149,7 @@ def test_one_replicate_that_leaves_a_sweep_takes_no_other_one_along() -> None:
 
 
 def test_batches_are_those_with_which_everything_on_record_was_measured() -> None:
-    batches = batches_of(Protocol(Experiment.TRAINING, batch=16, steps=4), 5, 3)
+    batches = batches_of(Training(batch=16, steps=4), 5, 3)
     order = data_generator(5, 3).permutation(1797)
     np.testing.assert_array_equal(batches.held_out, order[:256])
     np.testing.assert_array_equal(batches.training.ravel(), order[256 : 256 + 64])
@@ -158,26 +157,26 @@ def test_batches_are_those_with_which_everything_on_record_was_measured() -> Non
 
 @pytest.mark.parametrize("passes", [1, 2])
 def test_batches_and_held_out_images_share_none(passes: int) -> None:
-    protocol = Protocol(Experiment.TRAINING, batch=16, steps=4, passes=passes)
-    batches = batches_of(protocol, 0, 0)
+    experiment = Training(batch=16, steps=4, passes=passes)
+    batches = batches_of(experiment, 0, 0)
     assert batches.training.shape == (4, 16)
     assert batches.held_out.shape == (HELD_OUT,)
     assert len({*batches.training.flat, *batches.held_out}) == 64 + HELD_OUT
 
 
 def test_more_images_than_there_are_is_one_clear_line() -> None:
-    protocol = Protocol(Experiment.TRAINING, batch=16, steps=200)
+    experiment = Training(batch=16, steps=200)
     with pytest.raises(
         DomainError, match=r"200 steps of batch 16: expected at most 1541 images .* once"
     ):
-        batches_of(protocol, 0, 0)
+        batches_of(experiment, 0, 0)
     with pytest.raises(DomainError, match=r"expected at most 3082 images .* more than 2 times"):
-        batches_of(replace(protocol, steps=193, passes=2), 0, 0)
+        batches_of(replace(experiment, steps=193, passes=2), 0, 0)
 
 
 def test_every_pass_shows_every_image_once_in_an_order_of_its_own() -> None:
     """Of 1541 images, in 134 steps of 23: two whole passes, of which the first is that of one."""
-    one = Protocol(Experiment.TRAINING, batch=23, steps=67)
+    one = Training(batch=23, steps=67)
     single = batches_of(one, 0, 3)
     twice = batches_of(replace(one, steps=134, passes=2), 0, 3)
     np.testing.assert_array_equal(twice.training[:67], single.training)

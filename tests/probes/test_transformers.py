@@ -20,23 +20,28 @@ from probes.engines import Engine, dense_weights
 from probes.experiments.one_step import first_order_change
 from probes.network import Network, WeightKey
 from probes.trials import network_of, run_group
+from tests.experiments import EXPERIMENTS, small
 from tests.probes import plain
-from tests.probes.test_engines import assert_engines_agree, protocols
+from tests.probes.test_engines import assert_engines_agree, trainings
 from tests.probes.test_networks import CPU, PRESETS, parameterizations
 from theory import (
     Activation,
     Architecture,
     Axis,
     Cell,
+    Convergence,
+    Coupling,
     DomainError,
     Experiment,
     Family,
     Normalization,
     Observable,
+    OneStep,
     Parameterization,
-    Protocol,
+    Propagation,
     Role,
     Setting,
+    Training,
     completep,
     depth_mup,
     mup,
@@ -48,7 +53,7 @@ from theory.exact.propagation import backward_second_moment, forward_second_mome
 
 CELL = Cell(8, 3)
 activations = {Activation.RELU: torch.relu, Activation.TANH: torch.tanh}
-ONE_STEP = Protocol(Experiment.ONE_STEP, batch=2)
+ONE_STEP = OneStep(batch=2)
 
 
 def written_out(network: Network, weights: plain.Tensors, x: Tensor) -> Tensor:
@@ -116,18 +121,18 @@ def test_the_derivative_along_the_step_is_that_of_torchs_attention() -> None:
     torch.testing.assert_close(change.output[0], difference, rtol=1e-6, atol=1e-9)
 
 
-@given(parameterizations, st.integers(1, 3), protocols, st.integers(0, 2**32))
+@given(parameterizations, st.integers(1, 3), trainings, st.integers(0, 2**32))
 @settings(max_examples=20)
 def test_both_engines_train_the_transformer_that_autograd_trains(
-    parameterization: Parameterization, depth: int, protocol: Protocol, seed: int
+    parameterization: Parameterization, depth: int, experiment: Training, seed: int
 ) -> None:
     """Trajectories and the derivative at the end, with matrices that explain every answer."""
     net = Network(transformer(), parameterization, Cell(8, depth), inputs=3, outputs=1)
     generator = torch.Generator().manual_seed(1)
-    shape = (2, protocol.steps + 1, protocol.batch)
+    shape = (2, experiment.steps + 1, experiment.batch)
     x = torch.randn(*shape, 4, 3, dtype=torch.float64, generator=generator)
     y = torch.randn(shape, dtype=torch.float64, generator=generator).sign()
-    assert_engines_agree(net, protocol, seed, x, y)
+    assert_engines_agree(net, experiment, seed, x, y)
 
 
 def test_tokens_without_places_may_be_permuted() -> None:
@@ -171,7 +176,7 @@ def test_normalized_blocks_have_the_second_moments_of_the_theory(
 ) -> None:
     """Four standard errors, and 1/n; the size of h_0, that gradients meet, has E 1/q = n/(n-2)."""
     cell, replicates = Cell(96, 4), 600
-    setting = Setting(architecture, parameterization, Protocol(Experiment.PROPAGATION, batch=2))
+    setting = Setting(architecture, parameterization, Propagation(batch=2))
     measured = run_group(setting, cell, 5, range(replicates), CPU)
     for observable, exact, at_width in (
         (Observable.FORWARD_SECOND_MOMENT, forward_second_moment, 1.0),
@@ -196,7 +201,7 @@ def test_measured_exponents_are_the_counted_ones(
     parameterization: Parameterization, observable: Observable
 ) -> None:
     """Between L = 8 and 32 at a small width, where a term in 1/L may be as large as a tenth."""
-    setting = Setting(transformer(), parameterization, Protocol(observable.experiment, batch=1))
+    setting = Setting(transformer(), parameterization, observable.experiment(batch=1))
     sizes = [
         np.log2(run_group(setting, Cell(64, depth), 5, range(24), CPU)[observable]).mean()
         for depth in (8, 32)
@@ -260,11 +265,11 @@ def test_tokens_are_counted_as_inputs(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize(
-    "experiment", sorted(set(Experiment) - {Experiment.COUPLING, Experiment.CONVERGENCE})
+    "kind", [kind for kind in EXPERIMENTS if kind not in (Coupling, Convergence)]
 )
-def test_every_experiment_runs_and_groups_do_not_matter(experiment: Experiment) -> None:
-    protocol = Protocol(experiment, batch=2, steps=2, rate=Fraction(1, 4))
-    setting = Setting(transformer(), depth_mup(), protocol)
+def test_every_experiment_runs_and_groups_do_not_matter(kind: type[Experiment]) -> None:
+    experiment = small(kind, batch=2, rate=Fraction(1, 4))
+    setting = Setting(transformer(), depth_mup(), experiment)
     together = run_group(setting, Cell(8, 2), 3, range(4), CPU, torch.float64)
     assert not {Observable.LIMIT_DISTANCE, Observable.RECURSION_ERROR} & set(together)
     for name, values in run_group(setting, Cell(8, 2), 3, [2], CPU, torch.float64).items():

@@ -16,13 +16,12 @@ from reports.document import Scale
 from reports.plots import _draw_prediction, _sizes, scaling_plot
 from theory import (
     Axis,
-    Experiment,
     ExponentOfCurve,
     GeometricMeanEquals,
-    Protocol,
     Setting,
     SettingsEqual,
     SettingsOrdered,
+    Training,
     TransferRegretAtMost,
     TunedOrdered,
     depth_mup,
@@ -73,7 +72,7 @@ def test_the_plot_is_an_svg_with_points_fit_and_prediction(report: Report) -> No
         assert f">{text}</text>" in svg or f">{text}<" in svg
 
 
-PLAIN = Setting(residual(2), depth_mup(), Protocol(Experiment.TRAINING, batch=2, steps=1))
+PLAIN = Setting(residual(2), depth_mup(), Training(batch=2, steps=1))
 RATES = tuple(Fraction(2) ** k for k in range(5))
 
 

@@ -16,7 +16,6 @@ from theory import (
     Cell,
     CurveEquals,
     DomainError,
-    Experiment,
     ExponentAtMost,
     ExponentOfCurve,
     ExponentsEqual,
@@ -28,6 +27,7 @@ from theory import (
     Profile,
     Regime,
     Relation,
+    Training,
     TunedOrdered,
     ValueEquals,
     Verdict,
@@ -252,7 +252,9 @@ def test_every_verdict_is_on_record(prediction: Prediction, profile: Profile) ->
     assert record is not None
     assert (record.rival is None) == (prediction.rival is None)
     if profile is Profile.STANDARD and record.verdict not in (Verdict.ACCEPTED, Verdict.REJECTED):
-        findings = (Path(__file__).parents[2] / "docs" / "findings" / "index.md").read_text(encoding="utf-8")
+        findings = (Path(__file__).parents[2] / "docs" / "findings" / "index.md").read_text(
+            encoding="utf-8"
+        )
         assert prediction.id in findings, "what is not decided needs a stated reason"
 
 
@@ -358,9 +360,9 @@ def test_the_full_profile_is_wide_and_deep() -> None:
         if not prediction.regime.is_tried(Profile.STANDARD):  # and deep enough for another profile
             continue
         cells = prediction.regime.full.cells
-        if setting.protocol.experiment is Experiment.TRAINING:
+        if isinstance(setting.experiment, Training):
             assert max(cell.depth for cell in cells) >= 64
-        elif setting.protocol.reference is not None:  # the stream is fixed, and M its inner width
+        elif setting.experiment.reference is not None:  # the stream is fixed, and M its inner width
             assert max(cell.depth for cell in cells) >= 16
         elif setting.architecture.convolution is not None:
             assert max(cell.depth for cell in cells) >= 128

@@ -12,13 +12,12 @@ from theory import (
     Axis,
     Cell,
     DomainError,
-    Experiment,
     InputError,
     NoTheoryError,
     Observable,
     Optimizer,
     Power,
-    Protocol,
+    Propagation,
     Setting,
     UnavailableError,
     chain,
@@ -76,7 +75,7 @@ def test_power_counting_answers_or_says_that_there_is_no_theory(
 ) -> None:
     for architecture in (chain(), residual(1), residual(2), transformer()):
         for parameterization in (mup(), depth_mup()):
-            setting = Setting(architecture, parameterization, Protocol(Experiment.PROPAGATION, 2))
+            setting = Setting(architecture, parameterization, Propagation(2))
             try:
                 answer = predicted_exponent(setting, observable, axis)
             except NoTheoryError:

@@ -1,16 +1,22 @@
-"""How images are named, where a protocol may show them, and claims that are moved to others."""
+"""How images are named, which experiment shows them, and claims that are moved to others."""
 
 from dataclasses import replace
 
 import pytest
 
-from theory import DomainError, Experiment, Profile, Protocol, Setting, on_images
+from theory import (
+    DomainError,
+    Profile,
+    Setting,
+    Training,
+    on_images,
+)
 from theory.catalogue import PREDICTIONS, find, recorded
 from theory.images import SOURCES, source_of
 from theory.prediction import Prediction, claim_id
 from theory.relations import TunedOrdered
 
-TRAINING = Protocol(Experiment.TRAINING, batch=16, steps=40)
+TRAINING = Training(batch=16, steps=40)
 
 
 @pytest.mark.parametrize(
@@ -38,26 +44,16 @@ def test_sources_have_a_kind_a_folder_and_a_name(
 )
 def test_any_other_text_is_refused_with_a_list_of_what_is_possible(text: str) -> None:
     with pytest.raises(DomainError) as error:
-        Protocol(Experiment.TRAINING, batch=1, images=text)
+        Training(batch=1, images=text)
     assert str(error.value) == f"unknown images {text!r}; choose one of: {', '.join(SOURCES)}"
 
 
-@pytest.mark.parametrize(
-    ("experiment", "changes", "message"),
-    [
-        (Experiment.ONE_STEP, {"images": "mnist5k"}, "only training shows images"),
-        (Experiment.FITTING, {"passes": 2}, "fitting with images 'digits' and 2 passes"),
-        (Experiment.TRAINING, {"passes": 0}, "0 passes: expected at least 1"),
-    ],
-)
-def test_images_and_passes_belong_to_training(
-    experiment: Experiment, changes: dict[str, str | int], message: str
-) -> None:
-    with pytest.raises(DomainError, match=message):
-        Protocol(experiment, batch=1, **changes)  # type: ignore[arg-type]
+def test_training_shows_every_image_at_least_once() -> None:
+    with pytest.raises(DomainError, match="0 passes: expected at least 1"):
+        Training(batch=1, passes=0)
 
 
-def test_a_protocol_names_its_images_without_the_way_to_them() -> None:
+def test_an_experiment_names_its_images_without_the_way_to_them() -> None:
     rest = "cross-entropy, batch 16, base rate 1"
     assert str(TRAINING) == f"40 steps on digits, {rest}"
     assert str(replace(TRAINING, images="cifar10:/a/b")) == f"40 steps on cifar10, {rest}"
@@ -79,7 +75,7 @@ def test_every_setting_of_a_claim_moves_and_nothing_else(id: str) -> None:
     moved = on_images(claim, "cifar10:/data")
     assert moved.id == f"{id}@cifar10"
     assert claim_id(moved) == claim_id(claim) == id
-    assert {setting.protocol.images for setting in settings_of(moved)} == {"cifar10:/data"}
+    assert {setting.experiment.images for setting in settings_of(moved)} == {"cifar10:/data"}
     assert len(settings_of(moved)) > 2
     assert on_images(moved, "digits") == claim
 
@@ -92,6 +88,6 @@ def test_nothing_is_on_record_with_other_images() -> None:
 
 def test_a_claim_about_no_training_stays_what_it_is() -> None:
     for claim in PREDICTIONS:
-        trains = claim.setting.protocol.experiment is Experiment.TRAINING
+        trains = isinstance(claim.setting.experiment, Training)
         assert (on_images(claim, "mnist5k") is claim) == (not trains)
         assert on_images(claim, "digits") is claim

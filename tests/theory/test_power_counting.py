@@ -16,13 +16,12 @@ from theory import (
     Axis,
     BlockForm,
     DomainError,
-    Experiment,
     Normalization,
     Observable,
+    OneStep,
     Optimizer,
     Parameterization,
     Power,
-    Protocol,
     Role,
     RoleScaling,
     Setting,
@@ -47,7 +46,7 @@ from theory.power_counting import Layer, with_matched_epsilon
 from theory.scaling import ONE, Cell
 
 FIRST, LAST = Layer(Role.BRANCH_FIRST, 1), Layer(Role.BRANCH_LAST, 2)
-ONE_STEP = Protocol(Experiment.ONE_STEP, batch=1)
+ONE_STEP = OneStep(batch=1)
 architectures = st.sampled_from(
     [
         chain(),

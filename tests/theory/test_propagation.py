@@ -16,12 +16,11 @@ from theory import (
     Architecture,
     BlockForm,
     Cell,
+    Coupling,
     DomainError,
-    Experiment,
     Family,
     Normalization,
     Power,
-    Protocol,
     Role,
     Setting,
     chain,
@@ -250,7 +249,7 @@ def test_limits_and_dynamics_refuse_what_they_do_not_cover(architecture: Archite
         lambda: output_change_limit(architecture),
         lambda: own_changes(architecture, depth_mup(), Cell(8, 2), np.ones(1), one),
         lambda: simulate(architecture, one, np.ones(1), 1, 1.0, reused=True),
-        lambda: Setting(architecture, depth_mup(), Protocol(Experiment.COUPLING, batch=1)),
+        lambda: Setting(architecture, depth_mup(), Coupling(batch=1)),
     ):
         with pytest.raises(DomainError, match=str(architecture)):
             refused()

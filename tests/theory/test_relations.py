@@ -12,7 +12,6 @@ from theory import (
     BestRateExponentEquals,
     Direction,
     DomainError,
-    Experiment,
     ExponentAtMost,
     ExponentEquals,
     ExponentOfCurve,
@@ -22,10 +21,10 @@ from theory import (
     Grid,
     Prediction,
     Profile,
-    Protocol,
     Setting,
     SettingsEqual,
     SettingsOrdered,
+    Training,
     TransferRegretAtMost,
     TunedOrdered,
     ValueAtMost,
@@ -38,7 +37,7 @@ from theory.relations import Band, Relation
 
 HALF = Fraction(1, 2)
 RATES = tuple(Fraction(2) ** k for k in range(-3, 2))
-PLAIN = Setting(residual(2), depth_mup(), Protocol(Experiment.TRAINING, batch=2, steps=1))
+PLAIN = Setting(residual(2), depth_mup(), Training(batch=2, steps=1))
 
 
 @pytest.mark.parametrize(

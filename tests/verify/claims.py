@@ -8,10 +8,9 @@ from theory import (
     Axis,
     Cell,
     CurveEquals,
-    Experiment,
     ExponentEquals,
     GeometricMeanEquals,
-    Protocol,
+    Propagation,
     Setting,
     ValueAtMost,
     ValueEquals,
@@ -29,7 +28,7 @@ from verify.statistics.regression import PowerLaw
 
 CELLS = product((64,), (4, 8, 16, 32, 64))
 LOG_DEPTHS = np.log([cell.depth for cell in CELLS])
-SETTING = Setting(residual(1), depth_mup(), Protocol(Experiment.PROPAGATION, batch=2))
+SETTING = Setting(residual(1), depth_mup(), Propagation(batch=2))
 OTHER = replace(SETTING, parameterization=mup())
 ZERO = rational(0)
 

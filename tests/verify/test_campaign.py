@@ -72,7 +72,7 @@ def test_an_experiment_whose_control_passes_shows_nothing(
     prediction: Prediction, store: Store
 ) -> None:
     """A "control" in which the relation is true must spoil an otherwise accepted verdict."""
-    same = replace(prediction.setting, protocol=replace(prediction.setting.protocol, batch=3))
+    same = replace(prediction.setting, experiment=replace(prediction.setting.experiment, batch=3))
     campaign = of(replace(prediction, controls=(Control("no control at all", same),)))
     measure(campaign, store)
     (answer,) = judge_campaign(campaign, store)

@@ -5,7 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from theory import Cell, Control, Grid, Prediction, Profile, Regime, Relation, Verdict
+from theory import (
+    Cell,
+    Control,
+    Grid,
+    Prediction,
+    Profile,
+    Regime,
+    Relation,
+    Verdict,
+)
 from theory.catalogue import PREDICTIONS
 from verify.campaign.looks import Campaign, judge_campaign
 from verify.measuring.loop import measure
@@ -43,7 +52,7 @@ def small(prediction: Prediction) -> Regime:
     """
     least, setting = prediction.regime.grid(prediction.regime.least), prediction.setting
     cells = least.cells
-    if setting.protocol.reference is None or setting.architecture.stream_width is not None:
+    if setting.experiment.reference is None or setting.architecture.stream_width is not None:
         cells = tuple(Cell(max(cell.width // 2, 16), cell.depth) for cell in cells)
     grid = Grid(cells, least.control_replicates, least.control_replicates, looks=1)
     return Regime(grid, grid, prediction.regime.corrections)

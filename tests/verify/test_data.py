@@ -22,16 +22,15 @@ from theory import (
     Cell,
     Control,
     DomainError,
-    Experiment,
     ExponentEquals,
     ExponentsEqual,
     Grid,
     Observable,
     Prediction,
     Profile,
-    Protocol,
     Regime,
     Setting,
+    Training,
     depth_mup,
     mup,
     on_images,
@@ -45,7 +44,7 @@ from verify.measuring import loop as measuring
 from verify.measuring import store as stores
 from verify.measuring.store import Store, design_of, trial_key
 
-STEPS = Protocol(Experiment.TRAINING, batch=8, steps=5, rate=rational("1/4"))
+STEPS = Training(batch=8, steps=5, rate=rational("1/4"))
 DEEP = Setting(residual(2), depth_mup(), STEPS)
 
 
@@ -162,15 +161,15 @@ def test_the_key_of_digits_says_nothing_of_images_and_passes(
 ) -> None:
     """Pinned, for what enters a key is found again by it."""
     monkeypatch.setattr(stores, "fingerprint", lambda: "code")
-    expected = "763689227d9438985b4a3c4f65d12e08b74de80565d9238d848b1a7b1d667669"
+    expected = "f34bfd093bade654a32e84daeda271e0564ab67d4bf0fe37b9fb54419864db2e"
     assert trial_key(DEEP, Cell(16, 4), 3, "cpu", "dense") == expected
-    longer = replace(DEEP, protocol=replace(STEPS, passes=2))
+    longer = replace(DEEP, experiment=replace(STEPS, passes=2))
     assert trial_key(longer, Cell(16, 4), 3, "cpu", "dense") == expected
 
 
 def test_designs_on_other_images_are_other_designs(trained: Prediction, source: str) -> None:
     """Also where only the setting that a claim compares with is trained on them."""
-    there = replace(DEEP, protocol=replace(STEPS, images=source))
+    there = replace(DEEP, experiment=replace(STEPS, images=source))
     claims = [trained, on_images(trained, source)] + [
         replace(trained, relation=ExponentsEqual(Axis.DEPTH, other, "a test"))
         for other in (DEEP, there)
@@ -181,9 +180,9 @@ def test_designs_on_other_images_are_other_designs(trained: Prediction, source: 
 
 def test_networks_have_the_size_of_the_images(source: str) -> None:
     """3 * 32^2 numbers, or four bands of them with four for their place; two classes."""
-    protocol = replace(STEPS, images=source)
+    experiment = replace(STEPS, images=source)
     for architecture, inputs in ((residual(2), 3072), (transformer(), 768 + 4)):
-        setting = Setting(architecture, depth_mup(), protocol)
+        setting = Setting(architecture, depth_mup(), experiment)
         network = network_of(setting, Cell(8, 2))
         assert (network.inputs, network.outputs) == (inputs, 2)
         for values in run_group(setting, Cell(8, 2), 0, [0], torch.device("cpu")).values():

@@ -17,16 +17,15 @@ from theory import (
     Cell,
     Control,
     Direction,
-    Experiment,
     ExponentsEqual,
     ExponentsOrdered,
     Grid,
     Observable,
     Prediction,
     Profile,
-    Protocol,
     Regime,
     Setting,
+    Training,
     TunedOrdered,
     Verdict,
     depth_mup,
@@ -338,8 +337,8 @@ SWEEP = tuple(Fraction(2) ** k for k in range(-12, -7))
 
 def sweep_prediction(rates: tuple[Fraction, ...]) -> Prediction:
     """The best rate of tiny networks after three steps; the grid starts far too low."""
-    protocol = Protocol(Experiment.TRAINING, batch=16, steps=3)
-    setting = Setting(residual(1, Activation.TANH), depth_mup(), protocol)
+    experiment = Training(batch=16, steps=3)
+    setting = Setting(residual(1, Activation.TANH), depth_mup(), experiment)
     grid = Grid((Cell(8, 1), Cell(8, 2), Cell(8, 4)), 3, 2, looks=1)
     from theory.prediction import Citation
 
@@ -399,7 +398,7 @@ def test_the_losses_of_a_sweep_are_those_of_its_rates(store: Store) -> None:
     assert losses.shape[:2] == (3, 3)
     assert losses.shape[2] >= len(rates)
     rate = rates[3]
-    setting = replace(tried.setting, protocol=replace(tried.setting.protocol, rate=rate))
+    setting = replace(tried.setting, experiment=tried.setting.experiment.at_rate(rate))
     key = campaign.trial(setting, Cell(8, 2))
     stored = store.values(key, Observable.TRAINED_LOSS, 3)
     assert answer.measured.rates is not None
@@ -435,7 +434,7 @@ def test_two_settings_are_tuned_over_the_same_rates(store: Store) -> None:
     assert found.other is not None
     assert list(found.rates) == [float(rate) for rate in rates]
     assert found.values.shape == found.other.shape == (3, 3, len(rates))
-    setting = replace(other, protocol=replace(other.protocol, rate=rates[2]))
+    setting = replace(other, experiment=other.experiment.at_rate(rates[2]))
     stored = store.values(campaign.trial(setting, Cell(8, 2)), Observable.TRAINED_LOSS, 3)
     np.testing.assert_array_equal(found.other[:, 1, 2], stored)
 

@@ -17,9 +17,8 @@ from theory import (
     BlockForm,
     Cell,
     DomainError,
-    Experiment,
     Observable,
-    Protocol,
+    OneStep,
     Setting,
     am_mup,
     chain,
@@ -63,7 +62,7 @@ def curve(depths: Sequence[int], values: Sequence[float], scatter: float = 1.0) 
 )
 def test_wide_networks_have_the_exact_rate(architecture: Architecture) -> None:
     """For one input; at width 4096 a network is within a few percent of its limit."""
-    setting = Setting(architecture, am_mup(), Protocol(Experiment.ONE_STEP, batch=1))
+    setting = Setting(architecture, am_mup(), OneStep(batch=1))
     cells = depth_cells(4096, (1, 2, 6))
     rates = measure_rates(setting, cells, seed=0, replicates=24, engine=Engine.MATRIX_FREE)
     exact = [maximal_update_rate(architecture, setting.parameterization, cell) for cell in cells]

@@ -21,15 +21,14 @@ from theory import (
     Cell,
     Control,
     DomainError,
-    Experiment,
     Grid,
     Observable,
     Prediction,
     Profile,
-    Protocol,
     Regime,
     Rival,
     Setting,
+    Training,
     TransferRegretAtMost,
     TunedOrdered,
     Verdict,
@@ -250,7 +249,7 @@ def test_a_size_without_a_minimum_is_named(order: int, size: int, name: str) -> 
 
 # ---- Campaigns: losses as above are put where networks would be measured.
 CELLS = product((8,), (4, 8, 16, 32))
-PROTOCOL = Protocol(Experiment.TRAINING, batch=2, steps=1)
+PROTOCOL = Training(batch=2, steps=1)
 OWN = Setting(residual(2), depth_mup(), PROTOCOL)
 OTHER = Setting(residual(2), completep(1), PROTOCOL)
 TRUTH = {OWN.parameterization: -0.5, OTHER.parameterization: 0.0}
@@ -273,14 +272,14 @@ def transfer(prediction: Prediction) -> Prediction:
             "The best rate does not depend on depth.",
             replace(relation, exponent=Fraction(0)),
             prediction.citation,
-            Control("a shorter batch", replace(OWN, protocol=replace(PROTOCOL, batch=1))),
+            Control("a shorter batch", replace(OWN, experiment=replace(PROTOCOL, batch=1))),
         ),
     )
 
 
 def trial(setting: Setting, cell: Cell, replicates: Sequence[int]) -> np.ndarray:
     best = OPTIMUM + TRUTH[setting.parameterization] * np.log(cell.depth / 4)
-    curve = CURVATURE * (np.log(float(setting.protocol.rate)) - best) ** 2
+    curve = CURVATURE * (np.log(float(setting.experiment.rate)) - best) ** 2
     noise = [np.random.default_rng([r, cell.depth]).standard_normal() for r in replicates]
     return np.asarray(3 * np.exp(curve + 0.05 * np.array(noise)))
 

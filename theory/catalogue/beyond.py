@@ -13,7 +13,8 @@ from theory.architecture import Activation, BlockForm, residual
 from theory.catalogue import sources
 from theory.catalogue.depth_parameterizations import ADAM_DEPTH, AT_START, SGD_DEPTH, STANDARD_ONLY
 from theory.catalogue.statements import AT_INITIALIZATION, FIRST_STEP, exponent_claim
-from theory.experiment import Observable, Setting
+from theory.experiments import Setting
+from theory.observables import Observable
 from theory.parameterization import Optimizer
 from theory.prediction import Control, Grid, Prediction, Regime, product
 from theory.presets import completep, depth_mup, mup
@@ -53,7 +54,7 @@ def _collapse(name: str, what: str, setting: Setting, regime: Regime = SGD_DEPTH
 
 
 def _batch(size: int) -> Setting:
-    return replace(_OWN, protocol=replace(FIRST_STEP, batch=size))
+    return replace(_OWN, experiment=replace(FIRST_STEP, batch=size))
 
 
 def _horizon(horizon: str) -> Setting:
@@ -64,7 +65,7 @@ def _centred() -> tuple[Prediction, ...]:
     """Post-activation blocks with the mean subtracted (arXiv 2310.02244)."""
     network = residual(1, form=BlockForm.POST_ACTIVATION_CENTRED)
     start = Setting(network, depth_mup(), AT_INITIALIZATION)
-    step = replace(start, protocol=FIRST_STEP)
+    step = replace(start, experiment=FIRST_STEP)
     citation = sources.power_counting("branches whose mean is subtracted add up as a random walk")
     return (
         exponent_claim(

@@ -23,7 +23,8 @@ from theory.catalogue.statements import (
     exponent_claim,
 )
 from theory.convolution import Convolution, Padding
-from theory.experiment import Observable, Protocol, Setting
+from theory.experiments import Experiment, Setting
+from theory.observables import Observable
 from theory.prediction import Control, Grid, Prediction, Regime, product, ray
 from theory.presets import am_mup, depth_mup
 from theory.relations import (
@@ -98,9 +99,11 @@ _IN_WIDTH = Regime(None, Grid(product((64, 128, 256, 512), (4,)), 128, 32))
 _FORWARD = Regime(None, Grid(product((64,), (8, 16, 32, 64)), 64, 16))
 
 
-def one_step(architecture: Architecture, protocol: Protocol = FIRST_STEP_ON_ONE_INPUT) -> Setting:
-    """The first step under AM-muP, on one image unless a protocol is given."""
-    return Setting(architecture, am_mup(), protocol)
+def one_step(
+    architecture: Architecture, experiment: Experiment = FIRST_STEP_ON_ONE_INPUT
+) -> Setting:
+    """The first step under AM-muP, on one image unless an experiment is given."""
+    return Setting(architecture, am_mup(), experiment)
 
 
 def conv_blocks(layers: int, form: BlockForm = BlockForm.PRE_ACTIVATION) -> Architecture:
@@ -421,12 +424,12 @@ def _activations() -> tuple[Prediction, ...]:
 
 
 def _regularized(
-    name: str, what: str, protocol: Protocol, larger: bool, **changes: object
+    name: str, what: str, experiment: Experiment, larger: bool, **changes: object
 ) -> tuple[Prediction, ...]:
     """B8, in blocks and in chains; ``larger`` says which way the prefactor is read."""
     where = "batch normalization and dropout change the prefactor, hardly the exponent"
     blocks, line = (
-        replace(each, protocol=protocol) for each in (one_step(conv_blocks(1)), CONV_CHAIN)
+        replace(each, experiment=experiment) for each in (one_step(conv_blocks(1)), CONV_CHAIN)
     )
     changed, other = altered(blocks, **changes), altered(line, **changes)
     smaller, than = (blocks, changed) if larger else (changed, blocks)

@@ -12,7 +12,8 @@ from fractions import Fraction
 from theory.architecture import Role, chain, residual
 from theory.catalogue import sources
 from theory.catalogue.statements import AT_INITIALIZATION, FIRST_STEP, exponent_claim
-from theory.experiment import Observable, Setting
+from theory.experiments import Setting
+from theory.observables import Observable
 from theory.parameterization import Optimizer, Parameterization
 from theory.prediction import Control, Grid, Prediction, Regime, product
 from theory.presets import completep, depth_mup, mup, standard
@@ -229,7 +230,7 @@ def _inside_blocks() -> tuple[Prediction, ...]:
 def _complete() -> tuple[Prediction, ...]:
     """C7: stable changes, and branches of order 1/L at initialization."""
     step = Setting(residual(2), completep(1), FIRST_STEP)
-    start = replace(step, protocol=AT_INITIALIZATION)
+    start = replace(step, experiment=AT_INITIALIZATION)
     faster = completep(1).with_rates_times(Power(depth="1/2"), "completep with rates times L^1/2")
     half = replace(start, parameterization=depth_mup())
     return (

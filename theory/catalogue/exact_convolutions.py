@@ -22,7 +22,8 @@ from theory.catalogue.convolutions import (
 )
 from theory.catalogue.statements import Curve, exponent_claim
 from theory.exact.first_step import maximal_update_rate, stream_change
-from theory.experiment import Observable, Setting
+from theory.experiments import Setting
+from theory.observables import Observable
 from theory.prediction import Control, Grid, Prediction, Regime, Rival, product, ray
 from theory.relations import CurveEquals, ExponentOfCurve, GeometricMeanEquals
 from theory.scaling import Axis, Power

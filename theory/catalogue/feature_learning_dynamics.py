@@ -19,14 +19,15 @@ from theory.catalogue.statements import (
 )
 from theory.exact.first_step import output_change, stream_change
 from theory.exact.propagation import backward_second_moment, forward_second_moment
-from theory.experiment import Experiment, Observable, Protocol, Setting
+from theory.experiments import Setting, Training
+from theory.observables import Observable
 from theory.parameterization import Parameterization, RoleScaling
 from theory.prediction import Control, Grid, Prediction, Regime, Rival, product
 from theory.presets import completep, depth_mup, depth_mup_corrected, mup, standard
 from theory.relations import ExponentOfCurve
 from theory.scaling import Axis, Power
 
-ON_DIGITS = Protocol(Experiment.TRAINING, batch=16, steps=4)
+ON_DIGITS = Training(batch=16, steps=4)
 
 DEPTHS = (4, 8, 16, 32, 64)
 WIDTHS = (64, 128, 256, 512)
@@ -155,7 +156,7 @@ def _stream_in_training() -> tuple[Prediction, ...]:
         ),
         Axis.WIDTH: Control(
             "standard parameterization at rate 1/10000",
-            replace(setting, parameterization=standard(), protocol=slow),
+            replace(setting, parameterization=standard(), experiment=slow),
         ),
     }
     return tuple(

@@ -16,18 +16,19 @@ from theory.architecture import Activation, Architecture, residual
 from theory.catalogue import sources
 from theory.catalogue.statements import curve_claim, exponent_claim
 from theory.exact.first_step import output_reuse_ratio, stream_reuse_ratio
-from theory.experiment import Experiment, Observable, Protocol, Setting
+from theory.experiments import Coupling, Decoupling, Setting
+from theory.observables import Observable
 from theory.parameterization import Parameterization
 from theory.prediction import Control, Grid, Prediction, Profile, Regime, product, ray
 from theory.presets import completep, depth_mup
 from theory.relations import ExponentAtMost
 from theory.scaling import Axis, Power
 
-COUPLING = Protocol(Experiment.COUPLING, batch=1)
-COUPLING_AT_INITIALIZATION = Protocol(Experiment.COUPLING, batch=4)
-DECOUPLING = Protocol(Experiment.DECOUPLING, batch=1)
+COUPLING = Coupling(batch=1)
+COUPLING_AT_INITIALIZATION = Coupling(batch=4)
+DECOUPLING = Decoupling(batch=1)
 # As many inputs as coordinates, or more: what the forward pass asked spans everything.
-CROWDED = Protocol(Experiment.COUPLING, batch=256)
+CROWDED = Coupling(batch=256)
 
 _SHALLOW, _DEPTHS = (8, 16, 32), (8, 16, 32, 64)
 _ALL_DEPTHS = (4, *_DEPTHS, 128)
@@ -90,7 +91,7 @@ _ACTIVATIONS = (Activation.IDENTITY, Activation.TANH, Activation.RELU)
 
 def _crowded(setting: Setting) -> Control:
     """Streams that span every coordinate; linear ones span 32, as their inputs do: tanh instead."""
-    crowded, of = replace(setting, protocol=CROWDED), ""
+    crowded, of = replace(setting, experiment=CROWDED), ""
     if setting.architecture.activation is Activation.IDENTITY:
         curved = replace(setting.architecture, activation=Activation.TANH)
         crowded, of = replace(crowded, architecture=curved), " of tanh blocks"

@@ -21,7 +21,8 @@ from theory.catalogue.statements import (
     stated,
 )
 from theory.exact.propagation import branch_second_moment
-from theory.experiment import Experiment, Observable, Protocol, Setting
+from theory.experiments import Convergence, Setting
+from theory.observables import Observable
 from theory.prediction import Control, Grid, Prediction, Regime, product, ray
 from theory.presets import mean_ode
 from theory.scaling import Axis, Cell
@@ -29,9 +30,7 @@ from theory.scaling import Axis, Cell
 # Two steps that halve the distance to the labels: far from the start. On a stream of width 4 nine
 # networks of 3072 end at distances of 2 to e^58, which left C8.error.proportional inconclusive
 # (seed 10). At half the rate none of the nine does, and that is the rate of this claim since.
-FITTED = Protocol(
-    Experiment.CONVERGENCE, batch=4, steps=2, rate=Fraction(1), reference=Cell(1024, 128)
-)
+FITTED = Convergence(batch=4, steps=2, rate=Fraction(1), reference=Cell(1024, 128))
 LARGER = replace(FITTED, rate=Fraction(1, 2), reference=Cell(2048, 128))
 # Few inner units: sqrt(D / (L M)) is far above 1/L. Below M = 8 units are too few to average.
 NARROW = Regime(

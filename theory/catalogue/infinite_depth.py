@@ -22,7 +22,8 @@ from theory.catalogue.statements import (
 )
 from theory.exact.feature_dynamics import Fitted
 from theory.exact.first_step import output_change, stream_change, stream_change_decoupled
-from theory.experiment import Experiment, Observable, Protocol, Setting
+from theory.experiments import Convergence, Fitting, Propagation, Setting
+from theory.observables import Observable
 from theory.prediction import Control, Grid, Prediction, Regime, Rival, product, ray
 from theory.presets import completep, depth_mup
 from theory.relations import CurveEquals, ExponentEquals, ValueEquals
@@ -90,8 +91,8 @@ STREAM_VALUES = Regime(
     (),
     Grid(product((16384,), (4, 16, 64, 256)), 96, 16),
 )
-ONE_INPUT = Protocol(Experiment.PROPAGATION, batch=1)
-MANY_INPUTS = Protocol(Experiment.PROPAGATION, batch=16)
+ONE_INPUT = Propagation(batch=1)
+MANY_INPUTS = Propagation(batch=16)
 
 
 def _distances() -> tuple[Prediction, ...]:
@@ -102,7 +103,7 @@ def _distances() -> tuple[Prediction, ...]:
     """
     citation = sources.feature_learning_dynamics("finite networks approach the limit as 1/L")
     start = Setting(_STRONG, depth_mup(), ONE_INPUT)
-    step = replace(start, protocol=FIRST_STEP_ON_ONE_INPUT)
+    step = replace(start, experiment=FIRST_STEP_ON_ONE_INPUT)
     return (
         exponent_claim(
             "A15.distance.depth.initialization",
@@ -280,8 +281,7 @@ def _on_path(steps: int) -> tuple[Prediction, ...]:
 
 
 def _approaches(steps: int, independent: bool) -> Prediction:
-    protocol = Protocol(
-        Experiment.CONVERGENCE,
+    experiment = Convergence(
         batch=4,
         steps=steps,
         rate=FITTING_RATE,
@@ -289,8 +289,8 @@ def _approaches(steps: int, independent: bool) -> Prediction:
         reference=DEEPEST,
         finest=DEEPEST.depth,
     )
-    setting = Setting(residual(1, activation=Activation.GELU), depth_mup(), protocol)
-    apart = replace(setting, protocol=replace(protocol, finest=None))
+    setting = Setting(residual(1, activation=Activation.GELU), depth_mup(), experiment)
+    apart = replace(setting, experiment=replace(experiment, finest=None))
     name = "independent" if independent else "reused"
     return Prediction(
         id=f"A15.path.mean-square.{name}.steps-{steps}",
@@ -311,14 +311,13 @@ def _approaches(steps: int, independent: bool) -> Prediction:
 
 
 def _fitting(steps: int, independent_backward: bool) -> Setting:
-    protocol = Protocol(
-        Experiment.FITTING,
+    experiment = Fitting(
         batch=1,
         steps=steps,
         rate=FITTING_RATE,
         independent_backward=independent_backward,
     )
-    return Setting(residual(1), depth_mup(), protocol)
+    return Setting(residual(1), depth_mup(), experiment)
 
 
 def _short(setting: Setting) -> Setting:

@@ -12,7 +12,8 @@ from fractions import Fraction
 from theory.architecture import Architecture, chain, residual
 from theory.catalogue import sources
 from theory.catalogue.statements import best_rate_claim
-from theory.experiment import Experiment, Observable, Protocol, Setting
+from theory.experiments import Setting, Training
+from theory.observables import Observable
 from theory.parameterization import Optimizer, Parameterization
 from theory.prediction import Citation, Control, Grid, Prediction, Regime, Rival, product
 from theory.presets import completep, depth_mup, depth_mup_corrected, mup, standard
@@ -33,7 +34,7 @@ ADAM_RATES = _powers_of_two(-6, 0)
 COMPARED_RATES = _powers_of_two(-7, 3)
 # From what the standard parameterization wants when wide to what its control, muP, wants.
 STANDARD_RATES = _powers_of_two(-6, 4)
-TRAINED = Protocol(Experiment.TRAINING, batch=16, steps=40, rate=RATES[0])
+TRAINED = Training(batch=16, steps=40, rate=RATES[0])
 
 DEPTHS = (2, 4, 8, 16, 32)
 _WIDTHS = (24, 48, 96, 192)
@@ -269,7 +270,7 @@ def _width() -> tuple[Prediction, ...]:
             STANDARD_RATES,
             ALONG_WIDTH,
             citation,
-            _control(replace(setting, protocol=usual), "-1/4", Axis.WIDTH),
+            _control(replace(setting, experiment=usual), "-1/4", Axis.WIDTH),
             BestRateDrifts(Axis.WIDTH, Direction.FALLS, "stated by the source", STANDARD_RATES),
         ),
     )

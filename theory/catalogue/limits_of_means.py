@@ -11,7 +11,8 @@ from fractions import Fraction
 from theory.architecture import residual
 from theory.catalogue import sources
 from theory.catalogue.statements import EXPONENT_MARGIN, EXPONENT_REASON
-from theory.experiment import Experiment, Observable, Protocol, Setting
+from theory.experiments import Fitting, Setting
+from theory.observables import Observable
 from theory.prediction import Control, Grid, Prediction, Regime, product
 from theory.presets import completep, depth_mup
 from theory.relations import ExcessExponentAtMost, ExcessExponentEquals
@@ -22,7 +23,7 @@ from theory.scaling import Axis, Power
 # order move exponents by 0.03 to 0.06. 128 replicates leave a control of one step undecided.
 TO_THE_LIMIT_ON_PATH = Regime(None, None, (), Grid(product((32,), (8, 16, 32, 128)), 32768, 1024))
 # The first step closes a quarter of the distance to eight labels.
-FITTING_EIGHT = Protocol(Experiment.FITTING, batch=8, rate=Fraction(1, 2), finest=128)
+FITTING_EIGHT = Fitting(batch=8, rate=Fraction(1, 2), finest=128)
 # Four blocks, for it takes many networks: there is no common path in width.
 TO_THE_LIMIT_OF_WIDTH = Regime(None, None, (), Grid(product((16, 32, 64, 256), (4,)), 16384, 1024))
 _MEANS = {
@@ -35,9 +36,9 @@ def _growing(setting: Setting, axis: Axis) -> Control:
     """Rates that grow with the size: larger networks learn more, and there is no limit."""
     growth = Power(width="1/2") if axis is Axis.WIDTH else Power(depth="1/2")
     name = f"rates times {axis.symbol}^1/2, from 1/32 on"
-    slow = replace(setting.protocol, rate=Fraction(1, 32))
+    slow = setting.experiment.at_rate(Fraction(1, 32))
     faster = depth_mup().with_rates_times(growth, name)
-    return Control(name, replace(setting, parameterization=faster, protocol=slow))
+    return Control(name, replace(setting, parameterization=faster, experiment=slow))
 
 
 def _limits(steps: int) -> tuple[Prediction, ...]:
@@ -57,8 +58,8 @@ def _limits(steps: int) -> tuple[Prediction, ...]:
 
 
 def _limit(steps: int, independent: bool, observable: Observable) -> Prediction:
-    protocol = replace(FITTING_EIGHT, steps=steps, independent_backward=independent)
-    setting = Setting(residual(1), depth_mup(), protocol)
+    experiment = replace(FITTING_EIGHT, steps=steps, independent_backward=independent)
+    setting = Setting(residual(1), depth_mup(), experiment)
     weights = "independent" if independent else "reused"
     name, what = _MEANS[observable]
     return Prediction(
@@ -91,8 +92,8 @@ def _limits_in_width(steps: int) -> tuple[Prediction, ...]:
     Their corrections are of order 1/n (arXiv 1909.11304), and so a bound is tried; at
     initialization the mean of the second moment has none. In depth C6 is A15.
     """
-    protocol = replace(FITTING_EIGHT, steps=steps, finest=None)
-    setting = Setting(residual(1), depth_mup(), protocol)
+    experiment = replace(FITTING_EIGHT, steps=steps, finest=None)
+    setting = Setting(residual(1), depth_mup(), experiment)
     return tuple(
         Prediction(
             id=f"C6.limit.width.{name}.steps-{steps}",

@@ -19,7 +19,8 @@ from theory.catalogue.statements import (
     exponent_claim,
 )
 from theory.exact.propagation import forward_second_moment
-from theory.experiment import Observable, Setting
+from theory.experiments import Setting
+from theory.observables import Observable
 from theory.parameterization import Parameterization, RoleScaling
 from theory.prediction import Control, Grid, Prediction, Regime, product, ray
 from theory.presets import am_mup, depth_mup, mup

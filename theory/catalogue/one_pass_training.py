@@ -17,7 +17,8 @@ from theory.architecture import Architecture, Family, chain, residual
 from theory.catalogue import sources
 from theory.catalogue.statements import best_rate_claim
 from theory.convolution import Convolution
-from theory.experiment import Experiment, Observable, Protocol, Setting
+from theory.experiments import Experiment, Setting, Training
+from theory.observables import Observable
 from theory.parameterization import Optimizer
 from theory.power_counting import with_matched_epsilon
 from theory.prediction import (
@@ -38,7 +39,7 @@ from theory.scaling import Axis, Power
 RATES = tuple(Fraction(2) ** k for k in range(-8, 2))
 # Where campaigns found Adam's best rates, and a power more; an end that is best widens the grid.
 ADAM_RATES = tuple(Fraction(2) ** k for k in range(-6, 1))
-ONE_PASS = Protocol(Experiment.TRAINING, batch=32, steps=48, rate=RATES[0])
+ONE_PASS = Training(batch=32, steps=48, rate=RATES[0])
 MANY_STEPS = replace(ONE_PASS, batch=8, steps=192)
 ROWS = Convolution(dimensions=1, kernel=3, side=8)  # of a digit, with their pixels side by side
 PUBLISHED = Fraction(-3, 2)
@@ -57,8 +58,8 @@ def _blocks(convolution: Convolution | None) -> Architecture:
     return replace(residual(1), variance_factor=Fraction(2), convolution=convolution)
 
 
-def _setting(architecture: Architecture, protocol: Protocol) -> Setting:
-    return Setting(architecture, am_mup(), protocol)
+def _setting(architecture: Architecture, experiment: Experiment) -> Setting:
+    return Setting(architecture, am_mup(), experiment)
 
 
 @dataclass(frozen=True)
@@ -238,7 +239,8 @@ _TEN_IN_CHAINS = replace(_CHAINS.regime, full=Grid(ray(4, (4, 8, 16, 32)), 64, 1
 def _beyond(kind: _Kind, regime: Regime, long_regime: Regime) -> tuple[Prediction, ...]:
     """Does the exponent hold? That of one-layer blocks is power counting's, that of chains both."""
     momentum, decay = Fraction(9, 10), Fraction(1, 10)
-    architecture, once = kind.setting.architecture, kind.setting.protocol
+    architecture, once = kind.setting.architecture, kind.setting.experiment
+    assert isinstance(once, Training)
     often = replace(once, steps=10 * once.steps, passes=10)
     with_adam = with_matched_epsilon(architecture, am_mup(Optimizer.ADAM))
     kinds = (
@@ -249,10 +251,10 @@ def _beyond(kind: _Kind, regime: Regime, long_regime: Regime) -> tuple[Predictio
     )
     prefix, power = ("", "-1") if kind.in_blocks else ("chains.", "-3/2")
     predictions = []
-    for name, what, parameterization, protocol, rates in kinds:
-        setting = Setting(architecture, parameterization, protocol)
+    for name, what, parameterization, experiment, rates in kinds:
+        setting = Setting(architecture, parameterization, experiment)
         transferring = depth_mup(parameterization.optimizer)
-        control = Setting(_blocks(None), transferring, protocol)
+        control = Setting(_blocks(None), transferring, experiment)
         prediction = best_rate_claim(
             f"X.best-rate.depth.{prefix}{name}",
             f"In {kind.what} with AM-muP's scales, the learning rate of the smallest held-out loss "
@@ -260,7 +262,7 @@ def _beyond(kind: _Kind, regime: Regime, long_regime: Regime) -> tuple[Predictio
             Axis.DEPTH,
             setting,
             rates,
-            long_regime if protocol.passes > 1 else regime,
+            long_regime if experiment.passes > 1 else regime,
             sources.power_counting(f"largest stable rate: L^{power}"),
             Control("depth-muP in residual blocks", control),
         )

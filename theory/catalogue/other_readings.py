@@ -23,7 +23,8 @@ from theory.catalogue.statements import (
     exponent_claim,
     stated,
 )
-from theory.experiment import Observable, Setting
+from theory.experiments import Setting
+from theory.observables import Observable
 from theory.parameterization import Parameterization
 from theory.prediction import Control, Grid, Prediction, Regime, product, ray
 from theory.relations import ExponentOfCurve

@@ -7,7 +7,7 @@ order (Talay and Tubaro 1990). The loss itself is such a mean, so that both expo
 
 The rate, 1/4, is a quarter of the one at which deep networks get worse and an eighth of the one at
 which they diverge. In depth, all networks of a replicate follow one Brownian path
-(``Protocol.finest``): the differences that the law is about have a fiftieth of the variance that
+(``Learning.finest``): the differences that the law is about have a fiftieth of the variance that
 they have with independent weights, so that depths can be large enough for the next term not to
 decide. There is no such path in width: networks have two blocks, which cost half of what four do,
 and it takes so many of them that width is tried in the full profile only. A pilot on another seed,
@@ -23,7 +23,8 @@ from theory.architecture import residual
 from theory.catalogue import sources
 from theory.catalogue.learning_rate_transfer import TRAINED
 from theory.catalogue.statements import EXPONENT_MARGIN, EXPONENT_REASON
-from theory.experiment import Observable, Setting
+from theory.experiments import Setting
+from theory.observables import Observable
 from theory.prediction import Control, Grid, Prediction, Regime, product
 from theory.presets import completep, depth_mup, mup
 from theory.relations import ExcessExponentEquals, ExponentAtMost
@@ -55,8 +56,8 @@ _ORDERS = {
 
 
 def _trained(finest: int | None = None) -> Setting:
-    protocol = replace(TRAINED, rate=Fraction(1, 4), finest=finest)
-    return Setting(residual(1), depth_mup(), protocol)
+    experiment = replace(TRAINED, rate=Fraction(1, 4), finest=finest)
+    return Setting(residual(1), depth_mup(), experiment)
 
 
 def _without_limit(setting: Setting, axis: Axis, rate: str) -> Control:
@@ -64,8 +65,8 @@ def _without_limit(setting: Setting, axis: Axis, rate: str) -> Control:
     growth = Power(width="1/2") if axis is Axis.WIDTH else Power(depth="1/2")
     name = f"rates times {axis.symbol}^1/2, from {rate} on"
     faster = setting.parameterization.with_rates_times(growth, name)
-    protocol = replace(setting.protocol, rate=Fraction(rate))
-    return Control(name, replace(setting, parameterization=faster, protocol=protocol))
+    experiment = setting.experiment.at_rate(Fraction(rate))
+    return Control(name, replace(setting, parameterization=faster, experiment=experiment))
 
 
 def _excess(

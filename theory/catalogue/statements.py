@@ -12,7 +12,8 @@ from fractions import Fraction
 from theory.architecture import Architecture
 from theory.catalogue import sources
 from theory.counted_observables import counted, counted_best_rate
-from theory.experiment import Experiment, Observable, Protocol, Setting
+from theory.experiments import OneStep, Propagation, Setting
+from theory.observables import Observable
 from theory.parameterization import Parameterization
 from theory.prediction import Citation, Control, Prediction, Regime, Rival
 from theory.relations import (
@@ -28,11 +29,11 @@ EXPONENT_MARGIN = Fraction(1, 10)
 VALUE_MARGIN = Fraction(3, 100)
 EXPONENT_REASON = "a fifth of the step between neighbouring half-integer exponents"
 
-AT_INITIALIZATION = Protocol(Experiment.PROPAGATION, batch=4)
-FIRST_STEP = Protocol(Experiment.ONE_STEP, batch=4)
+AT_INITIALIZATION = Propagation(batch=4)
+FIRST_STEP = OneStep(batch=4)
 # For one input the exact numbers of ``theory.exact.first_step`` do not depend on the data, or,
 # where that is an image, only on how its positions are correlated.
-FIRST_STEP_ON_ONE_INPUT = Protocol(Experiment.ONE_STEP, batch=1)
+FIRST_STEP_ON_ONE_INPUT = OneStep(batch=1)
 
 Curve = Callable[[Architecture, Parameterization, Cell], float]
 

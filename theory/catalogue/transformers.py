@@ -24,7 +24,8 @@ from theory.catalogue.statements import (
     exponent_claim,
 )
 from theory.exact.propagation import backward_second_moment, forward_second_moment
-from theory.experiment import Experiment, Observable, Protocol, Setting
+from theory.experiments import Experiment, Propagation, Setting
+from theory.observables import Observable
 from theory.parameterization import Parameterization
 from theory.prediction import Control, Grid, Prediction, Regime, product
 from theory.presets import am_mup, completep, depth_mup, mup
@@ -72,7 +73,7 @@ ONE_PASS_TRAINING = Regime(None, None, (), Grid(product((32,), (4, 8, 16, 32, 64
 RATES = tuple(Fraction(2) ** k for k in range(-1, 7))
 _ON_DIGITS = replace(TRAINED, rate=RATES[0])
 # A sequence of four tokens costs what four inputs cost.
-_ONE_SEQUENCE = Protocol(Experiment.PROPAGATION, batch=1)
+_ONE_SEQUENCE = Propagation(batch=1)
 
 _BLOCKS, _TRANSFORMER = residual(2, normalization=Normalization.RMS), transformer()
 
@@ -112,10 +113,10 @@ def _kept_at_start(
 
 
 def _own_changes(
-    name: str, architecture: Architecture, protocol: Protocol, regime: Regime
+    name: str, architecture: Architecture, experiment: Experiment, regime: Regime
 ) -> tuple[Prediction, ...]:
     """First layers of branches: lazy at alpha = 1/2, and not at alpha = 1."""
-    half = Setting(architecture, depth_mup(), protocol)
+    half = Setting(architecture, depth_mup(), experiment)
     one = replace(half, parameterization=completep(1))
     return tuple(
         exponent_claim(
@@ -209,7 +210,7 @@ def _values() -> tuple[Prediction, ...]:
 
 def _normalized() -> tuple[Prediction, ...]:
     start = Setting(_BLOCKS, depth_mup(), AT_INITIALIZATION)
-    step = replace(start, protocol=FIRST_STEP)
+    step = replace(start, experiment=FIRST_STEP)
     return (
         *_kept_at_start("normalized", start, NORMALIZED_START, NORMALIZED_START),
         *_values(),
@@ -276,7 +277,7 @@ def _transformers() -> tuple[Prediction, ...]:
     for alpha, parameterization in (("1/2", depth_mup()), ("1", completep(1))):
         name = f"transformer.alpha-{alpha}"
         start = Setting(_TRANSFORMER, parameterization, _ONE_SEQUENCE)
-        step = replace(start, protocol=FIRST_STEP_ON_ONE_INPUT)
+        step = replace(start, experiment=FIRST_STEP_ON_ONE_INPUT)
         both = (Observable.STREAM_CHANGE, Observable.OUTPUT_CHANGE)
         predictions += [
             *_kept_at_start(name, start, TRANSFORMER_START, TRANSFORMER_START),

@@ -27,7 +27,7 @@ from theory.architecture import Architecture
 from theory.arrays import FloatArray
 from theory.errors import InputError, NoTheoryError
 from theory.exact.gaussian import MOMENTS
-from theory.experiment import Observable
+from theory.observables import Observable
 from theory.parameterization import Parameterization
 from theory.presets import depth_mup
 from theory.scaling import Cell

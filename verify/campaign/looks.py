@@ -23,7 +23,7 @@ from probes.costs import engine_of
 from probes.engines import Engine
 from theory.arrays import FloatArray
 from theory.errors import InputError
-from theory.experiment import Setting
+from theory.experiments import Setting
 from theory.prediction import Control, Grid, Prediction, Profile
 from theory.relations import (
     BestRate,
@@ -252,8 +252,8 @@ class Trials:
 
 def _at(setting: Setting, rates: tuple[Fraction, ...], cells: tuple[Cell, ...]) -> tuple[Part, ...]:
     """The setting at each base learning rate."""
-    protocols = (replace(setting.protocol, rate=rate) for rate in rates)
-    return tuple(Part(replace(setting, protocol=each), cells) for each in protocols)
+    experiments = (setting.experiment.at_rate(rate) for rate in rates)
+    return tuple(Part(replace(setting, experiment=each), cells) for each in experiments)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -16,7 +16,7 @@ import numpy as np
 
 from probes.engines import Engine
 from theory.arrays import FloatArray
-from theory.experiment import Setting
+from theory.experiments import Setting
 from theory.prediction import Grid, Prediction, Profile, Regime
 from theory.scaling import Cell
 from theory.verdict import Verdict

@@ -17,7 +17,7 @@ from rich.table import Table
 from probes.trials import resolve_device
 from theory.architecture import Activation
 from theory.errors import InputError
-from theory.experiment import Setting
+from theory.experiments import Setting
 from theory.scaling import Cell
 from verify.cli.architecture import FORMS, NAMES, architecture_of
 from verify.cli.console import stdout_console
@@ -179,7 +179,7 @@ def _document(
     fields = {
         "architecture": str(setting.architecture),
         "parameterization": setting.parameterization.name,
-        "protocol": str(setting.protocol),
+        "protocol": str(setting.experiment),
         "width": width,
         "replicates": replicates,
         "seed": seed,

@@ -15,7 +15,7 @@ from reports.document import (
     RivalEntry,
 )
 from theory.catalogue import Recorded, recorded
-from theory.images import DIGITS
+from theory.experiments import images_besides_digits
 from theory.prediction import Control, Prediction, claim_id
 from theory.relations import ExponentsEqual
 from verify.campaign.looks import Answer, Campaign
@@ -40,7 +40,7 @@ def _control(answer: Answer, control: Control, judgement: Judgement) -> ControlE
 
 def _sources(predictions: Sequence[Prediction]) -> list[str]:
     """Images other than digits that are trained on; the command line gives one at most."""
-    return sorted({each.setting.protocol.images for each in predictions} - {DIGITS})
+    return sorted(images_besides_digits(each.setting for each in predictions))
 
 
 def _command(

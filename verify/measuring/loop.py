@@ -11,8 +11,7 @@ from pathlib import Path
 from probes.costs import engine_of, group_size, seconds
 from probes.engines import Engine
 from probes.trials import Measurements, resolve_device, run_sweep
-from theory.errors import UnavailableError
-from theory.experiment import Setting
+from theory.experiments import Setting
 from theory.scaling import Cell
 from verify.campaign.looks import Campaign, Question, Trials, judge_campaign, questions
 from verify.measuring.executors import TooLittleMemoryError, Workers
@@ -71,7 +70,7 @@ def plan(
             need(question, control.setting, grid.control_replicates * 2**look)
     sweeps: dict[tuple[Setting, Cell, int], list[Setting]] = {}
     for (setting, cell), replicates in needed.items():
-        at_any_rate = replace(setting, protocol=replace(setting.protocol, rate=Fraction(1)))
+        at_any_rate = replace(setting, experiment=setting.experiment.at_rate(Fraction(1)))
         sweeps.setdefault((at_any_rate, cell, replicates), []).append(setting)
     return [
         group
@@ -112,10 +111,10 @@ def run(seed: int, device: str, group: Group) -> list[Measurements]:
     """
     if tuple(image_digests(group.settings)) != group.images:
         raise UnavailableError(
-            f"{group.settings[0].protocol.images}: the images have changed since the campaign "
+            f"{group.settings[0].experiment.images}: the images have changed since the campaign "
             "began; put them back, or run the command again to begin another campaign on these"
         )
-    rates = [setting.protocol.rate for setting in group.settings]
+    rates = [setting.experiment.rate for setting in group.settings]
     return run_sweep(
         group.settings[0],
         rates,

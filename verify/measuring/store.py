@@ -13,7 +13,7 @@ import ast
 import hashlib
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 from importlib.metadata import version
 from importlib.resources import files
@@ -26,10 +26,10 @@ import torch
 from probes.data.images import load
 from theory.arrays import FloatArray
 from theory.errors import UnavailableError
-from theory.experiment import Observable, Setting
-from theory.images import DIGITS
+from theory.experiments import Setting, images_besides_digits
+from theory.observables import Observable
 from theory.prediction import Prediction, Profile
-from theory.relations import OfCurve, Paired
+from theory.relations import OfCurve, Paired, Relation
 from theory.scaling import Cell
 from theory.verdict import Verdict
 
@@ -79,13 +79,12 @@ def fingerprint() -> str:
 
 def image_digests(settings: Iterable[Setting]) -> list[str]:
     """Of the images other than digits, which scikit-learn's version stands for."""
-    sources = {setting.protocol.images for setting in settings} - {DIGITS}
-    return sorted(load(source).digest for source in sources)
+    return sorted(load(images).digest for images in images_besides_digits(settings))
 
 
 def trial_key(setting: Setting, cell: Cell, seed: int, device: str, engine: str) -> str:
     """The content key of a cell's trials; the replicate is stored beside it."""
-    parts = [fingerprint(), f"{setting!r}", f"{cell!r}", f"{seed}", device, engine]
+    parts = [fingerprint(), setting.key(), str(cell), f"{seed}", device, engine]
     return hashlib.sha256("|".join(parts + image_digests([setting])).encode()).hexdigest()
 
 
@@ -119,11 +118,23 @@ def design_of(
     others = [r.other for r in relations if isinstance(r, Paired) and isinstance(r.other, Setting)]
     parts = [fingerprint(), prediction.margin, prediction.regime.grid(profile), seed, machinery]
     # The name of a curve's function, not its address, says which curve it is.
-    parts += [f"{r}; {r.origin}" if isinstance(r, OfCurve) else repr(r) for r in relations]
-    parts += [*settings, prediction.regime.corrections, sorted(family)]
+    parts += [f"{r}; {r.origin}" if isinstance(r, OfCurve) else _text(r) for r in relations]
+    parts += [
+        *(setting.key() for setting in settings),
+        prediction.regime.corrections,
+        sorted(family),
+    ]
     parts += image_digests([*settings, *others])
     key = hashlib.sha256("|".join(map(repr, parts)).encode()).hexdigest()
     return Design(prediction.id, key, seed, profile, float(prediction.margin), len(family))
+
+
+def _text(relation: Relation) -> str:
+    """The fields of a relation, with the key of another setting instead of the setting."""
+    held = {field.name: getattr(relation, field.name) for field in fields(relation)}
+    if isinstance(relation, Paired) and isinstance(relation.other, Setting):
+        held["other"] = relation.other.key()
+    return f"{type(relation).__name__}({held})"
 
 
 class Store:
