@@ -216,7 +216,7 @@ def _seeds(first: Records, second: Records) -> list[str]:
     header = ("prediction", "standing", "seed", "second seed", "estimate", "second estimate")
     ids = in_catalogue_order(second)
     cells = (_compared(id, first[id], second[id]) for id in ids)
-    return [said, "", *markdown_table((*header, "distance", "rival", "second rival"), cells)]
+    return [said, "", *markdown_table((*header, "z", "rival", "second rival"), cells)]
 
 
 def _compared(id: str, one: Recorded, two: Recorded) -> tuple[str, ...]:
