@@ -56,7 +56,7 @@ def records() -> dict[str, dict[str, Recorded]]:
 def test_what_is_generated_is_committed() -> None:
     for path, text in renewed_pages(ROOT, all_records(ROOT)).items():
         committed = path.read_text(encoding="utf-8")
-        assert text == committed, f"{path}: run python -m tools.tables"
+        assert text == committed, f"{path}: tox run -e tables makes it anew"
 
 
 def test_every_entry_on_record_stands_in_a_table() -> None:

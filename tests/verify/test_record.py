@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from scipy import stats
 
 from reports import Report
+from reports.document import PredictionEntry
 from tests.verify.test_cli import run
 from theory import (
     Axis,
     Control,
+    DomainError,
     ExponentAtMost,
     ExponentEquals,
     Grid,
@@ -25,12 +28,15 @@ from theory import (
     Regime,
     Rival,
     Verdict,
+    on_images,
     residual,
 )
+from theory.catalogue import find
 from theory.catalogue.records import SECOND_SEED, Recorded, parse_records
 from theory.prediction import product
 from theory.scaling import Power, rational
 from verify.documents.checkout import commit_of, records_path, source_checkout, write_files
+from verify.documents.record import check
 
 PAGE = "Before.\n\n<!-- generated: claim-T1 -->\n<!-- end of claim-T1 -->\n\nAfter.\n"
 
@@ -173,10 +179,10 @@ def test_two_campaigns_of_one_seed_have_two_names(
     assert list(names.items()) == [("T0.other", "quick-1-2"), ("T1.forward.depth", "quick-1")]
 
 
-def refused(root: Path, file: Path, capsys: pytest.CaptureFixture[str]) -> str:
+def refused(root: Path, file: Path, capsys: pytest.CaptureFixture[str], *options: str) -> str:
     """The one line on stderr; nothing was written."""
     before = files_of(root)
-    assert run("record", file) == 2
+    assert run("record", file, *options) == 2
     assert files_of(root) == before
     (line,) = capsys.readouterr().err.splitlines()
     return line
@@ -270,6 +276,95 @@ DESIGNS: dict[str, Callable[[Prediction], Prediction]] = {
         p, observable=Observable.BACKWARD_SECOND_MOMENT
     ),
 }
+
+
+def of_seed(report: Report, seed: int, **changes: object) -> Report:
+    """A report of the standard profile from a seed, with changes of its prediction."""
+    entry = report.predictions[0].model_copy(update=changes)
+    update = {"seed": seed, "profile": Profile.STANDARD, "predictions": [entry]}
+    return report.model_copy(update=update)
+
+
+def test_a_second_seed_has_its_distance_from_the_first(
+    checkout: Path, complete: Report, tmp_path: Path
+) -> None:
+    (entry,) = complete.predictions
+    assert entry.estimate is not None
+    assert entry.interval is not None
+    assert entry.confidence is not None
+    run("record", written(of_seed(complete, 3), tmp_path))
+    (checkout / "README.md").write_text(PAGE.replace("claim-T1", "seeds"))
+    second = of_seed(complete, 4, estimate=entry.estimate + 0.1)
+    assert run("record", "--second-seed", written(second, tmp_path)) == 0
+    (record,) = parse_records(records_path(checkout, SECOND_SEED).read_text()).values()
+    low, high = entry.interval
+    quantile = stats.t.ppf(1 - (1 - entry.confidence) / 2, df=entry.replicates - 1)
+    error = (high - low) / 2 / quantile
+    assert record.distance == pytest.approx(0.1 / (2**0.5 * error), abs=0.006)
+    assert record.campaign.name == "standard-4"
+    said = "1 of 1 verdicts are the same. The root mean square of 1 distances is"
+    assert said in (checkout / "README.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("seed", "profile", "words"),
+    [
+        (3, Profile.STANDARD, "T1.forward.depth is not on record with another seed than 3"),
+        (4, Profile.QUICK, "a quick campaign: two seeds are compared in the standard one"),
+    ],
+)
+def test_what_is_no_second_seed_is_refused(
+    checkout: Path,
+    complete: Report,
+    tmp_path: Path,
+    seed: int,
+    profile: Profile,
+    words: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run("record", written(of_seed(complete, 3), tmp_path))
+    file = written(of_seed(complete, seed).model_copy(update={"profile": profile}), tmp_path)
+    assert words in refused(checkout, file, capsys, "--second-seed")
+
+
+def test_a_claim_on_other_images_is_compared_with_its_own_design(complete: Report) -> None:
+    for source, id in (("mnist5k", "@mnist5k"), ("cifar10:some/where", "@cifar10")):
+        moved = on_images(find("A5.stream.depth"), source)
+        assert moved.id.endswith(id)
+        entry = as_reported(moved, complete.predictions[0])
+        check(complete.model_copy(update={"predictions": [entry]}))
+        digits = entry.model_copy(update={"setting": str(find("A5.stream.depth").setting)})
+        with pytest.raises(DomainError, match="is of another design: setting"):
+            check(complete.model_copy(update={"predictions": [digits]}))
+
+
+def test_a_claim_that_does_not_train_has_no_other_images(complete: Report) -> None:
+    entry = as_reported(find("A1.forward.depth"), complete.predictions[0])
+    other = entry.model_copy(update={"id": "A1.forward.depth@mnist5k"})
+    with pytest.raises(DomainError, match=r"A1\.forward\.depth does not train on images"):
+        check(complete.model_copy(update={"predictions": [other]}))
+
+
+def as_reported(prediction: Prediction, entry: PredictionEntry) -> PredictionEntry:
+    """An entry of the quick profile with the design of a prediction, without a rival."""
+    grid = prediction.regime.grid(Profile.QUICK)
+    control = entry.controls[0]
+    return entry.model_copy(
+        update={
+            "id": prediction.id,
+            "observable": str(prediction.observable),
+            "setting": str(prediction.setting),
+            "relation": str(prediction.relation),
+            "margin": float(prediction.margin),
+            "corrections": [str(power) for power in prediction.regime.corrections],
+            "engines": {"dense": [str(cell) for cell in grid.cells]},
+            "looks": [entry.looks[0].model_copy(update={"replicates": grid.replicates})],
+            "controls": [
+                control.model_copy(update={"name": each.name, "setting": str(each.setting)})
+                for each in prediction.controls
+            ],
+        }
+    )
 
 
 @pytest.mark.parametrize("words", DESIGNS)

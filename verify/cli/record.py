@@ -6,8 +6,11 @@ from pathlib import Path
 
 import click
 
+from theory.catalogue.records import SECOND_SEED
+from theory.prediction import Profile
 from verify.documents.checkout import commit_of, records_path, source_checkout, write_files
 from verify.documents.record import (
+    as_second_seed,
     change,
     check,
     read_report,
@@ -19,7 +22,10 @@ from verify.documents.tables import all_records, renewed_pages
 
 @click.command("record")
 @click.argument("report", type=click.Path(path_type=Path))
-def record_report(report: Path) -> None:
+@click.option(
+    "--second-seed", is_flag=True, help="Put it beside the standard campaign that is on record."
+)
+def record_report(report: Path, second_seed: bool) -> None:
     """Put the verdicts of a campaign on record, for developers of the catalogue.
 
     REPORT is the report.json of `scaleproof verify`. It must be that of a finished campaign with
@@ -29,14 +35,16 @@ def record_report(report: Path) -> None:
     root = source_checkout()
     document = read_report(report)
     profile = check(document)
+    name = SECOND_SEED if second_seed else profile.value
     records = all_records(root)
-    new = with_report(records[profile], document, commit_of(root))
-    tables = renewed_pages(root, records | {profile: new})
-    path = records_path(root, profile)
-    write_files({path: records_text(new)} | tables)
-    changes = change(records[profile], new, document)
+    new = with_report(records[name], document, commit_of(root))
+    if second_seed:
+        new = as_second_seed(new, records[Profile.STANDARD], document)
+    pages = renewed_pages(root, records | {name: new})
+    write_files({records_path(root, name): records_text(new)} | pages)
+    changes = change(records[name], new, document)
     click.echo(
-        f"{path}: {changes.new} new, {len(changes.changed)} changed, {changes.same} the same"
+        f"{name}: {changes.new} new, {len(changes.changed)} changed, {changes.same} the same"
     )
     for line in changes.changed:
         click.echo(line)

@@ -6,16 +6,19 @@ What is not a finished campaign of today's catalogue is refused before anything 
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import fields, is_dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple, TypedDict, TypeVar
 
+import numpy as np
 import tomlkit
 from pydantic import ValidationError
+from scipy.stats import t as student_t
 from tomlkit.items import InlineTable, Table
 
-from reports.document import SCHEMA_VERSION, PredictionEntry, Report, VerdictEntry
+from reports.document import SCHEMA_VERSION, PredictionEntry, Report, Scale, VerdictEntry
 from theory.catalogue import find
 from theory.catalogue.records import Finding, Provenance, Recorded, Records
 from theory.errors import InputError
@@ -92,8 +95,13 @@ def _shown(value: object) -> str:
 def _predicted(id: str) -> Prediction:
     """The prediction of the catalogue, on the images that its id names."""
     claim, _, images = id.partition("@")
-    in_a_folder = bool(images) and images not in SOURCES and ":" not in images
-    return on_images(find(claim), f"{images}:." if in_a_folder else images) if images else find(id)
+    if not images:
+        return find(id)
+    in_a_folder = images not in SOURCES and ":" not in images
+    prediction = on_images(find(claim), f"{images}:." if in_a_folder else images)
+    if prediction.id != id:
+        raise InputError(f"{id}: {claim} does not train on images; run the campaign again")
+    return prediction
 
 
 def _design(prediction: Prediction, profile: Profile) -> dict[str, object]:
@@ -142,6 +150,43 @@ def with_report(old: Records, report: Report, commit: str | None) -> dict[str, R
     return {id: (kept | new)[id] for id in in_catalogue_order(kept | new)}
 
 
+def as_second_seed(new: Records, first: Records, report: Report) -> dict[str, Recorded]:
+    """The entries of a report with their distances from those of the first seed.
+
+    Only exponents have one, where both intervals say how they were made. Raises ``InputError`` for
+    another profile than the standard one, and for the seed that is on record.
+    """
+    if report.profile is not Profile.STANDARD:
+        raise InputError(f"a {report.profile} campaign: two seeds are compared in the standard one")
+    compared = dict(new)
+    for entry in report.predictions:
+        one, two = first.get(entry.id), new[entry.id]
+        if one is None or one.campaign.seed == report.seed:
+            raise InputError(
+                f"{entry.id} is not on record with another seed than {report.seed}; a second seed "
+                "is compared with a first one"
+            )
+        if entry.scale is Scale.EXPONENT:
+            compared[entry.id] = replace(two, distance=_distance(one, two))
+    return compared
+
+
+def _distance(one: Finding, two: Finding) -> float | None:
+    if one.estimate is None or two.estimate is None:
+        return None
+    errors = np.hypot(_standard_error(one), _standard_error(two))
+    return None if np.isnan(errors) else round(float((two.estimate - one.estimate) / errors), 2)
+
+
+def _standard_error(finding: Finding) -> float:
+    """That behind an interval of Student's t; nan where its confidence is unknown."""
+    if finding.interval is None or finding.confidence is None or finding.replicates is None:
+        return math.nan
+    low, high = finding.interval
+    quantile = student_t.ppf((1 + finding.confidence) / 2, finding.replicates - 1)
+    return float((high - low) / 2 / quantile)
+
+
 def _campaign(report: Report, commit: str | None, old: Records, taken: set[str]) -> Provenance:
     """The provenance of a report: that on record where it is the same, so that nothing moves."""
     found = report.environment
@@ -186,6 +231,7 @@ class _FindingFields(TypedDict):
     verdict: Verdict
     estimate: float | None
     interval: tuple[float, float] | None
+    confidence: float | None
     replicates: int
     looks: int
 
@@ -196,6 +242,7 @@ def _finding(entry: VerdictEntry) -> _FindingFields:
         "verdict": entry.verdict,
         "estimate": None if estimate is None else round(estimate, DIGITS_KEPT),
         "interval": interval and (round(interval[0], DIGITS_KEPT), round(interval[1], DIGITS_KEPT)),
+        "confidence": None if entry.confidence is None else round(entry.confidence, 9),
         "replicates": entry.replicates,
         "looks": len(entry.looks),
     }

@@ -84,7 +84,7 @@ def generated(name: str, records: AllRecords) -> list[str]:
         rows = [row for row in _rows(records) if row[2].campaign.name == what]
     if rows:
         return _table(rows)
-    if name == "seeds":
+    if name == "seeds" and records[SECOND_SEED]:
         return _seeds(records[Profile.STANDARD], records[SECOND_SEED])
     raise InputError(
         f"nothing is generated for {name!r}; the names are rejected-PROFILE, counts-PROFILE, "
@@ -208,11 +208,12 @@ def _seeds(first: Records, second: Records) -> list[str]:
     ]
     same = sum(one is two for one, two in verdicts)
     distances = [two.distance for _, two in pairs if two.distance is not None]
-    size = math.sqrt(sum(distance**2 for distance in distances) / len(distances))
-    said = (
-        f"{same} of {len(verdicts)} verdicts are the same. The root mean square of "
-        f"{len(distances)} distances is {size:.2f} standard errors."
-    )
+    said = f"{same} of {len(verdicts)} verdicts are the same."
+    if distances:
+        size = math.sqrt(sum(distance**2 for distance in distances) / len(distances))
+        said += (
+            f" The root mean square of {len(distances)} distances is {size:.2f} standard errors."
+        )
     header = ("prediction", "standing", "seed", "second seed", "estimate", "second estimate")
     ids = in_catalogue_order(second)
     cells = (_compared(id, first[id], second[id]) for id in ids)

@@ -2,7 +2,7 @@
 
 ``quick.toml``, ``standard.toml`` and ``full.toml`` hold what a campaign of that profile measured,
 because a verdict is about its grid; ``standard-second.toml`` holds the standard campaign of another
-seed, for comparison. ``scaleproof record`` writes them. They never change a margin, a grid or a
+seed, to be compared. ``scaleproof record`` writes them. They never change a margin, a grid or a
 control. What is unknown of older campaigns is absent.
 """
 
@@ -51,11 +51,15 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """A verdict and its numbers: on the scale of the relation's statistic, rounded to 1e-4."""
+    """A verdict and its numbers: on the scale of the relation's statistic, rounded to 1e-4.
+
+    ``looks`` is how many were taken.
+    """
 
     verdict: Verdict
     estimate: float | None = None
     interval: tuple[float, float] | None = None
+    confidence: float | None = None
     replicates: int | None = None
     looks: int | None = None
 
@@ -64,8 +68,8 @@ class Finding:
 class Recorded(Finding):
     """What is on record for a prediction and for its rival.
 
-    ``looks`` is how many were taken, and ``engines`` are those that ran its cells. ``distance`` is
-    that of a second seed's estimate from the first one's, in standard errors.
+    ``engines`` are those that ran its cells. ``distance`` is how much larger the estimate of a
+    second seed is than that of the first, in standard errors of the difference.
     """
 
     campaign: Provenance
