@@ -131,10 +131,14 @@ def test_the_tables_of_the_pages_are_renewed(checkout: Path, file: Path) -> None
 
 
 def test_the_same_report_twice_changes_nothing(
-    checkout: Path, file: Path, capsys: pytest.CaptureFixture[str]
+    checkout: Path,
+    file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     run("record", file)
     before = files_of(checkout)
+    monkeypatch.setattr("verify.cli.record.commit_of", lambda root: "another commit")
     run("record", file)
     assert files_of(checkout) == before
     assert ": 0 new, 0 changed, 1 the same" in capsys.readouterr().out
