@@ -116,6 +116,8 @@ def test_a_report_goes_on_record_with_where_it_comes_from(
     assert campaign.recorded == datetime.now(UTC).date()
     assert (campaign.scaleproof, campaign.python) == (found.scaleproof, found.python)
     assert (campaign.torch, campaign.numpy) == (found.torch, found.numpy)
+    assert (campaign.scikit_learn, campaign.code) == (found.scikit_learn, complete.code)
+    assert None not in (campaign.scikit_learn, campaign.code)
     assert campaign.commit is None, "there is no git here"
 
 
