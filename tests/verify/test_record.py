@@ -35,6 +35,7 @@ from theory.catalogue import find
 from theory.catalogue.records import SECOND_SEED, Recorded, parse_records
 from theory.prediction import product
 from theory.scaling import Power, rational
+from verify.campaign.design import Campaign
 from verify.documents.checkout import commit_of, records_path, source_checkout, write_files
 from verify.documents.record import check
 
@@ -351,6 +352,19 @@ def test_a_claim_that_does_not_train_has_no_other_images(complete: Report) -> No
         check(complete.model_copy(update={"predictions": [other]}))
 
 
+def test_what_the_words_of_a_report_leave_out_is_compared_too(
+    checkout: Path,
+    file: Path,
+    prediction: Prediction,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    grid = replace(prediction.regime.grid(Profile.QUICK), looks=2)
+    set_catalogue(monkeypatch, replace(prediction, regime=Regime(grid, grid)))
+    words = "T1.forward.depth is of another design, in what a report does not spell out: looks"
+    assert words in refused(checkout, file, capsys)
+
+
 def as_reported(prediction: Prediction, entry: PredictionEntry) -> PredictionEntry:
     """An entry of the quick profile with the design of a prediction, without a rival."""
     grid = prediction.regime.grid(Profile.QUICK)
@@ -362,6 +376,7 @@ def as_reported(prediction: Prediction, entry: PredictionEntry) -> PredictionEnt
             "setting": str(prediction.setting),
             "relation": str(prediction.relation),
             "margin": float(prediction.margin),
+            "design": Campaign((prediction,), Profile.QUICK, seed=0).designs[prediction.id],
             "corrections": [str(power) for power in prediction.regime.corrections],
             "engines": {"dense": [str(cell) for cell in grid.cells]},
             "looks": [entry.looks[0].model_copy(update={"replicates": grid.replicates})],

@@ -9,6 +9,7 @@ import json
 import math
 from dataclasses import fields, is_dataclass, replace
 from datetime import UTC, datetime
+from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple, TypedDict, TypeVar
 
@@ -23,10 +24,11 @@ from theory.catalogue import find
 from theory.catalogue.records import Finding, Provenance, Recorded, Records
 from theory.errors import InputError
 from theory.images import SOURCES
-from theory.prediction import Prediction, Profile, on_images
+from theory.prediction import Grid, Prediction, Profile, on_images
 from theory.verdict import Verdict
-from verify.documents.campaign import own_cells
+from verify.campaign.design import Campaign
 from verify.documents.tables import in_catalogue_order
+from verify.judging.quantities import at_rate, reading
 
 DIGITS_KEPT = 4
 _HEADER = (
@@ -77,13 +79,20 @@ def check(report: Report) -> Profile:
 
 
 def _check_design(entry: PredictionEntry, profile: Profile) -> None:
-    tried, today = _design_of_entry(entry), _design(_predicted(entry.id), profile)
+    prediction = _predicted(entry.id)
+    tried, today = _design_of_entry(entry), _design(prediction, profile)
     for name, value in today.items():
         if tried[name] != value:
             raise InputError(
                 f"{entry.id} is of another design: {name} {_shown(tried[name])} in the report, "
                 f"{_shown(value)} in the catalogue; run the campaign again"
             )
+    campaign = Campaign((prediction,), profile, seed=0)
+    if entry.design != campaign.designs[prediction.id]:
+        raise InputError(
+            f"{entry.id} is of another design, in what a report does not spell out: looks, "
+            "replicates of controls, learning rates or details of a setting; run the campaign again"
+        )
 
 
 def _shown(value: object) -> str:
@@ -113,13 +122,25 @@ def _design(prediction: Prediction, profile: Profile) -> dict[str, object]:
         "relation": str(prediction.relation),
         "margin": float(prediction.margin),
         "corrections": tuple(str(power) for power in prediction.regime.corrections),
-        "grid": tuple(sorted(str(cell) for cell in own_cells(prediction, grid))),
+        "grid": tuple(sorted(_own_cells(prediction, grid))),
         "replicates": grid.replicates,
         "controls": tuple(f"{c.name}: {c.setting}" for c in prediction.controls),
         "rival": None if rival is None else str(rival.relation),
         "control of the rival": None
         if rival is None
         else f"{rival.control.name}: {rival.control.setting}",
+    }
+
+
+def _own_cells(prediction: Prediction, grid: Grid) -> set[str]:
+    """The cells in which a prediction's own setting is measured, at whatever rate."""
+    quantity, own = prediction.relation.quantity, at_rate(prediction.setting, Fraction(1))
+    parts = reading(quantity).parts(prediction.setting, grid.cells, quantity.swept_rates() or ())
+    return {
+        str(cell)
+        for part in parts
+        if at_rate(part.setting, Fraction(1)) == own
+        for cell in part.cells
     }
 
 
