@@ -24,7 +24,7 @@ def _summary(prediction: Prediction) -> dict[str, object]:
         "relation": str(prediction.relation),
         "margin": float(prediction.margin),
         "recorded": None if record is None else record.verdict,
-        "rival_recorded": None if record is None else record.rival,
+        "rival_recorded": None if record is None or record.rival is None else record.rival.verdict,
         "shifted": {c.name: str(c.shifted) for c in prediction.controls if c.shifted},
         "citation": str(prediction.citation),
     }
