@@ -1,4 +1,4 @@
-"""The README is short, and every Python example of the documentation runs and prints what it says."""
+"""The README is short; every Python example of README and docs runs, and prints what it says."""
 
 import contextlib
 import io
