@@ -17,7 +17,7 @@ from theory import Prediction, Verdict
 from theory.catalogue import PREDICTIONS
 from theory.prediction import Profile
 from verify.cli import main
-from verify.cli.verify import _EXITS
+from verify.cli.output import _EXITS
 
 
 def run(*arguments: object) -> int:

@@ -21,6 +21,7 @@ _COMMANDS = {
     "show": ("verify.cli.catalogue", "show_prediction"),
     "plan": ("verify.cli.plan", "plan_predictions"),
     "verify": ("verify.cli.verify", "verify_predictions"),
+    "report": ("verify.cli.report", "report_campaign"),
     "judge": ("verify.cli.judge", "judge_table"),
     "rate": ("verify.cli.rate", "print_rates"),
 }

@@ -12,12 +12,15 @@ from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
+from reports.reasons import reason_text
 from theory.catalogue import select
 from theory.prediction import Profile
-from verify.campaign.power import PILOT_REPLICATES, Outlook, outlooks
+from verify.campaign.design import Campaign
+from verify.campaign.power import Outlook, outlooks
 from verify.cli.console import stdout_console
 from verify.cli.data import data_option, on_data
 from verify.cli.engine import engine_option, resolve_engine
+from verify.measuring.pilot import PILOT_REPLICATES, PILOT_SEED, run_pilot
 from verify.statistics.design import TARGET_POWER
 
 
@@ -45,26 +48,27 @@ def plan_predictions(
     console = Console(stderr=True)
     with Progress(console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task("pilot")
-        found = outlooks(
-            on_data(select(patterns, Profile(profile)), data),
-            Profile(profile),
-            device,
-            resolve_engine(engine),
-            lambda done, total: progress.update(task, completed=done, total=total),
+        predictions = on_data(select(patterns, Profile(profile)), data)
+        chosen = resolve_engine(engine)
+        campaign = Campaign(predictions, Profile(profile), PILOT_SEED, device, chosen)
+        pilot = run_pilot(
+            campaign, lambda done, total: progress.update(task, completed=done, total=total)
         )
+        found = outlooks(campaign, pilot)
     if as_json:
         click.echo(json.dumps([_document(outlook) for outlook in found], indent=2))
         return
     stdout_console().print(_table(found, profile))
     for outlook in found:
-        if outlook.problem is not None:
-            click.echo(f"{outlook.id}: the pilot says nothing: {outlook.problem}")
+        if outlook.problem:
+            click.echo(f"{outlook.id}: the pilot says nothing: {reason_text(outlook.problem)}")
         elif outlook.underpowered:
             click.echo(f"{_name(outlook)}: under-powered: {_remedy(outlook)}")
 
 
 def _document(outlook: Outlook) -> dict[str, object]:
-    fields = asdict(outlook) | {"underpowered": outlook.underpowered}
+    problem = reason_text(outlook.problem) or None
+    fields = asdict(outlook) | {"underpowered": outlook.underpowered, "problem": problem}
     finite = math.isfinite(outlook.detectable)
     return fields | {"detectable": outlook.detectable if finite else None}
 

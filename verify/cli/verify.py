@@ -20,31 +20,17 @@ from rich.progress import (
 )
 
 from probes.trials import resolve_device
-from reports.outcome import Outcome, outcome
-from reports.terminal import print_report
 from theory.catalogue import select
 from theory.prediction import Profile
-from verify.campaign.looks import Campaign, judge_campaign, keep_verdicts
-from verify.cli.console import stdout_console
+from verify.campaign.design import Campaign
+from verify.campaign.looks import judge_campaign, keep_verdicts
 from verify.cli.data import data_option, on_data
 from verify.cli.engine import engine_option, resolve_engine
-from verify.cli.output import folder, write_report
+from verify.cli.output import finish, folder
 from verify.documents.campaign import build_report
 from verify.measuring.executors import available
 from verify.measuring.loop import check_engine, measure
 from verify.measuring.store import Store
-
-# The exit code of each outcome, and what it means.
-_EXITS = {
-    Outcome.AS_RECORDED: (0, "every verdict is the one on record, if there is one for its data."),
-    Outcome.NOT_AS_RECORDED: (1, "some verdict is not the one on record."),
-    Outcome.UNDECIDED: (
-        3,
-        "nothing contradicts the record, but all announced looks were too few to decide "
-        "everything; their reasons say how many replicates would.",
-    ),
-    Outcome.INTERRUPTED: (4, "interrupted; the same command continues where it was."),
-}
 
 
 @click.command("verify")
@@ -103,23 +89,15 @@ def verify_predictions(
     complete = True
     try:
         with _progress() as advance:
-            measure(campaign, store, advance, processes)
+            measure(campaign, store, advance, processes, patterns)
     except KeyboardInterrupt:
         complete = False
     answers = judge_campaign(campaign, store)
     if complete:
         keep_verdicts(campaign, store, answers)
-    report = build_report(campaign, store, patterns, answers, started, complete)
+    report = build_report(campaign, store, answers, started, complete)
     store.close()
-    write_report(report, out)
-    if as_json:
-        click.echo(report.model_dump_json(indent=2))
-    else:
-        print_report(report, stdout_console())
-        click.echo(f"Report: {out / 'report.html'}")
-    code, meaning = _EXITS[outcome(report)]
-    click.echo(f"Exit code {code}: {meaning}", err=True)
-    return code
+    return finish(report, out, as_json)
 
 
 @contextmanager
