@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.verify.campaigns import groups
 from theory import (
     Axis,
     Control,
@@ -64,7 +65,6 @@ def report(prediction: Prediction, tmp_path: Path) -> Report:
     store = Store(tmp_path / "fixture.sqlite")
     measure(Campaign((prediction,), Profile.QUICK, seed=1), store)
     campaign = Campaign((prediction, find("A8.stream.depth.horizon-4")), Profile.QUICK, seed=1)
+    groups(campaign, store)
     started = datetime.now(UTC)
-    return build_report(
-        campaign, store, (), judge_campaign(campaign, store), started, complete=False
-    )
+    return build_report(campaign, store, judge_campaign(campaign, store), started, complete=False)

@@ -16,6 +16,7 @@ from theory.architecture import (
 )
 from theory.convolution import Convolution, Padding
 from theory.errors import DomainError, InputError, NoTheoryError, UnavailableError
+from theory.expectations import Direction
 from theory.experiments import (
     Convergence,
     Coupling,
@@ -56,7 +57,6 @@ from theory.relations import (
     BestRateDrifts,
     BestRateExponentEquals,
     CurveEquals,
-    Direction,
     ExcessExponentAtMost,
     ExcessExponentEquals,
     ExponentAtMost,

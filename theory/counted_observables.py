@@ -14,7 +14,7 @@ from theory.errors import NoTheoryError
 from theory.experiments import Setting
 from theory.observables import FINITE_SIZE, Observable
 from theory.power_counting import ROOT_WIDTH, Layer, PowerCount, count_powers, fastest
-from theory.relations import BestRateExponentEquals, ExponentEquals
+from theory.relations import BestRateExponentEquals, ExponentEquals, Relation
 from theory.scaling import ONE, Axis, Power
 
 # The catalogue asks three times as often as it has networks to count.
@@ -169,15 +169,13 @@ def _block_exponent(setting: Setting, count: PowerCount, observable: Observable)
     }[observable]
 
 
-def counted(setting: Setting, observable: Observable, axis: Axis) -> ExponentEquals:
+def counted(setting: Setting, observable: Observable, axis: Axis) -> Relation:
     """What power counting predicts, as a relation that says so."""
     origin = f"theory.power_counting, {observable} under {setting.parameterization.name}"
     return ExponentEquals(axis, predicted_exponent(setting, observable, axis), origin)
 
 
-def counted_best_rate(
-    setting: Setting, axis: Axis, rates: tuple[Fraction, ...]
-) -> BestRateExponentEquals:
+def counted_best_rate(setting: Setting, axis: Axis, rates: tuple[Fraction, ...]) -> Relation:
     """What power counting predicts of the best learning rate: the largest stable one."""
     value = predicted_exponent(setting, Observable.TRAINED_LOSS, axis)
     origin = f"theory.power_counting, largest stable rate of {setting.parameterization.name}"

@@ -13,7 +13,7 @@ from theory.errors import InputError, NoTheoryError
 from theory.experiments import Setting
 from theory.images import DIGITS, source_of
 from theory.observables import FINITE_SIZE, Observable
-from theory.relations import Paired, Relation, Sweep
+from theory.relations import Relation
 from theory.scaling import Axis, Cell, Power
 
 MOST_LOOKS = 3
@@ -189,10 +189,16 @@ class Prediction:
                 f"{self.id}: {self.standing} with twin {self.twin}; a reading names the other "
                 "reading, and nothing else has a twin"
             )
+        quantity = self.relation.quantity
+        other = quantity.compared_with()
+        if isinstance(other, str) or not isinstance(self.relation.axis, Axis):
+            raise InputError(
+                f"{self.id}: columns of tables are no settings and no axes; give those"
+            )
+        if quantity.swept_rates() == ():
+            raise InputError(f"{self.id}: no learning rates to choose the best of")
         settings = [self.setting, *(control.setting for control in self.controls)]
-        if isinstance(self.relation, Paired) and not isinstance(self.relation.other, str):
-            settings.append(self.relation.other)
-        for setting in settings:
+        for setting in [*settings, other] if other else settings:
             if type(setting.experiment) is not self.observable.experiment:
                 raise InputError(
                     f"{self.id}: {self.observable} is measured by "
@@ -204,13 +210,6 @@ class Prediction:
                     f"{self.id}: {setting.architecture} has no exact recursion, and "
                     f"{self.observable} needs one; give chains or residual networks of vectors"
                 )
-        named = isinstance(self.relation, Paired) and isinstance(self.relation.other, str)
-        if named or not isinstance(self.relation.axis, Axis):
-            raise InputError(
-                f"{self.id}: columns of tables are no settings and no axes; give those"
-            )
-        if isinstance(self.relation, Sweep) and not self.relation.rates:
-            raise InputError(f"{self.id}: no learning rates to choose the best of")
 
 
 def on_images(prediction: Prediction, images: str) -> Prediction:
@@ -228,9 +227,7 @@ def on_images(prediction: Prediction, images: str) -> Prediction:
         return replace(setting, experiment=setting.experiment.on_images(images))
 
     def about(relation: Relation) -> Relation:
-        if isinstance(relation, Paired) and isinstance(relation.other, Setting):
-            return replace(relation, other=moved(relation.other))
-        return relation
+        return replace(relation, quantity=relation.quantity.moved(moved))
 
     def against(control: Control) -> Control:
         return replace(control, setting=moved(control.setting))

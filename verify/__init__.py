@@ -11,13 +11,16 @@ if TYPE_CHECKING:
     from theory.catalogue import find, recorded, select
     from theory.prediction import Prediction, Profile
     from theory.verdict import Verdict
-    from verify.campaign.looks import Answer, Campaign, judge_campaign, keep_verdicts
-    from verify.campaign.power import Outlook, outlooks
+    from verify.campaign.design import Campaign
+    from verify.campaign.looks import Answer, judge_campaign, keep_verdicts
+    from verify.campaign.power import Outlook, Pilot, outlooks
     from verify.documents.campaign import build_report
-    from verify.judging.evidence import Claim, Evidence, Measured, weigh
+    from verify.judging.claim import Claim, Measured
+    from verify.judging.evidence import Evidence, weigh
     from verify.judging.verdict import Judgement, conclude
     from verify.measuring.executors import TooLittleMemoryError
-    from verify.measuring.loop import measure, plan
+    from verify.measuring.loop import measure
+    from verify.measuring.pilot import run_pilot
     from verify.measuring.store import Store
     from verify.rates import (
         RateTable,
@@ -33,15 +36,13 @@ _HOMES = {
     "theory.catalogue": ("find", "recorded", "select"),
     "theory.prediction": ("Prediction", "Profile"),
     "theory.verdict": ("Verdict",),
-    "verify.campaign.looks": (
-        "Answer",
-        "Campaign",
-        "judge_campaign",
-        "keep_verdicts",
-    ),
-    "verify.judging.evidence": ("Claim", "Evidence", "Measured", "weigh"),
-    "verify.measuring.loop": ("measure", "plan"),
-    "verify.campaign.power": ("Outlook", "outlooks"),
+    "verify.campaign.design": ("Campaign",),
+    "verify.campaign.looks": ("Answer", "judge_campaign", "keep_verdicts"),
+    "verify.judging.claim": ("Claim", "Measured"),
+    "verify.judging.evidence": ("Evidence", "weigh"),
+    "verify.measuring.loop": ("measure",),
+    "verify.measuring.pilot": ("run_pilot",),
+    "verify.campaign.power": ("Outlook", "Pilot", "outlooks"),
     "verify.rates": (
         "RateTable",
         "TunedRate",
@@ -64,6 +65,7 @@ __all__ = [
     "Judgement",
     "Measured",
     "Outlook",
+    "Pilot",
     "Prediction",
     "Profile",
     "RateTable",
@@ -82,8 +84,8 @@ __all__ = [
     "measure",
     "measure_rates",
     "outlooks",
-    "plan",
     "recorded",
+    "run_pilot",
     "select",
     "tabulate_rates",
     "weigh",

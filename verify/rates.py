@@ -18,19 +18,21 @@ import numpy as np
 import numpy.typing as npt
 
 from probes.engines import Engine
+from reports.reasons import fit_refusal_text
 from theory.architecture import Architecture, Family
 from theory.arrays import FloatArray
 from theory.catalogue.statements import EXPONENT_MARGIN, FIRST_STEP
 from theory.counted_observables import predicted_exponent
 from theory.errors import InputError, NoTheoryError
+from theory.expectations import Band
 from theory.experiments import Setting
 from theory.observables import Observable
 from theory.presets import am_mup
-from theory.relations import Band
 from theory.scaling import Axis, Cell
-from verify.judging.verdict import fit_problem
+from verify.judging.reasons import fit_problem
 from verify.measuring.executors import Workers
-from verify.measuring.loop import groups_of, run
+from verify.measuring.loop import run
+from verify.measuring.schedule import groups_of
 from verify.statistics.equivalence import Interval, mean_interval
 from verify.statistics.fit_checks import CHECK_LEVEL, FitChecks, check_fit, misfit
 from verify.statistics.regression import PowerLaw
@@ -238,7 +240,7 @@ def _reading(
     band = Band(estimate - margin, estimate + margin)
     problem = fit_problem(checks, np.array([estimate]), margin, band, CHECK_LEVEL, accepted=True)
     if problem is not None:
-        return problem.removeprefix("no power law in this range: "), ()
+        return fit_refusal_text(problem), ()
     if checks.lack_of_fit is None:
         return None, ("too few depths or replicates to test whether a power law fits",)
     if not misfit(checks, CHECK_LEVEL)[0]:

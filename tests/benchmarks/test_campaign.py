@@ -20,7 +20,8 @@ from verify import (
     measuring,
     select,
 )
-from verify.measuring.loop import Group, run
+from verify.measuring.loop import run
+from verify.measuring.schedule import Group
 
 
 def test_time_outside_torch(benchmark: BenchmarkFixture, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,7 +58,7 @@ def test_time_outside_torch(benchmark: BenchmarkFixture, monkeypatch: pytest.Mon
         )
         measure(quick, store)
         answers = judge_campaign(quick, store)
-        render_html(build_report(quick, store, (), answers, datetime.now(UTC), complete=True))
+        render_html(build_report(quick, store, answers, datetime.now(UTC), complete=True))
         return perf_counter() - started
 
     total = benchmark.pedantic(campaign, rounds=1) - profiling  # type: ignore[no-untyped-call]

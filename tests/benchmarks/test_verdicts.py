@@ -7,6 +7,7 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 import verify
+from theory import ExponentEquals
 from verify.calibration.scenarios import Noise, Scenario, Truth, calibrate
 from verify.tables.read import read_table
 
@@ -29,10 +30,9 @@ def test_a_table_of_100000_rows(benchmark: BenchmarkFixture, large_table: Path) 
     def judged() -> verify.Judgement:
         return verify.judge(
             read_table(large_table),
-            x="depth",
+            ExponentEquals("depth", "-3/2"),
             y="update",
             replicate="seed",
-            exponent="-3/2",
             margin=0.1,
             corrections=("1/depth",),
         )

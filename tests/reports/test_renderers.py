@@ -28,8 +28,7 @@ from theory import (
     residual,
 )
 from theory.exact.propagation import forward_second_moment
-from theory.relations import LogRatio
-from verify.documents.entries import scale_of
+from theory.relations import Relation
 
 
 def test_the_page_is_self_contained(report: Report) -> None:
@@ -88,11 +87,11 @@ RATES = tuple(Fraction(2) ** k for k in range(5))
     ids=lambda relation: type(relation).__name__,
 )
 def test_a_claim_about_the_logarithm_of_a_ratio_is_drawn_as_the_ratio(
-    relation: LogRatio, report: Report
+    relation: Relation, report: Report
 ) -> None:
     """The predicted line is the exponential of the statistic, and so are the ends of the band."""
     low, high = relation.band(0.1)
-    scale = scale_of(relation)
+    scale = Scale(relation.summary)
     assert scale is Scale.LOGARITHM
     known = {"relation": str(relation), "predicted": relation.expected, "scale": scale}
     band = {"band": (None if math.isinf(low) else low, high)}

@@ -12,14 +12,8 @@ import pytest
 from theory import (
     Activation,
     Axis,
-    BestRateDrifts,
     Cell,
-    CurveEquals,
     DomainError,
-    ExponentAtMost,
-    ExponentOfCurve,
-    ExponentsEqual,
-    ExponentsOrdered,
     Grid,
     Observable,
     Optimizer,
@@ -28,8 +22,6 @@ from theory import (
     Regime,
     Relation,
     Training,
-    TunedOrdered,
-    ValueEquals,
     Verdict,
     am_mup,
     residual,
@@ -37,19 +29,34 @@ from theory import (
 from theory.catalogue import PREDICTIONS, find, recorded, select
 from theory.catalogue.other_readings import law_of_layers
 from theory.counted_observables import predicted_exponent
-from theory.relations import (
-    ExcessExponent,
-    Exponent,
-    LogRatio,
-    OfCurve,
-    Paired,
-    TransferRegretAtMost,
-    Value,
+from theory.expectations import AtMost, Summary
+from theory.quantities import (
+    Excess,
+    Observed,
+    OverCurve,
+    OverNumber,
+    OverSetting,
+    Quantity,
+    Regret,
+    TunedOverSetting,
 )
 from verify.statistics.regression import PowerLaw
 
 UNCOUNTED = "B4.rate.depth.one-layer-post"
 every_prediction = pytest.mark.parametrize("prediction", PREDICTIONS, ids=lambda p: p.id)
+
+
+def is_about(relation: Relation, *quantities: type[Quantity]) -> bool:
+    return isinstance(relation.quantity, quantities)
+
+
+def is_exponent(relation: Relation) -> bool:
+    return relation.summary is Summary.EXPONENT
+
+
+def is_curve(relation: Relation) -> bool:
+    """The values themselves, not their exponent."""
+    return is_about(relation, OverCurve) and relation.summary is Summary.RATIO
 
 
 def test_ids_are_unique() -> None:
@@ -69,8 +76,8 @@ def test_claims_that_are_tried() -> None:
 
 @every_prediction
 def test_margins_are_tight(prediction: Prediction) -> None:
-    exact = isinstance(prediction.relation, Value) and not isinstance(prediction.relation, LogRatio)
-    if isinstance(prediction.relation, TunedOrdered):
+    exact = prediction.relation.summary is Summary.RATIO
+    if is_about(prediction.relation, TunedOverSetting):
         # Of a loss: the smallest difference that counts.
         assert prediction.margin == Fraction(1, 20)
         return
@@ -92,9 +99,10 @@ def test_regimes_identify_what_they_estimate(prediction: Prediction, profile: Pr
     assert isinstance(axis, Axis)
     assert list(grid.cells) == sorted(grid.cells)
     law = PowerLaw.of_cells(grid.cells, axis, prediction.regime.corrections)
-    if isinstance(prediction.relation, ExponentsEqual | ExponentsOrdered) and len(grid.cells) == 2:
+    relation = prediction.relation
+    if is_about(relation, OverSetting) and is_exponent(relation) and len(grid.cells) == 2:
         assert re.search("falls by .* factor", prediction.sentence)  # two depths, and no law
-    elif isinstance(prediction.relation, Exponent):
+    elif is_exponent(relation):
         assert len(grid.cells) > law.design.shape[1], "no degree of freedom left to check the fit"
 
 
@@ -107,18 +115,17 @@ def test_controls_differ_from_the_prediction(prediction: Prediction) -> None:
 @every_prediction
 def test_what_is_compared_differs(prediction: Prediction) -> None:
     """Or every number would be equal to itself."""
-    relation = prediction.relation
-    if isinstance(relation, Paired):
-        wider = relation.wider if isinstance(relation, ExponentsEqual) else 1
-        assert relation.other != prediction.setting or wider > 1
+    quantity = prediction.relation.quantity
+    other = quantity.compared_with()
+    wider = quantity.wider if isinstance(quantity, OverSetting) else 1
+    assert other is None or other != prediction.setting or wider > 1
 
 
 def values(prediction: Prediction, relation: Relation, cells: tuple[Cell, ...]) -> np.ndarray:
     """What a curve predicts."""
-    assert isinstance(relation, OfCurve)
-    setting = prediction.setting
-    found = [relation.curve(setting.architecture, setting.parameterization, c) for c in cells]
-    return np.array(found)
+    curve, setting = relation.quantity.exact_curve(), prediction.setting
+    assert curve is not None
+    return np.array([curve(setting.architecture, setting.parameterization, c) for c in cells])
 
 
 @every_prediction
@@ -128,17 +135,18 @@ def test_a_rival_says_something_else_and_has_its_own_control(prediction: Predict
         return
     assert rival.control.setting != prediction.setting
     cells = prediction.regime.grid(Profile.FULL).cells
-    if isinstance(prediction.relation, CurveEquals):
+    if is_curve(prediction.relation):
         ours, theirs = (
             values(prediction, r, cells[:1]) for r in (prediction.relation, rival.relation)
         )
         assert abs(np.log(ours / theirs)).max() > 2 * margin, "both could be accepted"
         return
-    if isinstance(prediction.relation, TransferRegretAtMost):
-        assert isinstance(rival.relation, TransferRegretAtMost)
-        assert prediction.relation.exponent != rival.relation.exponent
+    own, other_quantity = prediction.relation.quantity, rival.relation.quantity
+    if isinstance(own, Regret):
+        assert isinstance(other_quantity, Regret)
+        assert own.exponent != other_quantity.exponent
         return
-    if isinstance(rival.relation, CurveEquals | ExponentOfCurve):
+    if is_about(rival.relation, OverCurve):
         axis = prediction.relation.axis
         assert isinstance(axis, Axis)
         fit = PowerLaw.of_cells(cells, axis, prediction.regime.corrections)
@@ -150,16 +158,13 @@ def test_a_rival_says_something_else_and_has_its_own_control(prediction: Predict
     assert claimed.high <= other.low or other.high <= claimed.low, "both could be accepted"
 
 
-def _is_of_these_depths(
-    prediction: Prediction, rival: BestRateDrifts | ExponentOfCurve, counted: Fraction
-) -> bool:
+def _is_of_these_depths(prediction: Prediction, rival: Relation, counted: Fraction) -> bool:
     """Where counting's power lies beyond: exact sums, or the sign of that power."""
-    if isinstance(rival, ExponentOfCurve):
-        network = prediction.setting
-        cells = [Cell(128, depth) for depth in (16, 32, 64, 128, 256)]
-        sums = [rival.curve(network.architecture, network.parameterization, c) for c in cells]
-        local = np.diff(np.log2(sums))
-        assert rival.curve.__name__ == str(prediction.observable)
+    curve = rival.quantity.exact_curve()
+    if curve is not None:
+        cells = tuple(Cell(128, depth) for depth in (16, 32, 64, 128, 256))
+        local = np.diff(np.log2(values(prediction, rival, cells)))
+        assert curve.name == str(prediction.observable)
         return bool((np.diff(local) > 0).all() and (local < float(counted)).all())
     band = rival.band(float(prediction.margin))
     return rival.origin == "power counting" and band.low <= counted <= band.high
@@ -188,24 +193,25 @@ def test_every_number_says_where_it_comes_from(prediction: Prediction) -> None:
     relation, rival = prediction.relation, prediction.rival
     # By an exact theory, or, of B4's other count of depth, by the published law itself.
     computed = (
-        r"computed by theory\.(propagation|first_step|neural_feature_dynamics|"
+        r"computed by theory\.(exact\.(propagation|first_step|feature_dynamics)|"
         r"catalogue\.other_readings)\."
     )
-    if isinstance(relation, OfCurve):
+    if is_about(relation, OverCurve):
         assert re.match(computed, relation.origin)
         return
-    if isinstance(relation, ValueEquals | TunedOrdered | ExcessExponent) or (
-        prediction.observable is Observable.TRAINED_LOSS and isinstance(relation, ExponentAtMost)
+    bound = is_about(relation, Observed) and isinstance(relation.expectation, AtMost)
+    if is_about(relation, OverNumber, TunedOverSetting, Excess) or (
+        prediction.observable is Observable.TRAINED_LOSS and bound
     ):  # counting speaks of the rate of the smallest loss, not of a loss at a fixed rate
         assert relation.origin
         assert rival is None
         return
-    if isinstance(relation, TransferRegretAtMost):
+    if is_about(relation, Regret):
         other = re.match("the exponent of (power counting|width-muP)", relation.origin)
         assert (relation.origin == "stated by the source") == (rival is not None)
         assert other or rival is not None
         return
-    if isinstance(relation, Paired):
+    if relation.quantity.compared_with() is not None:
         assert relation.origin == "stated by the source"
         assert rival is None
         return
@@ -217,15 +223,17 @@ def test_every_number_says_where_it_comes_from(prediction: Prediction) -> None:
     axis = relation.axis
     assert isinstance(axis, Axis)
     exponent = predicted_exponent(prediction.setting, prediction.observable, axis)
-    if rival is None and isinstance(relation, BestRateDrifts):
+    if rival is None and relation.expectation.drift is not None:
         band = relation.band(float(prediction.margin))
         assert band.low <= exponent <= band.high, "power counting contradicts it"
         return
-    if rival is not None and isinstance(rival.relation, CurveEquals):
+    if rival is not None and is_curve(rival.relation):
         # Counting agrees with the source: both speak of the limit, and the rival of these depths.
         assert re.match(computed, rival.relation.origin)
         rival = None
-    if rival is not None and isinstance(rival.relation, BestRateDrifts | ExponentOfCurve):
+    if rival is not None and (
+        rival.relation.expectation.drift is not None or is_about(rival.relation, OverCurve)
+    ):
         assert relation.origin == "stated by the source"
         assert _is_of_these_depths(prediction, rival.relation, exponent)
         return

@@ -14,7 +14,6 @@ from theory import (
 from theory.catalogue import PREDICTIONS, find, recorded
 from theory.images import SOURCES, source_of
 from theory.prediction import Prediction, claim_id
-from theory.relations import TunedOrdered
 
 TRAINING = Training(batch=16, steps=40)
 
@@ -66,7 +65,8 @@ def settings_of(prediction: Prediction) -> list[Setting]:
     rival, relation = prediction.rival, prediction.relation
     settings = [prediction.setting, *(control.setting for control in prediction.controls)]
     settings += [rival.control.setting] if rival else []
-    return settings + ([relation.other] if isinstance(relation, TunedOrdered) else [])
+    other = relation.quantity.compared_with()
+    return settings + ([other] if isinstance(other, Setting) else [])
 
 
 @pytest.mark.parametrize("id", ["A10.loss.tuned", "A9.rate.depth.corrected.sgd"])

@@ -386,8 +386,9 @@ def test_normalized_branches_that_grow_leave_the_gradient_at_the_input_alone() -
 def test_the_best_rate_is_counted_as_the_largest_stable_one() -> None:
     corrected = replace(HALF, parameterization=depth_mup_corrected())
     rates = tuple(Fraction(2) ** k for k in range(5))
-    assert counted_best_rate(corrected, Axis.DEPTH, rates).value == Fraction(-1, 2)
-    assert counted_best_rate(HALF, Axis.DEPTH, rates).rates == rates
+    falling, flat = (counted_best_rate(each, Axis.DEPTH, rates) for each in (corrected, HALF))
+    assert (falling.expected, flat.expected) == (-0.5, 0)
+    assert flat.quantity.swept_rates() == rates
 
 
 @pytest.mark.parametrize(

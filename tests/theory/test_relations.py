@@ -1,6 +1,7 @@
 """What a relation is: a band of a statistic, and what cannot be said."""
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 
@@ -33,7 +34,9 @@ from theory import (
     residual,
 )
 from theory.exact.propagation import forward_second_moment
-from theory.relations import Band, Relation
+from theory.expectations import Band
+from theory.quantities import widened
+from theory.relations import Relation
 
 HALF = Fraction(1, 2)
 RATES = tuple(Fraction(2) ** k for k in range(-3, 2))
@@ -57,7 +60,11 @@ PLAIN = Setting(residual(2), depth_mup(), Training(batch=2, steps=1))
             Band(-0.1, 0.1),
             "exponent of L equal to that of forward_second_moment",
         ),
-        (SettingsOrdered("depth", "plain", ""), Band(-math.inf, -0.1), "smaller than in [plain]"),
+        (
+            SettingsOrdered("depth", "plain", ""),
+            Band(-math.inf, -0.1),
+            "smaller than that in [plain]",
+        ),
         (SettingsEqual("depth", "plain", ""), Band(-0.1, 0.1), "equal to that in [plain] in every"),
         (
             ExponentsEqual("depth", "plain", ""),
@@ -83,7 +90,7 @@ PLAIN = Setting(residual(2), depth_mup(), Training(batch=2, steps=1))
         (
             TunedOrdered(Axis.DEPTH, PLAIN, "", RATES),
             Band(-math.inf, -0.1),
-            "smaller, at the best rate, than in [residual, m = 2",
+            "smaller, at the best rate, than that in [residual, m = 2",
         ),
         (
             TransferRegretAtMost(Axis.DEPTH, -HALF, 0.02, "", RATES),
@@ -91,7 +98,7 @@ PLAIN = Setting(residual(2), depth_mup(), Training(batch=2, steps=1))
             "transfer of the learning rate as L^-1/2 costs <= 0.02",
         ),
     ],
-    ids=lambda value: type(value).__name__,
+    ids=str,
 )
 def test_a_relation_is_a_band_of_its_statistic(relation: Relation, band: Band, text: str) -> None:
     assert relation.band(0.1) == pytest.approx(band)
@@ -99,8 +106,7 @@ def test_a_relation_is_a_band_of_its_statistic(relation: Relation, band: Band, t
 
 
 def test_rates_widen_in_the_same_ratio() -> None:
-    relation = BestRateExponentEquals(Axis.DEPTH, HALF, "", RATES)
-    wider = relation.widened(2, 1)
+    wider = widened(RATES, 2, 1)
     assert wider[2:-1] == RATES
     assert (wider[0], wider[-1]) == (Fraction(1, 32), Fraction(4))
     BestRateExponentEquals(Axis.DEPTH, HALF, "", wider)
@@ -110,12 +116,13 @@ def test_rates_widen_in_the_same_ratio() -> None:
     "rates", [RATES[:4], RATES[::-1], (*RATES, Fraction(3)), (Fraction(1),) * 5], ids=str
 )
 def test_grids_of_rates_are_checked(rates: tuple[Fraction, ...]) -> None:
-    for relation in (
+    relations: list[Callable[[], Relation]] = [
         lambda: BestRateExponentEquals(Axis.DEPTH, HALF, "", rates),
         lambda: BestRateDrifts(Axis.DEPTH, Direction.RISES, "", rates),
         lambda: TunedOrdered(Axis.DEPTH, PLAIN, "", rates),
         lambda: TransferRegretAtMost(Axis.DEPTH, HALF, 0.0, "", rates),
-    ):
+    ]
+    for relation in relations:
         with pytest.raises(DomainError, match="at least five, ascending, in constant ratio"):
             relation()
 
@@ -123,7 +130,7 @@ def test_grids_of_rates_are_checked(rates: tuple[Fraction, ...]) -> None:
 @pytest.mark.parametrize("value", [0.0, -1.0, math.nan, math.inf])
 @pytest.mark.parametrize("relation", [ValueEquals, ValueAtMost])
 def test_values_with_relative_margins_are_positive(
-    relation: type[ValueEquals | ValueAtMost], value: float
+    relation: Callable[[Axis, float, str], Relation], value: float
 ) -> None:
     with pytest.raises(DomainError, match="a relative margin needs a positive number"):
         relation(Axis.DEPTH, value, "")

@@ -12,8 +12,6 @@ from theory import (
     GeometricMeanEquals,
     Propagation,
     Setting,
-    ValueAtMost,
-    ValueEquals,
     depth_mup,
     mup,
     rational,
@@ -21,10 +19,11 @@ from theory import (
 )
 from theory.exact.propagation import forward_second_moment
 from theory.prediction import product
-from theory.relations import Exponent, OfCurve, Relation
-from verify.judging.evidence import Claim, Measured, weigh
+from theory.relations import Relation
+from verify.judging.claim import Claim, Measured
+from verify.judging.evidence import weigh
+from verify.judging.quantities import claim_of
 from verify.judging.verdict import Judgement, conclude
-from verify.statistics.regression import PowerLaw
 
 CELLS = product((64,), (4, 8, 16, 32, 64))
 LOG_DEPTHS = np.log([cell.depth for cell in CELLS])
@@ -38,14 +37,16 @@ def claimed(
 ) -> Claim:
     """A claim about a setting along depth."""
     sizes = np.array([float(cell.depth) for cell in cells])
-    law, predicted = None, None
-    if isinstance(relation, Exponent):
-        law = PowerLaw.of_cells(cells, Axis.DEPTH)
-    if isinstance(relation, OfCurve):
-        predicted = exact_curve()
-    elif isinstance(relation, ValueEquals | ValueAtMost):
-        predicted = np.full(len(cells), relation.value)
-    return Claim(relation, margin, replicates, tuple(map(str, cells)), sizes, law, predicted)
+    labels = [str(cell) for cell in cells]
+    network = (SETTING.architecture, SETTING.parameterization)
+    return claim_of(
+        relation,
+        margin,
+        replicates,
+        labels,
+        sizes,
+        curve_values=lambda curve: np.array([curve(*network, cell) for cell in cells]),
+    )
 
 
 def exact_curve() -> np.ndarray:

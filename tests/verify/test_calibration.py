@@ -5,7 +5,8 @@ import pytest
 from scipy import stats
 
 from theory import Axis, ExponentAtMost, ExponentEquals, Verdict, rational
-from theory.relations import Band, Exponent
+from theory.expectations import Band
+from theory.relations import Relation
 from verify.calibration.page import document, planned_scenarios, scenarios
 from verify.calibration.scenarios import (
     ACCEPTED,
@@ -22,7 +23,9 @@ from verify.calibration.scenarios import (
     synthetic_logs,
     verdicts,
 )
-from verify.judging.evidence import Claim, Measured, weigh
+from verify.judging.claim import Measured
+from verify.judging.evidence import weigh
+from verify.judging.quantities import claim_of
 from verify.judging.verdict import conclude, fit_levels_of
 from verify.statistics.equivalence import mean_intervals
 from verify.statistics.multiplicity import holm_levels
@@ -48,7 +51,7 @@ NAMES = {
     ids=["two-sided", "one-sided"],
 )
 def test_what_is_calibrated_is_what_judges(
-    noise: Noise, bias: Bias, relation: Exponent, monkeypatch: pytest.MonkeyPatch
+    noise: Noise, bias: Bias, relation: Relation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Column by column the verdicts of families that ``weigh`` and ``conclude`` judge, twice."""
     monkeypatch.setattr("verify.calibration.scenarios.BAND", relation.band(MARGIN))
@@ -65,7 +68,8 @@ def test_what_is_calibrated_is_what_judges(
     expected = np.full(logs.shape[1], INCONCLUSIVE)
     for look in range(scenario.looks):
         values = np.exp(logs[: 12 * 2**look])
-        claim = Claim(relation, MARGIN, len(values), labels, SIZES, scenario.law)
+        corrections = scenario.law.corrections
+        claim = claim_of(relation, MARGIN, len(values), labels, SIZES, corrections)
         for start in range(0, logs.shape[1], scenario.family):
             columns = range(start, start + scenario.family)
             still = [i for i in columns if expected[i] == INCONCLUSIVE]

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from probes.engines import Engine
+from tests.verify.campaigns import groups
 from theory import (
     Cell,
     Control,
@@ -24,13 +25,16 @@ from theory import (
     rational,
 )
 from theory.prediction import Citation, Rival
-from verify.campaign.looks import Campaign, judge_campaign, vouched
+from theory.verdict import Reason, ReasonKind
+from verify.campaign.design import Campaign
+from verify.campaign.looks import judge_campaign, vouched
 from verify.documents.campaign import build_report
 from verify.judging.verdict import Judgement
+from verify.measuring import fingerprint as fingerprints
 from verify.measuring import loop as measuring
-from verify.measuring import store as stores
-from verify.measuring.loop import check_engine, measure, plan, run
-from verify.measuring.store import Store, trial_key
+from verify.measuring.fingerprint import trial_key
+from verify.measuring.loop import check_engine, measure, run
+from verify.measuring.store import Store
 
 
 @pytest.fixture
@@ -82,11 +86,11 @@ def test_an_experiment_whose_control_passes_shows_nothing(
 
 
 def test_an_undecided_control_leaves_the_verdict_open(prediction: Prediction) -> None:
-    decided = Judgement(Verdict.ACCEPTED, "clear", 12)
-    undecided = Judgement(Verdict.INCONCLUSIVE, "too noisy", 6)
+    decided = Judgement(Verdict.ACCEPTED, (Reason(ReasonKind.INSIDE),), 12)
+    undecided = Judgement(Verdict.INCONCLUSIVE, (Reason(ReasonKind.ACROSS),), 6)
     judgement = vouched(decided, prediction.controls, (undecided,))
     assert judgement.verdict is Verdict.INCONCLUSIVE
-    assert "'alpha = 0' is inconclusive, not rejected: too noisy" in judgement.reason
+    assert "'alpha = 0' is inconclusive, not rejected: the interval reaches" in judgement.reason
 
 
 def test_the_levels_of_a_campaign_are_those_of_holm(prediction: Prediction, store: Store) -> None:
@@ -118,7 +122,7 @@ def test_a_rival_is_judged_on_the_same_measurements(prediction: Prediction, stor
 def test_every_trial_is_planned_once(prediction: Prediction, store: Store) -> None:
     twin = replace(prediction, id="T2.forward.depth")
     once, twice = (
-        [(g.settings, g.cell, r) for g in plan(of(*ps), store) for r in g.replicates]
+        [(g.settings, g.cell, r) for g in groups(of(*ps), store) for r in g.replicates]
         for ps in ((prediction,), (prediction, twin))
     )
     assert once == twice
@@ -133,10 +137,11 @@ def test_order_does_not_matter(
     measure(campaign, forward)
     single = [
         replace(g, replicates=(r,), cost=1.0)
-        for g in reversed(plan(campaign, forward))
+        for g in reversed(groups(campaign, forward))
         for r in reversed(g.replicates)
     ]
-    monkeypatch.setattr(measuring, "plan", lambda *_: single)
+    groups(campaign, backward)
+    monkeypatch.setattr(measuring, "schedule", lambda *_: single)
     measure(campaign, backward)
     values = all_values(campaign, forward), all_values(campaign, backward)
     np.testing.assert_allclose(*values, rtol=1e-5)  # float32: a group may round differently
@@ -149,13 +154,13 @@ def test_a_stopped_campaign_goes_on_where_it_was(
     straight = Store(tmp_path / "straight.sqlite")
     measure(campaign, straight)
 
-    groups = []
+    told = []
 
     def stop_in_the_third(look: int, done: float, total: float) -> None:
         assert look == 0
         assert 0 < done < total
-        groups.append(done)
-        if len(groups) == 3:
+        told.append(done)
+        if len(told) == 3:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -171,10 +176,10 @@ def test_a_stopped_campaign_goes_on_where_it_was(
 
     monkeypatch.setattr(measuring, "run", counting)
     measure(campaign, store)
-    assert len(measured) == len(plan(campaign, store)) - 3
+    assert len(measured) == len(groups(campaign, store)) - 3
     np.testing.assert_array_equal(all_values(campaign, store), all_values(campaign, straight))
     measure(campaign, store)
-    assert len(measured) == len(plan(campaign, store)) - 3
+    assert len(measured) == len(groups(campaign, store)) - 3
 
 
 def test_engines_are_kept_apart_and_reach_the_same_verdicts(
@@ -187,14 +192,14 @@ def test_engines_are_kept_apart_and_reach_the_same_verdicts(
         (answer,) = judge_campaign(campaign, store)
         assert answer.judgement.verdict is Verdict.ACCEPTED
         assert [control.verdict for control in answer.controls] == [Verdict.REJECTED]
-        report = build_report(campaign, store, (), [answer], datetime.now(UTC), complete=True)
+        report = build_report(campaign, store, [answer], datetime.now(UTC), complete=True)
         assert report.predictions[0].engines == {
             str(engine): [str(cell) for cell in campaign.grid(prediction).cells]
         }
         assert report.command.endswith(f"--engine {engine}")
         values.append(all_values(campaign, store))
     assert not np.isclose(values[0], values[1]).any()
-    assert len(store.campaigns(prediction.id)) == 2
+    assert len(store.past_verdicts(prediction.id)) == 2
 
 
 def test_an_engine_that_cannot_run_every_trial_is_refused_before_the_first(
@@ -239,12 +244,12 @@ def key_of(
         folder.mkdir(exist_ok=True)
         (folder / "module.py").write_text(source)
         changed = {package: folder}
-        monkeypatch.setattr(stores, "files", lambda name: changed.get(name) or files(name))
-        stores.fingerprint.cache_clear()
+        monkeypatch.setattr(fingerprints, "files", lambda name: changed.get(name) or files(name))
+        fingerprints.fingerprint.cache_clear()
         return trial_key(prediction.setting, Cell(8, 4), 0, "cpu", "dense")
 
     yield key
-    stores.fingerprint.cache_clear()
+    fingerprints.fingerprint.cache_clear()
 
 
 @pytest.mark.parametrize("package", ["probes", "theory"])

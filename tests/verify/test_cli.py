@@ -18,7 +18,7 @@ from theory import Prediction, Verdict
 from theory.catalogue import PREDICTIONS
 from theory.prediction import Profile
 from verify.cli import COMMANDS, main, scaleproof
-from verify.cli.verify import _EXITS
+from verify.cli.output import _EXITS
 
 HANGS = 600  # seconds, which no load makes of what takes one or two
 

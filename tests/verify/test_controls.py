@@ -16,7 +16,8 @@ from theory import (
     Verdict,
 )
 from theory.catalogue import PREDICTIONS
-from verify.campaign.looks import Campaign, judge_campaign
+from verify.campaign.design import Campaign
+from verify.campaign.looks import judge_campaign
 from verify.measuring.loop import measure
 from verify.measuring.store import Store
 

@@ -16,6 +16,7 @@ from PIL import Image
 from probes.data.images import load
 from probes.trials import network_of, run_group
 from reports import Report
+from tests.verify.campaigns import groups
 from tests.verify.test_cli import run
 from theory import (
     Axis,
@@ -39,10 +40,12 @@ from theory import (
     transformer,
 )
 from theory.prediction import product
-from verify.campaign.looks import Campaign
+from verify.campaign.design import Campaign
+from verify.measuring import fingerprint as fingerprints
 from verify.measuring import loop as measuring
-from verify.measuring import store as stores
-from verify.measuring.store import Store, design_of, trial_key
+from verify.measuring.fingerprint import trial_key
+from verify.measuring.loop import begin
+from verify.measuring.store import Store
 
 STEPS = Training(batch=8, steps=5, rate=rational("1/4"))
 DEEP = Setting(residual(2), depth_mup(), STEPS)
@@ -149,7 +152,7 @@ def test_a_process_that_reads_other_images_than_were_planned_measures_nothing(
     """As a worker does that starts when the files have changed."""
     where = write_images(tmp_path / "pets")
     campaign = Campaign((on_images(trained, where),), Profile.QUICK, seed=1)
-    group = measuring.plan(campaign, Store(Path(":memory:")))[0]
+    group = groups(campaign, Store(Path(":memory:")))[0]
     write_images(tmp_path / "pets", seed=1)
     load.cache_clear()
     with pytest.raises(DomainError, match="the images have changed since the campaign began"):
@@ -160,7 +163,7 @@ def test_the_key_of_digits_says_nothing_of_images_and_passes(
     trained: Prediction, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Pinned, for what enters a key is found again by it."""
-    monkeypatch.setattr(stores, "fingerprint", lambda: "code")
+    monkeypatch.setattr(fingerprints, "fingerprint", lambda: "code")
     expected = "f34bfd093bade654a32e84daeda271e0564ab67d4bf0fe37b9fb54419864db2e"
     assert trial_key(DEEP, Cell(16, 4), 3, "cpu", "dense") == expected
     longer = replace(DEEP, experiment=replace(STEPS, passes=2))
@@ -174,8 +177,10 @@ def test_designs_on_other_images_are_other_designs(trained: Prediction, source: 
         replace(trained, relation=ExponentsEqual(Axis.DEPTH, other, "a test"))
         for other in (DEEP, there)
     ]
-    keys = {design_of(claim, Profile.QUICK, 0, "cpu|auto", ["T2"]).key for claim in claims}
-    assert len(keys) == 4
+    store = Store(Path(":memory:"))
+    campaigns = [Campaign((claim,), Profile.QUICK, seed=0) for claim in claims]
+    rows = {begin(campaign, store).row for campaign in campaigns}
+    assert len(rows) == 4
 
 
 def test_networks_have_the_size_of_the_images(source: str) -> None:

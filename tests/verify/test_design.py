@@ -10,10 +10,13 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from theory import Axis, ExponentAtMost, ExponentEquals, ExponentsOrdered, Prediction, rational
+from theory.expectations import Band
 from theory.prediction import Profile
-from theory.relations import Band, Relation
-from verify.campaign.power import PILOT_SEED, outlooks
+from theory.relations import Relation
+from verify.campaign.design import Campaign
+from verify.campaign.power import outlooks
 from verify.measuring.loop import run
+from verify.measuring.pilot import PILOT_SEED, run_pilot
 from verify.statistics.design import (
     TARGET_POWER,
     cautious_spread,
@@ -110,8 +113,9 @@ def test_an_outlook_comes_from_a_pilot_with_a_seed_of_its_own(
         seeds.add(seed)
         return run(seed, device, group)
 
-    monkeypatch.setattr("verify.campaign.power.run", seen)
-    (outlook,) = outlooks((prediction,), Profile.QUICK, "cpu")
+    monkeypatch.setattr("verify.measuring.pilot.run", seen)
+    campaign = Campaign((prediction,), Profile.QUICK, seed=3)
+    (outlook,) = outlooks(campaign, run_pilot(campaign))
     assert outlook.replicates == (12, 24, 48)
     assert outlook.cells == ("n=24, L=4", "n=24, L=8", "n=24, L=16")
     assert outlook.level == pytest.approx(0.05 / 3)
@@ -123,7 +127,7 @@ def test_an_outlook_comes_from_a_pilot_with_a_seed_of_its_own(
     assert outlook.required is not None
     assert (outlook.required <= 12) == (outlook.decided[0] >= TARGET_POWER)
     assert 0 < outlook.seconds[0] < outlook.seconds[1]
-    assert outlook.problem is None
+    assert outlook.problem == ()
     assert seeds == {PILOT_SEED}
     assert PILOT_SEED > 10**6  # nobody's first choice for a campaign
 

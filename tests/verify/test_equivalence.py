@@ -11,7 +11,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from theory import DomainError, Verdict
-from theory.relations import Band
+from theory.expectations import Band
 from verify.statistics.design import replicates_to_decide
 from verify.statistics.equivalence import (
     Interval,

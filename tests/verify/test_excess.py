@@ -22,9 +22,11 @@ from theory import (
 )
 from theory.catalogue import find
 from theory.prediction import product
-from verify.campaign.looks import claim_of
-from verify.documents.entries import cell_entries
-from verify.judging.evidence import Claim, Measured, weigh
+from theory.relations import Relation
+from verify.documents.entries import plot_fields
+from verify.judging.claim import Claim, Measured
+from verify.judging.evidence import Exponents, weigh
+from verify.judging.quantities import claim_of
 from verify.judging.verdict import Judgement, conclude
 from verify.statistics.excess import Continuation, Excess
 from verify.tables.judge import judge
@@ -35,9 +37,8 @@ SIZES = np.array([float(cell.width) for cell in CELLS])
 PREDICTION = find("A16.excess.width")
 
 
-def claim(replicates: int) -> Claim:
-    found = claim_of(PREDICTION, PREDICTION.relation, CELLS, replicates)
-    return replace(found, margin=MARGIN)
+def claim(replicates: int, relation: Relation = PREDICTION.relation) -> Claim:
+    return claim_of(relation, MARGIN, replicates, [str(cell) for cell in CELLS], SIZES)
 
 
 def losses(exponent: float, replicates: int, seed: int = 0, scale: float = 5.0) -> np.ndarray:
@@ -105,14 +106,9 @@ def test_a_loss_that_grows_with_size_rejects_and_waits_for_its_level() -> None:
 
 
 def test_a_bound_is_kept_by_what_falls_faster_and_broken_by_what_falls_more_slowly() -> None:
-    excess = claim(3200)
-    assert excess.law is not None
     bound = ExcessExponentAtMost(Axis.WIDTH, rational("-1/2"), "a test")
-    at_most = replace(
-        excess,
-        relation=bound,
-        law=replace(excess.law, sizes=Continuation.of(SIZES, -0.5).sizes),
-    )
+    at_most = claim(3200, bound)
+    np.testing.assert_array_equal(at_most.judged_sizes, Continuation.of(SIZES, -0.5).sizes)
     verdicts = {
         power: conclude(weigh(at_most, Measured(losses(power, 3200))), 0.05).verdict
         for power in (-1.0, -0.5, -0.2)
@@ -129,11 +125,13 @@ def test_what_rises_to_its_limit_is_judged_by_what_it_lacks() -> None:
     """The same numbers upside down, below zero as well; and from the wrong side a rejection."""
     values = losses(-1.0, 800)
     excess = claim(800)
-    assert isinstance(excess.relation, ExcessExponentEquals)
-    missing = replace(excess, relation=replace(excess.relation, from_below=True))
+    rising = ExcessExponentEquals(Axis.WIDTH, rational(-1), "a test", from_below=True)
+    missing = claim(800, rising)
     above, below = (
         weigh(each, Measured(sign * values)) for each, sign in ((excess, 1.0), (missing, -1.0))
     )
+    assert isinstance(above, Exponents)
+    assert isinstance(below, Exponents)
     np.testing.assert_array_equal(above.samples, below.samples)
     assert conclude(below, 0.05).verdict is Verdict.ACCEPTED
     wrong = conclude(weigh(missing, Measured(values)), 0.05)
@@ -166,7 +164,7 @@ def test_a_diverged_trial_is_invalid() -> None:
 def test_cells_are_those_that_have_an_excess() -> None:
     measured = Measured(losses(-1.0, 800))
     evidence = weigh(claim(800), measured)
-    entries = cell_entries(evidence)
+    entries = plot_fields(evidence.claim, evidence)["cells"]
     assert [entry.label for entry in entries] == [str(cell) for cell in CELLS[:-1]]
     continued = Continuation.of(SIZES, -1.0)
     assert [entry.size for entry in entries] == pytest.approx(continued.sizes)
@@ -183,8 +181,8 @@ def test_no_table_is_judged_by_an_excess() -> None:
     import pandas as pd
 
     frame = pd.DataFrame({"width": [1.0], "r": [0], "loss": [1.0]})
-    with pytest.raises(DomainError, match="is about an excess over a limit"):
-        judge(frame, x="width", y="loss", replicate="r", prediction=PREDICTION.id)
+    with pytest.raises(DomainError, match="an excess over a limit"):
+        judge(frame, PREDICTION, y="loss", replicate="r")
 
 
 def test_a_campaign_measures_and_judges_an_excess(tmp_path: Path) -> None:

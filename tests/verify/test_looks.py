@@ -9,6 +9,7 @@ import pytest
 
 from reports import render_html
 from reports.text import tried_again
+from tests.verify.campaigns import groups, trial
 from theory import (
     Activation,
     Axis,
@@ -34,13 +35,18 @@ from theory import (
     residual,
 )
 from theory.prediction import product
+from theory.quantities import BestRate, widened
 from theory.scaling import ONE
+from theory.verdict import ReasonKind
 from verify import Report, build_report, keep_verdicts
-from verify.campaign.looks import Campaign, Trials, judge_campaign, questions
-from verify.campaign.power import outlooks
+from verify.campaign.design import Campaign, questions
+from verify.campaign.looks import judge_campaign
+from verify.campaign.power import Outlook, outlooks
+from verify.campaign.trials import Trials
 from verify.judging.evidence import Evidence
 from verify.judging.verdict import Judgement, conclude, fit_levels_of
-from verify.measuring.loop import measure, plan
+from verify.measuring.loop import measure
+from verify.measuring.pilot import PILOT_SEED, run_pilot
 from verify.measuring.store import Store
 
 
@@ -65,7 +71,7 @@ def report_of(campaign: Campaign, store: Store) -> Report:
 
     answers = judge_campaign(campaign, store)
     keep_verdicts(campaign, store, answers)
-    return build_report(campaign, store, (), answers, datetime.now(UTC), complete=True)
+    return build_report(campaign, store, answers, datetime.now(UTC), complete=True)
 
 
 def test_what_is_open_gets_twice_the_replicates_and_the_history_is_kept(
@@ -93,7 +99,9 @@ def test_replicates_are_appended_never_drawn_again(narrow: Prediction, store: St
     measure(of(narrow), store)
     (answer,) = judge_campaign(of(narrow), store)
     question, grid = questions(of(narrow))[0], narrow.regime.grid(Profile.QUICK)
-    first = Trials(of(narrow), store, question, narrow.setting, grid.replicates).measured()
+    plan = store.plan(of(narrow).key)
+    first = Trials(of(narrow), plan, question, look=0).measured()
+    assert len(first.values) == grid.replicates < len(answer.measured.values)
     np.testing.assert_array_equal(answer.measured.values[: grid.replicates], first.values)
 
 
@@ -182,16 +190,16 @@ def test_what_was_tried_again_in_the_same_way_is_said_once(
 
 def test_everything_that_is_fixed_before_the_run_is_in_the_design(prediction: Prediction) -> None:
     sweep = sweep_prediction(SWEEP)
-    relation = sweep.relation
-    assert isinstance(relation, BestRateExponentEquals)
+    wider = replace(sweep.relation, quantity=BestRate(widened(SWEEP, 0, 1)))
     variants = [
         (prediction, replace(prediction, regime=replace(prediction.regime, corrections=(ONE,)))),
         (prediction, replace(prediction, setting=prediction.controls[0].setting)),
         (prediction, replace(prediction, controls=(Control("other", prediction.setting),))),
-        (sweep, replace(sweep, relation=replace(relation, rates=relation.widened(0, 1)))),
+        (sweep, replace(sweep, relation=wider)),
     ]
     for one, other in variants:
-        assert of(one).design(one).key != of(other).design(other).key
+        assert of(one).designs != of(other).designs
+        assert of(one).key != of(other).key
 
 
 def test_looks_beyond_the_announced_are_not_taken_in_a_campaign_that_takes_more(
@@ -222,7 +230,7 @@ def test_a_control_is_measured_until_it_is_rejected(narrow: Prediction, store: S
     assert len(answer.looks) > 1
     assert answer.controls[0].verdict is Verdict.REJECTED
     for cell in grid.cells:
-        found = store.replicates(campaign.trial(control.setting, cell), range(10**6))
+        found = store.replicates(trial(campaign, store, control.setting, cell), range(10**6))
         assert found == set(range(grid.control_replicates))
     assert answer.question.controls == narrow.controls
     assert answer.remaining.controls == ()
@@ -245,6 +253,7 @@ def with_two_controls(narrow: Prediction, store: Store, slow: int) -> Campaign:
     (clear,) = narrow.controls
     moved = Control("slow", replace(clear.setting, architecture=residual(2)))
     campaign = of(replace(narrow, controls=(moved, clear)))
+    groups(campaign, store)
     draws = np.random.default_rng(0).standard_normal((3, 24))
     known = (
         (narrow.setting, 0.18 + 0.12 * draws[0]),
@@ -253,7 +262,7 @@ def with_two_controls(narrow: Prediction, store: Store, slow: int) -> Campaign:
     )
     for setting, rows in known:
         for cell in narrow.regime.grid(Profile.QUICK).cells:
-            slopes(store, campaign.trial(setting, cell), cell, rows)
+            slopes(store, trial(campaign, store, setting, cell), cell, rows)
     return campaign
 
 
@@ -271,10 +280,7 @@ def test_each_control_is_looked_at_until_it_is_rejected(
     assert [look.replicates for look in answer.looks] == [6, 12, 24]
     assert answer.judgement.verdict is Verdict.ACCEPTED, answer.judgement.reason
     assert [control.name for control in answer.question.controls] == ["slow", "alpha = 0"]
-    assert [len(control.evidence.samples) for control in answer.controls if control.evidence] == [
-        12,
-        6,
-    ]
+    assert [control.replicates for control in answer.controls] == [12, 6]
     assert families == [3, 2, 1]  # fits of the question and of what is left of its controls
 
 
@@ -318,9 +324,10 @@ def test_a_campaign_that_was_begun_is_on_record_before_it_ends(
 
     with pytest.raises(KeyboardInterrupt):
         measure(of(prediction), store, stop)
-    ((design, verdict),) = store.campaigns(prediction.id)
-    assert design == of(prediction).design(prediction)
-    assert verdict is None
+    (past,) = store.past_verdicts(prediction.id)
+    assert past.plan == store.plan(of(prediction).key).row
+    assert (past.seed, past.margin, past.family) == (1, 0.5, 1)
+    assert past.verdict is None
 
 
 def test_the_report_shows_every_look(narrow: Prediction, store: Store) -> None:
@@ -367,9 +374,9 @@ def test_a_minimum_at_the_edge_widens_the_grid_and_then_is_invalid(store: Store)
     assert answer.measured.rates[0] == float(SWEEP[0])
     assert answer.judgement.verdict is Verdict.INVALID
     assert "lies at the edge of the grid" in answer.judgement.reason
-    measured = len(plan(campaign, store))
+    measured = len(groups(campaign, store))
     measure(campaign, store)
-    assert len(plan(campaign, store)) == measured
+    assert len(groups(campaign, store)) == measured
 
 
 def test_a_minimum_at_the_lower_edge_widens_the_grid_downwards(store: Store) -> None:
@@ -381,10 +388,15 @@ def test_a_minimum_at_the_lower_edge_widens_the_grid_downwards(store: Store) -> 
     assert answer.measured.rates[0] < float(high[0])
 
 
+def outlook_on(tried: Prediction) -> Outlook:
+    campaign = of(tried, seed=PILOT_SEED)
+    (outlook,) = outlooks(campaign, run_pilot(campaign))
+    return outlook
+
+
 def test_a_plan_of_a_sweep_at_the_edge_says_why_it_says_nothing() -> None:
-    (outlook,) = outlooks((sweep_prediction(SWEEP),), Profile.QUICK, "cpu")
-    assert outlook.problem is not None
-    assert "lies at the edge of the grid" in outlook.problem
+    outlook = outlook_on(sweep_prediction(SWEEP))
+    assert [reason.kind for reason in outlook.problem] == [ReasonKind.BEST_RATE_AT_EDGE]
     assert outlook.underpowered
 
 
@@ -399,7 +411,7 @@ def test_the_losses_of_a_sweep_are_those_of_its_rates(store: Store) -> None:
     assert losses.shape[2] >= len(rates)
     rate = rates[3]
     setting = replace(tried.setting, experiment=tried.setting.experiment.at_rate(rate))
-    key = campaign.trial(setting, Cell(8, 2))
+    key = trial(campaign, store, setting, Cell(8, 2))
     stored = store.values(key, Observable.TRAINED_LOSS, 3)
     assert answer.measured.rates is not None
     place = list(answer.measured.rates).index(float(rate))
@@ -411,9 +423,9 @@ def test_a_drift_is_planned_in_either_direction() -> None:
     found = []
     for direction in Direction:
         base = sweep_prediction(tuple(Fraction(4) ** k for k in range(-3, 5)))
-        drift = BestRateDrifts(Axis.DEPTH, direction, "a test", base.relation.rates)  # type: ignore[union-attr]
-        (outlook,) = outlooks((replace(base, relation=drift),), Profile.QUICK, "cpu")
-        found.append(outlook)
+        rates = base.relation.quantity.swept_rates() or ()
+        drift = BestRateDrifts(Axis.DEPTH, direction, "a test", rates)
+        found.append(outlook_on(replace(base, relation=drift)))
     rises, falls = found
     assert rises.decided == falls.decided
     assert rises.required == falls.required is not None
@@ -435,7 +447,7 @@ def test_two_settings_are_tuned_over_the_same_rates(store: Store) -> None:
     assert list(found.rates) == [float(rate) for rate in rates]
     assert found.values.shape == found.other.shape == (3, 3, len(rates))
     setting = replace(other, experiment=other.experiment.at_rate(rates[2]))
-    stored = store.values(campaign.trial(setting, Cell(8, 2)), Observable.TRAINED_LOSS, 3)
+    stored = store.values(trial(campaign, store, setting, Cell(8, 2)), Observable.TRAINED_LOSS, 3)
     np.testing.assert_array_equal(found.other[:, 1, 2], stored)
 
 
@@ -469,6 +481,6 @@ def test_exponents_are_compared_at_other_widths(prediction: Prediction, store: S
     assert answer.judgement.verdict is Verdict.ACCEPTED, answer.judgement.reason
     assert answer.measured.other is not None
     for found, width in ((answer.measured.values, 24), (answer.measured.other, 72)):
-        trial = campaign.trial(prediction.setting, Cell(width, 8))
-        stored = store.values(trial, prediction.observable, 12)
+        key = trial(campaign, store, prediction.setting, Cell(width, 8))
+        stored = store.values(key, prediction.observable, 12)
         np.testing.assert_array_equal(found[:, 1], stored)

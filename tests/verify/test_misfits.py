@@ -1,5 +1,6 @@
 """Decisions that do not stand: laws that do not fit, wild replicates, skewed values."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -25,8 +26,8 @@ from theory import (
     Axis,
     ExponentAtMost,
     ExponentEquals,
-    ExponentOfCurve,
     Profile,
+    Setting,
     SettingsEqual,
     SettingsOrdered,
     ValueAtMost,
@@ -36,8 +37,10 @@ from theory import (
 )
 from theory.catalogue import find
 from theory.prediction import product
-from verify.campaign.looks import claim_of
-from verify.judging.evidence import Measured, weigh
+from theory.relations import Relation
+from verify.campaign.design import Question
+from verify.judging.claim import Measured
+from verify.judging.evidence import Exponents, InCells, weigh
 from verify.judging.verdict import conclude, fit_levels_of
 
 
@@ -59,13 +62,12 @@ def test_the_law_of_vectors_is_not_accepted_beside_that_of_images(
     Logarithms spread as they do between networks; the levels are those of a large family.
     """
     prediction = find(id)
-    relation, setting = prediction.relation, prediction.setting
-    assert isinstance(relation, ExponentOfCurve)
+    curve_of, setting = prediction.relation.quantity.exact_curve(), prediction.setting
+    assert curve_of is not None
     grid = prediction.regime.grid(profile)
-    claim = claim_of(prediction, relation, grid.cells, grid.replicates)
-    assert claim.predicted is not None
+    claim = Question(prediction, ()).claim(grid, grid.replicates)
     vectors = replace(setting.architecture, convolution=None)
-    other = [relation.curve(vectors, setting.parameterization, cell) for cell in grid.cells]
+    other = [curve_of(vectors, setting.parameterization, cell) for cell in grid.cells]
     spread = np.linspace(0.28, 0.48, len(grid.cells))
     for seed in range(8):
         noise = np.random.default_rng(seed).normal(0, spread, (grid.replicates, len(spread)))
@@ -84,7 +86,7 @@ def test_curvature_alone_invalidates_an_acceptance() -> None:
     bent = 0.06 * (logs - logs.mean()) ** 2
     values = np.exp(bent + np.random.default_rng(0).normal(0, 0.02, (32, len(cells))))
     evidence = weigh(claimed(CLAIM.relation, cells=cells), Measured(values))
-    assert evidence.checks is not None
+    assert isinstance(evidence, Exponents)
     assert evidence.checks.without_smallest is not None
     assert abs(evidence.checks.without_smallest.movement.estimate[0]) < CLAIM.margin
     judgement = conclude(evidence, 0.05)
@@ -169,9 +171,9 @@ def test_a_family_shares_the_level_of_its_misfits() -> None:
     bump = 0.03 * np.array([0, 1, 0, -1, 0.0])
     fits = [weigh(CLAIM, Measured(measurements(k * bump, seed=k))) for k in range(4)]
     value = weigh(CURVE, Measured(exact_curve() * measurements(0 * LOG_DEPTHS)))
-    assert value.checks is None
+    assert isinstance(value, InCells)
     levels = fit_levels_of([fits[0], value, *fits[1:]], 0.02)[[0, 2, 3, 4]]
-    p_values = np.array([e.checks.misfit[0] for e in fits if e.checks is not None])
+    p_values = np.array([e.checks.misfit[0] for e in fits if isinstance(e, Exponents)])
     rejected, _, _, _ = multipletests(p_values, 0.02, method="fdr_bh")
     np.testing.assert_array_equal(p_values <= levels, rejected)
     assert 0 < rejected.sum() < 4
@@ -182,7 +184,7 @@ def test_curvature_stands_in_for_a_test_of_fit_at_the_same_level() -> None:
     """Four replicates of five sizes: the p-value is that of a t-test of the curvature."""
     values = measurements(0.1 * (LOG_DEPTHS - LOG_DEPTHS.mean()) ** 2)[:4]
     evidence = weigh(replace(CLAIM, replicates=4, margin=0.5), Measured(values))
-    assert evidence.checks is not None
+    assert isinstance(evidence, Exponents)
     assert evidence.checks.lack_of_fit is None
     movement = CLAIM.law.curvature(np.log(values)) if CLAIM.law else None
     expected = stats.ttest_1samp(movement, 0.0).pvalue
@@ -244,7 +246,7 @@ def test_values_too_skewed_for_a_t_interval_are_invalid() -> None:
 
 @pytest.mark.parametrize("relation", [SettingsOrdered, SettingsEqual])
 def test_ratios_of_settings_are_skewed_but_their_logarithms_are_judged(
-    relation: type[SettingsOrdered | SettingsEqual],
+    relation: Callable[[Axis, Setting, str], Relation],
 ) -> None:
     """A logarithm with skewness 2, the mean of which is tried, not that of the values."""
     noise = 0.1 * (np.random.default_rng(3).exponential(size=(64, len(CELLS))) - 1)

@@ -12,7 +12,24 @@ import pytest
 import verify
 from reports import Report
 from tests.verify.test_cli import run
-from theory import Cell, DomainError, Verdict, depth_mup, residual
+from theory import (
+    BestRateExponentEquals,
+    Cell,
+    DomainError,
+    ExponentAtMost,
+    ExponentEquals,
+    ExponentsEqual,
+    ExponentsOrdered,
+    Prediction,
+    Relation,
+    SettingsEqual,
+    SettingsOrdered,
+    ValueAtMost,
+    ValueEquals,
+    Verdict,
+    depth_mup,
+    residual,
+)
 from theory.catalogue import find
 from theory.exact.first_step import maximal_update_rate
 from theory.exact.propagation import forward_second_moment
@@ -41,8 +58,11 @@ def table(
     return pd.DataFrame(rows).sample(frac=1, random_state=1)
 
 
-def judged(frame: pd.DataFrame, **claim: Any) -> Judgement:
-    return verify.judge(frame, x="depth", y="update", replicate="seed", **claim)
+def judged(frame: pd.DataFrame, claim: Relation | Prediction, **options: Any) -> Judgement:
+    return verify.judge(frame, claim, y="update", replicate="seed", **options)
+
+
+CLAIM = ExponentEquals("depth", "-3/2")
 
 
 OPTIONS = ("--x", "depth", "--y", "update", "--replicate", "seed")
@@ -59,12 +79,12 @@ def save(frame: pd.DataFrame, folder: Path, name: str = "table.csv") -> Path:
 
 def test_the_documented_call() -> None:
     judgement = verify.judge(
-        table(), x="depth", y="update", replicate="seed", exponent="-3/2", margin=0.1
+        table(), ExponentEquals("depth", "-3/2"), y="update", replicate="seed", margin=0.1
     )
     assert judgement.verdict is Verdict.ACCEPTED
     assert judgement.replicates == 16
     assert "judged without a negative control" in judgement.reason
-    wrong = judged(table(), exponent=-1, margin=0.1)
+    wrong = judged(table(), ExponentEquals("depth", -1), margin=0.1)
     assert wrong.verdict is Verdict.REJECTED
 
 
@@ -88,30 +108,30 @@ def sweep(exponent: float) -> pd.DataFrame:
 @pytest.mark.parametrize(
     ("frame", "claim", "verdict"),
     [
-        (table(-2.0), {"exponent_at_most": "-3/2"}, Verdict.ACCEPTED),
-        (table(-1.0), {"exponent_at_most": "-3/2"}, Verdict.REJECTED),
-        (table(0.0, replicates=64), {"value": 1.0}, Verdict.ACCEPTED),
-        (table(0.0), {"value": 1.5}, Verdict.REJECTED),
-        (table(-1.0), {"value_at_most": 1.0}, Verdict.ACCEPTED),
-        (table(0.5), {"value_at_most": 1.0}, Verdict.REJECTED),
-        (two(-1, -1), {"same_exponent": True, "pair": "setting"}, Verdict.ACCEPTED),
-        (two(-1, -2), {"same_exponent": True, "pair": "setting"}, Verdict.REJECTED),
-        (two(-2, -1), {"smaller_exponent": "ours", "pair": "setting"}, Verdict.ACCEPTED),
-        (two(-2, -1), {"smaller_exponent": "theirs", "pair": "setting"}, Verdict.REJECTED),
-        (two(-1, -1), {"same": True, "pair": "setting"}, Verdict.ACCEPTED),
-        (two(-1, -2), {"same": True, "pair": "setting"}, Verdict.REJECTED),
-        (two(-2, -1), {"smaller": "ours", "pair": "setting"}, Verdict.ACCEPTED),
-        (two(-2, -1), {"smaller": "theirs", "pair": "setting"}, Verdict.REJECTED),
-        (sweep(-0.5), {"best_rate_exponent": "-1/2", "rate": "rate"}, Verdict.ACCEPTED),
-        (sweep(-0.5), {"best_rate_exponent": 0, "rate": "rate"}, Verdict.REJECTED),
-        (sweep(-3.0), {"best_rate_exponent": -3, "rate": "rate"}, Verdict.INVALID),
+        (table(-2.0), ExponentAtMost("depth", "-3/2"), Verdict.ACCEPTED),
+        (table(-1.0), ExponentAtMost("depth", "-3/2"), Verdict.REJECTED),
+        (table(0.0, replicates=64), ValueEquals("depth", 1.0), Verdict.ACCEPTED),
+        (table(0.0), ValueEquals("depth", 1.5), Verdict.REJECTED),
+        (table(-1.0), ValueAtMost("depth", 1.0), Verdict.ACCEPTED),
+        (table(0.5), ValueAtMost("depth", 1.0), Verdict.REJECTED),
+        (two(-1, -1), ExponentsEqual("depth", "theirs"), Verdict.ACCEPTED),
+        (two(-1, -2), ExponentsEqual("depth", "theirs"), Verdict.REJECTED),
+        (two(-2, -1), ExponentsOrdered("depth", "theirs"), Verdict.ACCEPTED),
+        (two(-2, -1), ExponentsOrdered("depth", "ours"), Verdict.REJECTED),
+        (two(-1, -1), SettingsEqual("depth", "theirs"), Verdict.ACCEPTED),
+        (two(-1, -2), SettingsEqual("depth", "theirs"), Verdict.REJECTED),
+        (two(-2, -1), SettingsOrdered("depth", "theirs"), Verdict.ACCEPTED),
+        (two(-2, -1), SettingsOrdered("depth", "ours"), Verdict.REJECTED),
+        (sweep(-0.5), BestRateExponentEquals("depth", "-1/2"), Verdict.ACCEPTED),
+        (sweep(-0.5), BestRateExponentEquals("depth", 0), Verdict.REJECTED),
+        (sweep(-3.0), BestRateExponentEquals("depth", -3), Verdict.INVALID),
     ],
-    ids=lambda value: "-".join(map(str, value)) if isinstance(value, dict) else "",
+    ids=lambda value: str(value) if isinstance(value, Relation) else "",
 )
-def test_every_claim_can_be_made(
-    frame: pd.DataFrame, claim: dict[str, object], verdict: Verdict
-) -> None:
-    judgement = judged(frame, margin=0.1, **claim)
+def test_every_claim_can_be_made(frame: pd.DataFrame, claim: Relation, verdict: Verdict) -> None:
+    columns = {name: name for name in ("rate",) if name in frame}
+    columns |= {"pair": "setting"} if "setting" in frame else {}
+    judgement = judged(frame, claim, margin=0.1, **columns)
     assert judgement.verdict is verdict, judgement.reason
 
 
@@ -119,12 +139,12 @@ def test_declared_corrections_are_columns_or_ratios() -> None:
     frame = table(-1.5, spread=0.01)
     frame["update"] *= np.exp(2.0 / frame.depth)
     frame["inverse"] = 1 / frame.depth
-    plain = judged(frame, exponent="-3/2", margin=0.1)
+    plain = judged(frame, CLAIM, margin=0.1)
     assert plain.verdict is not Verdict.ACCEPTED
     for text in ("1/depth", "inverse", "16/width"):
         declared = judged(
             frame,
-            exponent="-3/2",
+            CLAIM,
             margin=0.1,
             corrections=(text,),
         )
@@ -135,14 +155,14 @@ def test_declared_corrections_are_columns_or_ratios() -> None:
 
 def test_a_prediction_of_the_catalogue_brings_everything_along() -> None:
     """C1's 1/L column and margin; the curves of A1, and of B1's exponent, from a width column."""
-    judgement = judged(table(spread=0.02), prediction="C1.rate.depth")
+    judgement = judged(table(spread=0.02), find("C1.rate.depth"))
     assert judgement.verdict is Verdict.ACCEPTED
     frame = table(0.0, spread=0.02, replicates=64)
     exact = {
         depth: forward_second_moment(residual(1), depth_mup(), Cell(8, depth)) for depth in DEPTHS
     }
     frame["update"] *= frame.depth.map(exact)
-    curve = judged(frame, prediction="A1.forward.value")
+    curve = judged(frame, find("A1.forward.value"))
     assert curve.verdict is Verdict.ACCEPTED, curve.reason
     recursion = find("B1.rate.exponent.kernel-3")
     chain, rule = recursion.setting.architecture, recursion.setting.parameterization
@@ -150,24 +170,24 @@ def test_a_prediction_of_the_catalogue_brings_everything_along() -> None:
     for factor, verdict in ((1.0, Verdict.ACCEPTED), (16.0, Verdict.REJECTED)):
         frame = table(0.0, spread=0.02)
         frame["update"] *= frame.depth.map(bending) * factor ** (frame.depth / 64)
-        beside = judged(frame, prediction=recursion.id)
+        beside = judged(frame, recursion)
         assert beside.verdict is verdict, beside.reason
     with pytest.raises(DomainError, match="no column 'width'"):
         judged(
             frame.drop(columns="width"),
-            prediction="A1.forward.value",
+            find("A1.forward.value"),
         )
 
 
 def test_missing_is_left_out_and_diverged_is_counted() -> None:
     frame = table(replicates=32)
     absent = frame.iloc[3:]
-    judgement = judged(absent, exponent="-3/2", margin=0.1)
+    judgement = judged(absent, CLAIM, margin=0.1)
     assert judgement.verdict is Verdict.ACCEPTED
     assert "replicates miss a trial and are left out" in judgement.reason
     diverged = frame.copy()
     diverged.iloc[5, diverged.columns.get_loc("update")] = np.inf  # type: ignore[index]
-    judgement = judged(diverged, exponent="-3/2", margin=0.1)
+    judgement = judged(diverged, CLAIM, margin=0.1)
     assert judgement.verdict is Verdict.INVALID
     assert judgement.reason == "1 of 160 trials diverged"
 
@@ -179,20 +199,19 @@ def test_text_tables_tell_missing_from_diverged(tmp_path: Path) -> None:
     path = tmp_path / "table.csv"
     path.write_text("\n".join([*lines[:20], "", *lines[20:]]) + "\n")
     frame = read_table(path)
-    claim = {"exponent": "-3/2", "margin": 0.1}
-    judgement = judged(frame, **claim)
+    judgement = judged(frame, CLAIM, margin=0.1)
     assert "1 of 20 replicates miss a trial" in judgement.reason
     lines[7] += "NaN"
     path.write_text("\n".join(lines))
-    judgement = judged(read_table(path), **claim)
+    judgement = judged(read_table(path), CLAIM, margin=0.1)
     assert judgement.reason == "1 of 100 trials diverged"
 
 
 @pytest.mark.parametrize("name", ["table.csv", "table.jsonl"])
 def test_files_give_the_verdict_of_the_frame(name: str, tmp_path: Path) -> None:
-    expected = judged(table(), exponent="-3/2", margin=0.1)
+    expected = judged(table(), CLAIM, margin=0.1)
     frame = read_table(save(table(), tmp_path, name))
-    found = judged(frame, exponent="-3/2", margin=0.1)
+    found = judged(frame, CLAIM, margin=0.1)
     assert found.interval is not None
     assert expected.interval is not None
     assert found.interval.estimate == pytest.approx(expected.interval.estimate, rel=1e-9)
@@ -285,8 +304,11 @@ def test_a_bad_table_is_one_clear_line(
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        ((), "claims: none; expected exactly one of: prediction, exponent"),
-        (("--exponent", "1", "--value", "2"), "claims: exponent and value; expected exactly one"),
+        ((), "claims: none; expected exactly one of: ID, --exponent"),
+        (
+            ("--exponent", "1", "--value", "2"),
+            "claims: --exponent and --value; expected exactly one",
+        ),
         (("--exponent", "0.1.2", "--margin", "0.1"), "'0.1.2' is no rational number"),
         (("--exponent", "1"), "no margin; say before judging"),
         (("--exponent", "1", "--margin", "0"), "margin 0.0: expected a positive number"),
@@ -296,8 +318,8 @@ def test_a_bad_table_is_one_clear_line(
         (("C1.rate.depth", "--margin", "0.2"), "C1.rate.depth brings its own, 0.1"),
         (("C1.rate.depth", "--correction", "1/depth"), "declares its own corrections"),
         (("Z9",), "unknown prediction 'Z9'"),
-        (("--same-exponent", "--margin", "0.1"), "a comparison needs a pairing column"),
-        (("--same", "--margin", "0.1"), "a comparison needs a pairing column"),
+        (("--same-exponent", "--margin", "0.1"), "name their column with --pair"),
+        (("--same", "--margin", "0.1"), "name their column with --pair"),
         (
             ("--exponent", "1", "--margin", "0.1", "--pair", "width"),
             "a pairing column a",
@@ -311,7 +333,7 @@ def test_a_bad_table_is_one_clear_line(
         (("--value", "1", "--margin", "0.1", "--correction", "1/depth"), "corrections say nothing"),
         (
             ("--same-exponent", "--margin", "0.1", "--pair", "width"),
-            "names '1024', '128', '256', '512', '64'; expected two settings",
+            "one of two settings in column 'width', which names 1024, 128, 256, 512, 64",
         ),
         (("--best-rate-exponent", "1", "--margin", "0.1"), "needs a column of learning rates"),
         (
@@ -351,21 +373,21 @@ def test_what_python_gives_is_checked() -> None:
         ({"margin": 0.1, "corrections": "1/depth"}, "expected a list of them"),
     ):
         with pytest.raises(DomainError, match=complaint):
-            judged(table(), exponent=1, **bad)
+            judged(table(), ExponentEquals("depth", 1), **bad)
     with pytest.raises(DomainError, match="the table has no rows"):
-        judged(table().iloc[:0], exponent=1, margin=0.1)
+        judged(table().iloc[:0], CLAIM, margin=0.1)
     wide = table().join(pd.DataFrame(0, index=table().index, columns=range(1000)))
     with pytest.raises(DomainError, match="and 991 more") as caught:
-        judged(wide.drop(columns="update"), exponent=1, margin=0.1)
+        judged(wide.drop(columns="update"), CLAIM, margin=0.1)
     assert len(str(caught.value)) < 200
     huge = pd.DataFrame({"depth": range(1, 9001), "seed": range(9000), "update": 1.0})
     with pytest.raises(DomainError, match="names something else"):
-        judged(huge, exponent=1, margin=0.1)
+        judged(huge, CLAIM, margin=0.1)
 
 
 def test_copies_of_one_replicate_are_not_replicates() -> None:
     frame = table(spread=0.0)
-    judgement = judged(frame, exponent="-3/2", margin=0.1)
+    judgement = judged(frame, CLAIM, margin=0.1)
     assert judgement.verdict is Verdict.INVALID
     assert "copies of one another" in judgement.reason
 
@@ -380,7 +402,7 @@ def test_names_with_dollars_are_no_formulas(tmp_path: Path) -> None:
 
 def test_the_setting_that_is_named_must_be_there(tmp_path: Path) -> None:
     with pytest.raises(DomainError, match="choose one of: ours, theirs"):
-        judged(two(1, 2), pair="setting", smaller="mine", margin=0.1)
+        judged(two(1, 2), SettingsOrdered("depth", "mine"), pair="setting", margin=0.1)
 
 
 @pytest.mark.parametrize(
@@ -425,7 +447,7 @@ def test_the_command_prints_writes_and_exits(
 def test_judging_a_hundred_thousand_rows_keeps_them_all() -> None:
     frame = table(replicates=20_000)
     assert len(frame) == 100_000
-    judgement = judged(frame, exponent="-3/2", margin=0.01)
+    judgement = judged(frame, CLAIM, margin=0.01)
     assert judgement.replicates == 20_000
     assert judgement.verdict is Verdict.ACCEPTED
 

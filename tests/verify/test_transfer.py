@@ -37,11 +37,16 @@ from theory import (
     residual,
 )
 from theory.prediction import product
-from verify.campaign.looks import Answer, Campaign, claim_of, judge_campaign
+from theory.quantities import Regret, widened
+from verify.campaign.design import Campaign, Question, questions
+from verify.campaign.looks import Answer, judge_campaign
 from verify.campaign.power import _rejection
-from verify.judging.evidence import Claim, Measured, weigh
+from verify.judging.claim import Claim, Measured
+from verify.judging.evidence import Unjudged, weigh
+from verify.judging.quantities import claim_of
 from verify.judging.verdict import Judgement, conclude
-from verify.measuring.loop import keep, missing, plan
+from verify.measuring.loop import begin, keep, widen
+from verify.measuring.schedule import missing, schedule
 from verify.measuring.store import Store
 from verify.statistics.equivalence import mean_intervals
 from verify.statistics.transfer import Transfer
@@ -66,8 +71,7 @@ def sweep(exponent: float, replicates: int = 16, spread: float = 0.1, seed: int 
 
 def claimed(exponent: Fraction, replicates: int = 16, bound: float = 0.0) -> Claim:
     relation = TransferRegretAtMost(Axis.DEPTH, exponent, bound, "a test", RATES)
-    labels = tuple(f"L={size:g}" for size in SIZES[1:])
-    return Claim(relation, 0.05, replicates, labels, SIZES)
+    return claim_of(relation, 0.05, replicates, [f"L={size:g}" for size in SIZES], SIZES)
 
 
 def judged(losses: np.ndarray, exponent: Fraction, bound: float = 0.0) -> Judgement:
@@ -270,7 +274,7 @@ def transfer(prediction: Prediction) -> Prediction:
         controls=(Control("transfers as L^0", OTHER),),
         rival=Rival(
             "The best rate does not depend on depth.",
-            replace(relation, exponent=Fraction(0)),
+            replace(relation, quantity=Regret(RATES, Fraction(0))),
             prediction.citation,
             Control("a shorter batch", replace(OWN, experiment=replace(PROTOCOL, batch=1))),
         ),
@@ -287,14 +291,14 @@ def trial(setting: Setting, cell: Cell, replicates: Sequence[int]) -> np.ndarray
 def answers(prediction: Prediction, store: Store) -> tuple[Campaign, list[Answer]]:
     """Measured as campaigns are, group by group, until no sweep becomes wider."""
     campaign = Campaign((prediction,), Profile.QUICK, seed=1)
+    plan, asked = begin(campaign, store), questions(campaign)
     while True:
-        groups = [missing(campaign, store, group) for group in plan(campaign, store)]
-        wanted = [group for group in groups if group.replicates]
-        if not wanted:
+        groups = [missing(plan, store, group) for group in schedule(campaign, plan, asked, 0)]
+        for group in (group for group in groups if group.replicates):
+            losses = [trial(setting, group.cell, group.replicates) for setting in group.settings]
+            keep(plan, store, group, [{Observable.TRAINED_LOSS: each} for each in losses])
+        if not widen(campaign, plan, asked, 0):
             return campaign, judge_campaign(campaign, store)
-        for group in wanted:
-            found = [trial(setting, group.cell, group.replicates) for setting in group.settings]
-            keep(campaign, store, group, [{Observable.TRAINED_LOSS: each} for each in found])
 
 
 @pytest.fixture
@@ -322,7 +326,7 @@ def test_the_report_shows_the_regret_of_every_size_but_the_first(
 ) -> None:
     relation = TransferRegretAtMost(Axis.DEPTH, Fraction(0), 0.0, "a test", RATES)
     campaign, found = answers(replace(transfer, relation=relation, rival=None), store)
-    report = verify.build_report(campaign, store, (), found, datetime.now(UTC), complete=True)
+    report = verify.build_report(campaign, store, found, datetime.now(UTC), complete=True)
     (entry,) = report.predictions
     assert entry.relation == "transfer of the learning rate as L^0 costs <= 0"
     assert entry.plotted == "trained_loss, carried over best rate"
@@ -342,7 +346,7 @@ def test_the_report_shows_what_a_rival_costs_at_every_size(
 ) -> None:
     """The claim's exponent is right, and the rival's off by a half: 2^-1/2, 4^-1/2 and 8^-1/2."""
     campaign, found = answers(transfer, store)
-    report = verify.build_report(campaign, store, (), found, datetime.now(UTC), complete=True)
+    report = verify.build_report(campaign, store, found, datetime.now(UTC), complete=True)
     (entry,) = report.predictions
     assert entry.rival is not None
     costs = CURVATURE * (LARGER / 2) ** 2
@@ -354,15 +358,15 @@ def test_the_report_shows_what_a_rival_costs_at_every_size(
         assert f"{cell.label}: {cell.measured:.4g} [" in render_html(report)
 
 
-@pytest.mark.parametrize(("exponent", "widened"), [("2", (0, 2)), ("-7/2", (4, 0)), ("9", (0, 4))])
+@pytest.mark.parametrize(("exponent", "by"), [("2", (0, 2)), ("-7/2", (4, 0)), ("9", (0, 4))])
 def test_a_carried_rate_beyond_the_grid_widens_it_twice_at_most(
-    exponent: str, widened: tuple[int, int], transfer: Prediction, store: Store
+    exponent: str, by: tuple[int, int], transfer: Prediction, store: Store
 ) -> None:
     """The grid ends at 2^-8 and 2^5, and the rate 1.1 is carried to 8 times the first depth."""
     relation = TransferRegretAtMost(Axis.DEPTH, Fraction(exponent), 0.0, "a test", RATES)
     _, (own,) = answers(replace(transfer, relation=relation, rival=None), store)
     assert own.measured.rates is not None
-    assert own.measured.rates.tolist() == [float(rate) for rate in relation.widened(*widened)]
+    assert own.measured.rates.tolist() == [float(rate) for rate in widened(RATES, *by)]
     outside = own.judgement.verdict is Verdict.INVALID
     assert outside == (exponent == "9")
 
@@ -370,7 +374,7 @@ def test_a_carried_rate_beyond_the_grid_widens_it_twice_at_most(
 def test_a_rate_is_tuned_at_the_smallest_cell(transfer: Prediction) -> None:
     for cells in (CELLS[:1], CELLS[::-1], (CELLS[0], *CELLS)):
         with pytest.raises(DomainError, match="tuned at the first cell and carried to larger ones"):
-            claim_of(transfer, transfer.relation, cells, 16)
+            Question(transfer, ()).claim(Grid(cells, 16, 16), 16)
 
 
 def test_a_control_that_diverges_is_expected_to_be_rejected(transfer: Prediction) -> None:
@@ -382,18 +386,15 @@ def test_a_control_that_diverges_is_expected_to_be_rejected(transfer: Prediction
         evidence = weigh(
             claimed(exponent), Measured(sweep(-0.5) if exponent else losses, rates=GRID)
         )
-        assert evidence.problem is not None
-        assert _rejection(evidence, evidence.claim, grid) == chance
+        assert isinstance(evidence, Unjudged)
+        assert _rejection(evidence, grid) == chance
 
 
 @pytest.mark.parametrize("relation", ["transfer", "tuned"])
-def test_no_table_is_judged_by_losses_at_tuned_rates(
-    relation: str, transfer: Prediction, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_table_is_judged_by_losses_at_tuned_rates(relation: str, transfer: Prediction) -> None:
     """Neither by a regret nor by two tuned settings: no option states either claim."""
     tuned = replace(transfer, relation=TunedOrdered(Axis.DEPTH, OTHER, "a test", RATES))
     found = {"transfer": transfer, "tuned": tuned}[relation]
-    monkeypatch.setattr("verify.tables.judge.find", lambda _: found)
     frame = pd.DataFrame({"depth": [4, 8], "seed": [0, 1], "loss": [1.0, 2.0]})
-    with pytest.raises(DomainError, match="about losses at tuned rates; no table is judged by it"):
-        verify.judge(frame, x="depth", y="loss", replicate="seed", prediction=found.id)
+    with pytest.raises(DomainError, match="losses at tuned rates; no table is judged by it"):
+        verify.judge(frame, found, y="loss", replicate="seed")

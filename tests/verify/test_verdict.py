@@ -1,5 +1,6 @@
 """Every verdict can be reached, and each for its own reason."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 
@@ -29,6 +30,7 @@ from theory import (
     ExponentOfCurve,
     ExponentsEqual,
     ExponentsOrdered,
+    Setting,
     SettingsEqual,
     SettingsOrdered,
     TunedOrdered,
@@ -38,9 +40,12 @@ from theory import (
     rational,
 )
 from theory.exact.propagation import forward_second_moment
-from theory.relations import Band, Relation
-from verify.documents.entries import cell_entries, plotted
-from verify.judging.evidence import Measured, weigh
+from theory.expectations import Band
+from theory.relations import Relation
+from verify.documents.entries import plot_fields
+from verify.judging.claim import Measured
+from verify.judging.evidence import Exponents, weigh
+from verify.judging.quantities import reading
 from verify.judging.verdict import conclude
 
 
@@ -122,7 +127,7 @@ def test_a_geometric_mean_is_that_of_a_typical_network() -> None:
     assert str(CELLS[3]) in judgement.reason
     assert judgement.interval is not None
     assert judgement.interval.estimate == pytest.approx(np.log(1.2), abs=0.03)
-    cells = cell_entries(judgement.evidence)
+    cells = plot_fields(geometric, judgement.evidence)["cells"]
     assert [cell.predicted for cell in cells] == pytest.approx(exact_curve())
     assert cells[3].measured == pytest.approx(1.2 * exact_curve()[3], rel=0.03)
 
@@ -241,7 +246,7 @@ RATES = BestRateExponentEquals(Axis.DEPTH, rational("-1/2"), "a test")
         ),
         (TunedOrdered(Axis.DEPTH, OTHER, "a test", GRID), 0.1, tuned(0.8), tuned(1.0)),
     ],
-    ids=lambda value: type(value).__name__,
+    ids=str,
 )
 def test_every_relation_is_accepted_where_it_holds_and_rejected_where_it_does_not(
     relation: Relation, margin: float, holds: Measured, fails: Measured
@@ -256,15 +261,16 @@ def test_a_curve_that_bends_is_no_bend_of_what_follows_it() -> None:
     """What is fitted is the ratio, times any constant; alone the same numbers are no power law."""
     bending = -1.5 * LOG_DEPTHS + 0.3 * (LOG_DEPTHS - LOG_DEPTHS[0]) ** 2
     claim = claimed(ExponentOfCurve(Axis.DEPTH, forward_second_moment))
-    claim = replace(claim, predicted=np.exp(bending))
+    claim = replace(claim, exact_values=lambda: np.exp(bending))
     data = measurements(bending + 1.0)
     beside = conclude(weigh(claim, Measured(data)), 0.05)
     assert beside.verdict is Verdict.ACCEPTED, beside.reason
-    cells = cell_entries(beside.evidence)
+    cells = plot_fields(claim, beside.evidence)["cells"]
     assert [cell.measured for cell in cells] == pytest.approx([np.e] * len(CELLS), rel=0.05)
     assert [cell.fitted for cell in cells] == pytest.approx([np.e] * len(CELLS), rel=0.05)
     assert [cell.predicted for cell in cells] == [None] * len(CELLS)
-    assert plotted(claim.relation, "x") == "x, measured over predicted"
+    read = reading(claim.relation.quantity)
+    assert read.plotted("x", claim.relation.summary) == "x, measured over predicted"
     steeper = conclude(weigh(claim, Measured(measurements(bending - 0.2 * LOG_DEPTHS))), 0.05)
     assert steeper.verdict is Verdict.REJECTED
     assert steeper.interval is not None
@@ -277,7 +283,7 @@ def test_a_curve_that_bends_is_no_bend_of_what_follows_it() -> None:
 
 @pytest.mark.parametrize(("relation", "ratio"), [(SettingsOrdered, 0.8), (SettingsEqual, 1.0)])
 def test_pairing_removes_what_pairs_share(
-    relation: type[SettingsOrdered | SettingsEqual], ratio: float
+    relation: Callable[[Axis, Setting, str], Relation], ratio: float
 ) -> None:
     """Intercepts of spread 1 leave no trace in an interval made of differences."""
     claim = claimed(relation(Axis.DEPTH, OTHER, "a test"), 0.1)
@@ -302,7 +308,7 @@ def test_settings_that_are_equal_but_in_one_cell_are_not_equal(ratio: float) -> 
 
 def test_the_best_rate_is_found_between_the_rates_of_the_grid() -> None:
     evidence = weigh(claimed(RATES), sweep(-0.5, spread=1e-9))
-    assert evidence.logs is not None
+    assert isinstance(evidence, Exponents)
     np.testing.assert_allclose(evidence.logs[0], 0.3 - 0.5 * LOG_DEPTHS, atol=1e-7)
 
 

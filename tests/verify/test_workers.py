@@ -15,7 +15,8 @@ import torch
 from tests.verify.test_cli import HANGS
 from theory import Profile
 from theory.catalogue import find
-from verify.campaign.looks import Campaign, judge_campaign
+from verify.campaign.design import Campaign
+from verify.campaign.looks import judge_campaign
 from verify.measuring.executors import TooLittleMemoryError, Workers
 from verify.measuring.loop import measure
 from verify.measuring.store import Store

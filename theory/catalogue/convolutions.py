@@ -23,6 +23,7 @@ from theory.catalogue.statements import (
     exponent_claim,
 )
 from theory.convolution import Convolution, Padding
+from theory.expectations import Equals, Summary
 from theory.experiments import Experiment, Setting
 from theory.observables import Observable
 from theory.prediction import Control, Grid, Prediction, Regime, product, ray
@@ -30,6 +31,7 @@ from theory.presets import am_mup, depth_mup
 from theory.relations import (
     ExponentsEqual,
     ExponentsOrdered,
+    Relation,
     SettingsEqual,
     SettingsOrdered,
 )
@@ -152,16 +154,16 @@ def _paired(
     id: str,
     sentence: str,
     setting: Setting,
-    relation: ExponentsEqual | ExponentsOrdered | SettingsEqual | SettingsOrdered,
+    relation: Relation,
     regime: Regime,
     where: str,
     control: Control,
 ) -> Prediction:
     margin, reason = SLIGHT, SLIGHT_REASON
-    if isinstance(relation, ExponentsEqual):
-        margin, reason = EXPONENT_MARGIN, EXPONENT_REASON
-    elif isinstance(relation, SettingsEqual):
-        margin, reason = FACTOR_MARGIN, FACTOR_REASON
+    if isinstance(relation.expectation, Equals):
+        exponents = relation.summary is Summary.EXPONENT
+        margin = EXPONENT_MARGIN if exponents else FACTOR_MARGIN
+        reason = EXPONENT_REASON if exponents else FACTOR_REASON
     return Prediction(
         id=id,
         sentence=sentence,

@@ -12,12 +12,13 @@ from fractions import Fraction
 from theory.architecture import Architecture, chain, residual
 from theory.catalogue import sources
 from theory.catalogue.statements import best_rate_claim
+from theory.expectations import Direction
 from theory.experiments import Setting, Training
 from theory.observables import Observable
 from theory.parameterization import Optimizer, Parameterization
 from theory.prediction import Citation, Control, Grid, Prediction, Regime, Rival, product
 from theory.presets import completep, depth_mup, depth_mup_corrected, mup, standard
-from theory.relations import BestRateDrifts, BestRateExponentEquals, Direction, TunedOrdered
+from theory.relations import BestRateDrifts, BestRateExponentEquals, TunedOrdered
 from theory.scaling import Axis, Power
 
 

@@ -11,17 +11,15 @@ from fractions import Fraction
 
 from theory.architecture import Architecture
 from theory.catalogue import sources
-from theory.counted_observables import counted, counted_best_rate
+from theory.counted_observables import counted, counted_best_rate, predicted_exponent
 from theory.experiments import OneStep, Propagation, Setting
 from theory.observables import Observable
 from theory.parameterization import Parameterization
 from theory.prediction import Citation, Control, Prediction, Regime, Rival
 from theory.relations import (
-    BestRateDrifts,
-    BestRateExponentEquals,
     CurveEquals,
-    ExponentAtMost,
     ExponentEquals,
+    Relation,
 )
 from theory.scaling import Axis, Cell
 
@@ -38,22 +36,22 @@ FIRST_STEP_ON_ONE_INPUT = OneStep(batch=1)
 Curve = Callable[[Architecture, Parameterization, Cell], float]
 
 
-def stated(axis: Axis, value: str) -> ExponentEquals:
+def stated(axis: Axis, value: str) -> Relation:
     """An exponent that a source states and power counting contradicts."""
     return ExponentEquals(axis, Fraction(value), "stated by the source")
 
 
 def _judged_with_counting(
-    prediction: Prediction, expected: ExponentEquals | BestRateExponentEquals, control: Control
+    prediction: Prediction, expected: Relation, power: Fraction, control: Control
 ) -> Prediction:
     """The prediction with power counting as its rival, if that lies outside what is claimed."""
     band = prediction.relation.band(float(prediction.margin))
     if band.low <= expected.expected <= band.high:
         return prediction
-    rate = isinstance(expected, BestRateExponentEquals)
+    rate = expected.quantity.swept_rates() is not None
     what = "best learning rate" if rate else str(prediction.observable)
     rival = Rival(
-        f"Power counting: the {what} goes as {Axis(expected.axis).symbol}^{expected.value}.",
+        f"Power counting: the {what} goes as {expected.symbol}^{power}.",
         expected,
         sources.power_counting(f"{what} of {prediction.setting.parameterization.name}"),
         control,
@@ -70,7 +68,7 @@ def exponent_claim(
     regime: Regime,
     citation: Citation,
     controls: tuple[Control, ...],
-    published: str | ExponentAtMost | None = None,
+    published: str | Relation | None = None,
     rival_control: Control | None = None,
 ) -> Prediction:
     """A claim about an exponent: what power counting says, unless the source says otherwise.
@@ -92,7 +90,8 @@ def exponent_claim(
         citation=citation,
         controls=controls,
     )
-    return _judged_with_counting(prediction, expected, rival_control or controls[0])
+    power = predicted_exponent(setting, observable, axis)
+    return _judged_with_counting(prediction, expected, power, rival_control or controls[0])
 
 
 def curve_claim(
@@ -130,7 +129,7 @@ def best_rate_claim(
     regime: Regime,
     citation: Citation,
     control: Control,
-    published: BestRateExponentEquals | BestRateDrifts | None = None,
+    published: Relation | None = None,
     rival_control: Control | None = None,
 ) -> Prediction:
     """A claim about the learning rate of the smallest loss, in the same way."""
@@ -147,4 +146,5 @@ def best_rate_claim(
         citation=citation,
         controls=(control,),
     )
-    return _judged_with_counting(prediction, expected, rival_control or control)
+    power = predicted_exponent(setting, Observable.TRAINED_LOSS, axis)
+    return _judged_with_counting(prediction, expected, power, rival_control or control)

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from statsmodels.stats.proportion import proportion_confint
 
 from theory.arrays import BoolArray, FloatArray
-from theory.relations import Band
+from theory.expectations import Band
 from verify.statistics.design import required_replicates
 from verify.statistics.equivalence import decision_p_values, mean_intervals
 from verify.statistics.fit_checks import (

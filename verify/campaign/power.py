@@ -1,29 +1,27 @@
-"""What a campaign can decide, and what it costs, before it runs. Imports ``probes`` and ``verify``.
+"""What a campaign can decide, and what it costs, before it runs. Imports numpy and ``verify``.
 
-A pilot of a few replicates, from a seed that no campaign uses, gives every statistic's spread and
-every trial's time; nothing of it is kept. Levels are those of the first step of Holm's procedure:
-the least that each relation is tested at. Spreads are planned with at their upper confidence limit.
+A pilot of a few replicates (``verify.measuring.pilot``) gives every statistic's spread and every
+trial's time. Levels are those of the first step of Holm's procedure: the least that each relation
+is tested at. Spreads are planned with at their upper confidence limit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
-from time import perf_counter
 
 import numpy as np
 
-from probes.engines import Engine
 from theory.arrays import FloatArray
 from theory.experiments import Setting
-from theory.prediction import Grid, Prediction, Profile, Regime
+from theory.prediction import Control, Grid
 from theory.scaling import Cell
-from theory.verdict import Verdict
-from verify.campaign.looks import Campaign, Question, Trials, questions
-from verify.judging.evidence import FAMILY_ALPHA, Claim, Evidence, weigh
-from verify.measuring.loop import keep, missing, plan, run
-from verify.measuring.store import Store
+from theory.verdict import Reason, Verdict
+from verify.campaign.design import Campaign, Question, questions
+from verify.campaign.trials import Trials
+from verify.judging.evidence import Evidence, Unjudged, weigh
+from verify.judging.quantities import FAMILY_ALPHA
+from verify.measuring.store import Plan
 from verify.statistics.design import (
     TARGET_POWER,
     cautious_spread,
@@ -32,9 +30,6 @@ from verify.statistics.design import (
     required_replicates,
     typical_truth,
 )
-
-PILOT_SEED = 987_654_321
-PILOT_REPLICATES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +40,7 @@ class Outlook:
     probability of a decision by then, for a true statistic at its predicted value. ``controls``:
     the probability that all negative controls are rejected, if they are what the pilot saw.
     ``seconds``: of the first look and of all looks, controls included, as if these were
-    rejected at the first. ``problem``: why the pilot says nothing.
+    rejected at the first. ``problem``: why the pilot says nothing; empty where it says something.
     """
 
     id: str
@@ -61,7 +56,7 @@ class Outlook:
     required: int | None
     detectable: float
     seconds: tuple[float, float]
-    problem: str | None = None
+    problem: tuple[Reason, ...] = ()
 
     @property
     def underpowered(self) -> bool:
@@ -70,33 +65,32 @@ class Outlook:
 
 
 @dataclass(frozen=True, slots=True)
-class _Pilot:
-    campaign: Campaign
-    store: Store
-    seconds: dict[tuple[Setting, Cell], float]
+class Pilot:
+    """A small campaign about the same predictions, measured, and the seconds of each trial."""
 
-    def evidence(self, question: Question, setting: Setting) -> Evidence:
-        claim = question.claim(self.campaign.grid(question.prediction), 0)
-        trials = Trials(self.campaign, self.store, question, setting, claim.replicates)
+    campaign: Campaign
+    plan: Plan
+    replicates: int
+    seconds: Mapping[tuple[Setting, Cell], float]
+
+    def trials(self, question: Question, control: Control | None = None) -> Trials:
+        """The trials of the pilot."""
+        return Trials(self.campaign, self.plan, question, 0, control)
+
+    def evidence(self, question: Question, control: Control | None = None) -> Evidence:
+        """What the pilot says."""
+        trials = self.trials(question, control)
+        claim = question.claim(trials.grid, trials.replicates)
         return weigh(claim, trials.measured())
 
-    def time(self, question: Question, setting: Setting, replicates: int) -> float:
-        trials = Trials(self.campaign, self.store, question, setting, PILOT_REPLICATES)
-        each = [self.seconds[part, cell] for part, cells in trials.parts() for cell in cells]
-        return replicates * sum(each)
+    def time(self, question: Question, replicates: int, control: Control | None = None) -> float:
+        """Seconds of that many replicates."""
+        parts = self.trials(question, control).parts()
+        return replicates * sum(self.seconds[part.setting, c] for part in parts for c in part.cells)
 
 
-def outlooks(
-    predictions: tuple[Prediction, ...],
-    profile: Profile,
-    device: str,
-    engine: Engine | None = None,
-    progress: Callable[[float, float], None] = lambda _done, _total: None,
-) -> list[Outlook]:
-    """Run the pilot, and say for every prediction and rival what the campaign can decide."""
-    campaign = Campaign(predictions, profile, PILOT_SEED, device, engine)
-    small = tuple(_with_pilot_grid(prediction, profile) for prediction in predictions)
-    pilot = _run(replace(campaign, predictions=small), progress)
+def outlooks(campaign: Campaign, pilot: Pilot) -> list[Outlook]:
+    """Say for every prediction and rival what the campaign can decide."""
     family = questions(campaign)
     level = FAMILY_ALPHA / max(campaign.looks, 1) / max(len(family), 1)
     return [
@@ -105,83 +99,52 @@ def outlooks(
     ]
 
 
-def _with_pilot_grid(prediction: Prediction, profile: Profile) -> Prediction:
-    grid = Grid(prediction.regime.grid(profile).cells, PILOT_REPLICATES, PILOT_REPLICATES, looks=1)
-    return replace(prediction, regime=Regime(grid, grid, prediction.regime.corrections, grid))
-
-
-def _run(campaign: Campaign, progress: Callable[[float, float], None]) -> _Pilot:
-    store = Store(Path(":memory:"))
-    times: dict[tuple[Setting, Cell], list[float]] = {}
-    done = 0.0
-    while True:
-        groups = [missing(campaign, store, group) for group in plan(campaign, store)]
-        groups = [group for group in groups if group.replicates]
-        if not groups:
-            break  # a sweep may have become wider, once or twice
-        total = done + sum(group.cost for group in groups)
-        for group in groups:
-            started = perf_counter()
-            keep(campaign, store, group, run(campaign.seed, campaign.device, group))
-            each = (perf_counter() - started) / group.members
-            for setting in group.settings:
-                times.setdefault((setting, group.cell), []).append(each)
-            done += group.cost
-            progress(done, total)
-    seconds = {place: min(each) for place, each in times.items()}
-    return _Pilot(campaign, store, seconds)
-
-
-def _outlook(pilot: _Pilot, question: Question, grid: Grid, level: float) -> Outlook:
-    evidence = pilot.evidence(question, question.prediction.setting)
+def _outlook(pilot: Pilot, question: Question, grid: Grid, level: float) -> Outlook:
+    evidence = pilot.evidence(question)
     claim, looks = evidence.claim, range(grid.looks)
-    band = claim.relation.band(claim.margin)
-    shown, truth = _spread(evidence), typical_truth(band, claim.margin)
-    spread = cautious_spread(shown, PILOT_REPLICATES)
-    replicates = tuple(grid.replicates * 2**look for look in looks)
-    usable = evidence.problem is None
-    chances = [power(spread, r, band, truth, level) if usable else 0.0 for r in replicates]
-    return Outlook(
+    band, replicates = claim.band, tuple(grid.replicates * 2**look for look in looks)
+    own = Outlook(
         id=question.prediction.id,
         relation=str(claim.relation),
-        rival=question.relation is not question.prediction.relation,
+        rival=question.rival is not None,
         cells=tuple(str(cell) for cell in grid.cells),
         margin=claim.margin,
         level=level,
-        spread=float(shown.max(initial=0.0)),
+        spread=0.0,
         replicates=replicates,
-        decided=tuple(float(chance) for chance in np.maximum.accumulate(chances)),
+        decided=(0.0,) * grid.looks,
         controls=_controls(pilot, question, grid),
-        required=required_replicates(spread, band, truth, level) if usable else None,
-        detectable=detectable_margin(spread, replicates[-1], claim.relation.band, level)
-        if usable
-        else float("inf"),
+        required=None,
+        detectable=float("inf"),
         seconds=(_seconds(pilot, question, grid, 0), _seconds(pilot, question, grid, looks[-1])),
-        problem=evidence.problem,
+    )
+    if isinstance(evidence, Unjudged):
+        return replace(own, problem=evidence.reasons)
+    shown: FloatArray = evidence.samples.std(axis=0, ddof=1)
+    spread, truth = cautious_spread(shown, pilot.replicates), typical_truth(band, claim.margin)
+    chances = [power(spread, count, band, truth, level) for count in replicates]
+    return replace(
+        own,
+        spread=float(shown.max(initial=0.0)),
+        decided=tuple(float(chance) for chance in np.maximum.accumulate(chances)),
+        required=required_replicates(spread, band, truth, level),
+        detectable=detectable_margin(spread, replicates[-1], claim.relation.band, level),
     )
 
 
-def _spread(evidence: Evidence) -> FloatArray:
-    if evidence.problem is not None:
-        return np.zeros(1)
-    spread: FloatArray = evidence.samples.std(axis=0, ddof=1)
-    return spread
-
-
-def _controls(pilot: _Pilot, question: Question, grid: Grid) -> float:
+def _controls(pilot: Pilot, question: Question, grid: Grid) -> float:
     """Probability that every control is rejected at the last look, by Bonferroni."""
-    missed = 0.0
-    for control in question.controls:
-        evidence = pilot.evidence(question, control.setting)
-        missed += 1.0 - _rejection(evidence, evidence.claim, grid)
+    missed = sum(
+        1.0 - _rejection(pilot.evidence(question, control), grid) for control in question.controls
+    )
     return max(0.0, 1.0 - missed)
 
 
-def _rejection(evidence: Evidence, claim: Claim, grid: Grid) -> float:
+def _rejection(evidence: Evidence, grid: Grid) -> float:
     """One column that is outside the band decides; the clearest is taken. So does divergence."""
-    if evidence.problem is not None:
-        return float(evidence.without_data is Verdict.REJECTED)
-    band, columns = claim.relation.band(claim.margin), evidence.samples
+    if isinstance(evidence, Unjudged):
+        return float(evidence.verdict is Verdict.REJECTED)
+    band, columns = evidence.claim.band, evidence.samples
     replicates = grid.control_replicates * 2 ** (grid.looks - 1)
     level = FAMILY_ALPHA / grid.looks / columns.shape[1]
     chances = [
@@ -192,7 +155,7 @@ def _rejection(evidence: Evidence, claim: Claim, grid: Grid) -> float:
     return max(chances, default=0.0)
 
 
-def _seconds(pilot: _Pilot, question: Question, grid: Grid, look: int) -> float:
-    own = pilot.time(question, question.prediction.setting, grid.replicates * 2**look)
+def _seconds(pilot: Pilot, question: Question, grid: Grid, look: int) -> float:
+    own = pilot.time(question, grid.replicates * 2**look)
     count = grid.control_replicates
-    return own + sum(pilot.time(question, each.setting, count) for each in question.controls)
+    return own + sum(pilot.time(question, count, control) for control in question.controls)

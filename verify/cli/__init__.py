@@ -49,6 +49,11 @@ COMMANDS = {
         "verify_predictions",
         "Measure finite networks and accept or reject predictions.",
     ),
+    "report": _Entry(
+        "verify.cli.report",
+        "report_campaign",
+        "Judge the latest campaign of a folder again, and write its report there.",
+    ),
     "judge": _Entry(
         "verify.cli.judge", "judge_table", "Judge measurements that were made elsewhere."
     ),

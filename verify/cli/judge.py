@@ -5,22 +5,53 @@ from __future__ import annotations
 import math
 import shlex
 import sys
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
+import pandas as pd
 
 from reports.document import Report
 from reports.terminal import print_report
+from theory.catalogue import find
 from theory.errors import InputError
+from theory.relations import (
+    BestRateExponentEquals,
+    ExponentAtMost,
+    ExponentEquals,
+    ExponentsEqual,
+    ExponentsOrdered,
+    Relation,
+    SettingsEqual,
+    SettingsOrdered,
+    ValueAtMost,
+    ValueEquals,
+)
 from theory.verdict import Verdict
+from verify.cli.console import stdout_console
 from verify.cli.options import json_option, out_option
-from verify.cli.output import folder, stdout_console, write_report
+from verify.cli.output import folder, write_report
 from verify.documents.table import table_report
-from verify.tables.frame import Columns
-from verify.tables.judge import Statement, conclude_task, task_of
+from verify.tables.frame import Columns, listed, named
+from verify.tables.judge import Subject, conclude_task, task_of
 from verify.tables.read import read_table
 
+_OF_EXPONENTS: Mapping[str, Callable[[str, str], Relation]] = {
+    "exponent": ExponentEquals,
+    "exponent_at_most": ExponentAtMost,
+    "best_rate_exponent": BestRateExponentEquals,
+}
+_OF_NUMBERS: Mapping[str, Callable[[str, float], Relation]] = {
+    "value": ValueEquals,
+    "value_at_most": ValueAtMost,
+}
+_OF_SETTINGS: Mapping[str, Callable[[str, str], Relation]] = {
+    "same_exponent": ExponentsEqual,
+    "smaller_exponent": ExponentsOrdered,
+    "same": SettingsEqual,
+    "smaller": SettingsOrdered,
+}
 _CODES = {Verdict.ACCEPTED: 0, Verdict.REJECTED: 1, Verdict.INVALID: 1, Verdict.INCONCLUSIVE: 3}
 
 
@@ -58,19 +89,11 @@ def judge_table(
     replicate: str,
     pair: str | None,
     rate: str | None,
-    exponent: str | None,
-    exponent_at_most: str | None,
-    best_rate_exponent: str | None,
-    value: float | None,
-    value_at_most: float | None,
-    same_exponent: bool,
-    smaller_exponent: str | None,
-    same: bool,
-    smaller: str | None,
     margin: float | None,
     corrections: tuple[str, ...],
     out: Path | None,
     as_json: bool,
+    **claims: str | float | bool | None,
 ) -> int:
     """Judge measurements that were made elsewhere.
 
@@ -80,20 +103,12 @@ def judge_table(
     invalid, 3 inconclusive.
     """
     started = datetime.now(UTC)
-    statement = Statement(
-        prediction=prediction,
-        exponent=exponent,
-        exponent_at_most=exponent_at_most,
-        best_rate_exponent=best_rate_exponent,
-        value=_number("--value", value),
-        value_at_most=_number("--value-at-most", value_at_most),
-        same_exponent=same_exponent,
-        smaller_exponent=smaller_exponent,
-        same=same,
-        smaller=smaller,
-    )
+    made = _the_claim(prediction, claims)
+    frame = read_table(table)
+    claim = find(prediction) if prediction else _relation(made, claims[made], x, frame, pair)
+    subject = Subject.of(claim, margin, x, corrections)
     columns = Columns(x, y, replicate, pair, rate)
-    task = task_of(read_table(table), columns, statement, margin, corrections)
+    task = task_of(frame, columns, subject)
     judgement = conclude_task(task)
     command = shlex.join(["scaleproof", *sys.argv[1:]])
     report = table_report(table, columns, task, judgement, command, started)
@@ -101,10 +116,44 @@ def judge_table(
     return _CODES[judgement.verdict]
 
 
-def _number(option: str, value: float | None) -> float | None:
-    if value is not None and not math.isfinite(value):
-        raise InputError(f"{option} {value}: expected a finite number")
-    return value
+def _the_claim(prediction: str | None, claims: Mapping[str, object]) -> str:
+    """The name of the one claim that is made; ``InputError`` for none, and for several."""
+    every = {"ID": prediction, **claims}
+    made = [name for name, said in every.items() if said is not None and said is not False]
+    if len(made) != 1:
+        options = ", ".join(["ID", *map(_option, claims)])
+        said = " and ".join(map(_option, made)) if made else "none"
+        raise InputError(f"claims: {said}; expected exactly one of: {options}")
+    return made[0]
+
+
+def _option(name: str) -> str:
+    return name if name == "ID" else f"--{name.replace('_', '-')}"
+
+
+def _relation(
+    name: str, said: str | float | bool | None, x: str, frame: pd.DataFrame, pair: str | None
+) -> Relation:
+    """The relation that a claim's option states about column x."""
+    if name in _OF_NUMBERS:
+        number = float(said or 0.0)
+        if not math.isfinite(number):
+            raise InputError(f"{_option(name)} {number}: expected a finite number")
+        return _OF_NUMBERS[name](x, number)
+    if name in _OF_EXPONENTS:
+        return _OF_EXPONENTS[name](x, str(said))
+    if pair is None:
+        raise InputError(f"{_option(name)} compares two settings: name their column with --pair")
+    names, _ = named(frame, pair)
+    # The setting that is claimed to be smaller, or the first by name.
+    first = said if isinstance(said, str) and said else names[0]
+    others = [other for other in names if other != first]
+    if first not in names or len(others) != 1:
+        raise InputError(
+            f"{_option(name)} {first}: expected one of two settings in column {pair!r}, which "
+            f"names {listed(names)}"
+        )
+    return _OF_SETTINGS[name](x, others[0])
 
 
 def _show(report: Report, out: Path | None, as_json: bool) -> None:

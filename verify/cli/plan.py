@@ -12,9 +12,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from probes.engines import Engine
+from reports.reasons import reason_text
 from theory.catalogue import select
 from theory.prediction import Profile
-from verify.campaign.power import PILOT_REPLICATES, Outlook, outlooks
+from verify.campaign.design import Campaign
+from verify.campaign.power import Outlook, outlooks
+from verify.cli.console import stdout_console
 from verify.cli.options import (
     data_option,
     device_option,
@@ -24,8 +27,8 @@ from verify.cli.options import (
     patterns_argument,
     profile_option,
 )
-from verify.cli.output import stdout_console
 from verify.cli.progress import progress
+from verify.measuring.pilot import PILOT_REPLICATES, PILOT_SEED, run_pilot
 from verify.statistics.design import TARGET_POWER
 
 
@@ -50,26 +53,23 @@ def plan_predictions(
     is kept.
     """
     with progress() as advance:
-        found = outlooks(
-            on_data(select(patterns, profile), data),
-            profile,
-            device,
-            engine,
-            partial(advance, "pilot"),
-        )
+        predictions = on_data(select(patterns, profile), data)
+        campaign = Campaign(predictions, profile, PILOT_SEED, device, engine)
+        found = outlooks(campaign, run_pilot(campaign, partial(advance, "pilot")))
     if as_json:
         click.echo(json.dumps([_document(outlook) for outlook in found], indent=2))
         return
     stdout_console().print(_table(found, profile))
     for outlook in found:
-        if outlook.problem is not None:
-            click.echo(f"{outlook.id}: the pilot says nothing: {outlook.problem}")
+        if outlook.problem:
+            click.echo(f"{outlook.id}: the pilot says nothing: {reason_text(outlook.problem)}")
         elif outlook.underpowered:
             click.echo(f"{_name(outlook)}: under-powered: {_remedy(outlook)}")
 
 
 def _document(outlook: Outlook) -> dict[str, object]:
-    fields = asdict(outlook) | {"underpowered": outlook.underpowered}
+    problem = reason_text(outlook.problem) or None
+    fields = asdict(outlook) | {"underpowered": outlook.underpowered, "problem": problem}
     finite = math.isfinite(outlook.detectable)
     return fields | {"detectable": outlook.detectable if finite else None}
 

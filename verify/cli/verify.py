@@ -8,11 +8,10 @@ from pathlib import Path
 import click
 
 from probes.engines import Engine
-from reports.outcome import Outcome, outcome
-from reports.terminal import print_report
 from theory.catalogue import select
 from theory.prediction import Profile
-from verify.campaign.looks import Campaign, judge_campaign, keep_verdicts
+from verify.campaign.design import Campaign
+from verify.campaign.looks import judge_campaign, keep_verdicts
 from verify.cli.options import (
     data_option,
     device_option,
@@ -26,23 +25,11 @@ from verify.cli.options import (
     seed_option,
     workers_option,
 )
-from verify.cli.output import folder, stdout_console, write_report
+from verify.cli.output import finish, folder
 from verify.cli.progress import progress
 from verify.documents.campaign import build_report
 from verify.measuring.loop import check_engine, measure
 from verify.measuring.store import Store
-
-# The exit code of each outcome, and what it means.
-_EXITS = {
-    Outcome.AS_RECORDED: (0, "every verdict is the one on record, if there is one for its data."),
-    Outcome.NOT_AS_RECORDED: (1, "some verdict is not the one on record."),
-    Outcome.UNDECIDED: (
-        3,
-        "nothing contradicts the record, but all announced looks were too few to decide "
-        "everything; their reasons say how many replicates would.",
-    ),
-    Outcome.INTERRUPTED: (4, "interrupted; the same command continues where it was."),
-}
 
 
 @click.command("verify")
@@ -85,20 +72,13 @@ def verify_predictions(
                 store,
                 lambda look, done, total: advance(f"look {look + 1}", done, total),
                 processes(workers, device),
+                patterns,
             )
     except KeyboardInterrupt:
         complete = False
     answers = judge_campaign(campaign, store)
     if complete:
         keep_verdicts(campaign, store, answers)
-    report = build_report(campaign, store, patterns, answers, started, complete)
+    report = build_report(campaign, store, answers, started, complete)
     store.close()
-    write_report(report, out)
-    if as_json:
-        click.echo(report.model_dump_json(indent=2))
-    else:
-        print_report(report, stdout_console())
-        click.echo(f"Report: {out / 'report.html'}")
-    code, meaning = _EXITS[outcome(report)]
-    click.echo(f"Exit code {code}: {meaning}", err=True)
-    return code
+    return finish(report, out, as_json)

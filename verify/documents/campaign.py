@@ -5,8 +5,8 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from datetime import datetime
+from fractions import Fraction
 
-from probes.data.images import load
 from reports.document import (
     CampaignEntry,
     ControlEntry,
@@ -17,25 +17,28 @@ from reports.document import (
 from theory.catalogue import Recorded, recorded
 from theory.experiments import images_besides_digits
 from theory.prediction import Control, Prediction, claim_id
-from theory.relations import ExponentsEqual
-from verify.campaign.looks import Answer, Campaign
+from verify.campaign.design import Campaign
+from verify.campaign.looks import Answer
+from verify.campaign.trials import Trials
 from verify.documents.entries import (
-    cell_entries,
     checks_entry,
     environment,
-    plotted,
-    scale_of,
+    plot_fields,
     times,
     verdict_fields,
 )
-from verify.judging.evidence import FAMILY_ALPHA
+from verify.judging.quantities import FAMILY_ALPHA, at_rate, reading
 from verify.judging.verdict import Judgement
-from verify.measuring.store import Store, fingerprint
+from verify.measuring.store import Plan, Store
 
 
 def _control(answer: Answer, control: Control, judgement: Judgement) -> ControlEntry:
-    fields = verdict_fields(answer.claim, judgement)
-    return ControlEntry(name=control.name, setting=str(control.setting), shifted=None, **fields)
+    return ControlEntry(
+        name=control.name,
+        setting=str(control.setting),
+        shifted=None if control.shifted is None else str(control.shifted),
+        **verdict_fields(answer.claim, judgement),
+    )
 
 
 def _sources(predictions: Sequence[Prediction]) -> list[str]:
@@ -52,14 +55,16 @@ def _command(
     return shlex.join([*parts, "--engine", campaign.engine or "auto"])
 
 
-def _engines(campaign: Campaign, prediction: Prediction) -> dict[str, list[str]]:
+def _engines(campaign: Campaign, plan: Plan, answer: Answer) -> dict[str, list[str]]:
+    """Which cells of the prediction's own setting, at whatever rate, were run by which engine."""
+    own = at_rate(answer.question.prediction.setting, Fraction(1))
     engines: dict[str, list[str]] = {}
-    cells, relation = campaign.grid(prediction).cells, prediction.relation
-    if isinstance(relation, ExponentsEqual) and relation.other == prediction.setting:
-        cells += relation.cells_of_other(cells)
-    for cell in cells:
-        engine = campaign.engine_of(prediction.setting, cell)
-        engines.setdefault(str(engine), []).append(str(cell))
+    for part in Trials(campaign, plan, answer.question, 0).parts():
+        for cell in part.cells if at_rate(part.setting, Fraction(1)) == own else ():
+            planned = plan.trial(part.setting, cell)
+            cells = [] if planned is None else engines.setdefault(planned.engine, [])
+            if str(cell) not in cells:
+                cells.append(str(cell))
     return engines
 
 
@@ -70,59 +75,56 @@ def _rival(answer: Answer, record: Recorded | None) -> RivalEntry:
         sentence=rival.sentence,
         citation=str(rival.citation),
         recorded=None if record is None else record.rival,
-        scale=scale_of(answer.claim.relation),
-        cells=cell_entries(answer.judgement.evidence),
         control=_control(answer, rival.control, answer.controls[0]),
+        **plot_fields(answer.claim, answer.judgement.evidence),
         **verdict_fields(answer.claim, answer.judgement, answer.looks),
     )
 
 
-def _campaigns(campaign: Campaign, store: Store, prediction: Prediction) -> list[CampaignEntry]:
-    own = campaign.design(prediction)
+def _campaigns(plan: Plan, store: Store, prediction: Prediction) -> list[CampaignEntry]:
     return [
         CampaignEntry(
-            seed=design.seed,
-            profile=design.profile,
-            margin=design.margin,
-            family=design.family,
-            verdict=verdict,
-            this=design == own,
+            seed=past.seed,
+            profile=past.profile,
+            margin=past.margin,
+            family=past.family,
+            verdict=past.verdict,
+            this=past.plan == plan.row,
         )
-        for design, verdict in store.campaigns(prediction.id)
+        for past in store.past_verdicts(prediction.id)
     ]
 
 
 def _prediction(
-    campaign: Campaign, store: Store, answer: Answer, rival: Answer | None
+    campaign: Campaign, store: Store, plan: Plan, answer: Answer, rival: Answer | None
 ) -> PredictionEntry:
     prediction, evidence = answer.question.prediction, answer.judgement.evidence
-    record = recorded(prediction, campaign.profile)
+    record, relation = recorded(prediction, campaign.profile), prediction.relation
     return PredictionEntry(
         id=prediction.id,
         sentence=prediction.sentence,
         citation=str(prediction.citation),
-        standing=None,
-        twin=None,
+        standing=prediction.standing.value,
+        twin=prediction.twin,
         observable=prediction.observable,
         definition=prediction.observable.definition,
-        plotted=plotted(answer.claim.relation, prediction.observable),
-        scale=scale_of(answer.claim.relation),
+        plotted=reading(relation.quantity).plotted(prediction.observable, relation.summary),
         setting=str(prediction.setting),
         parameterization_source=prediction.setting.parameterization.source,
-        axis=str(prediction.relation.axis),
+        axis=str(relation.axis),
         corrections=[str(power) for power in prediction.regime.corrections],
         margin_reason=prediction.margin_reason,
-        engines=_engines(campaign, prediction),
+        engines=_engines(campaign, plan, answer),
         recorded=None if record is None else record.verdict,
         checks=checks_entry(evidence),
-        cells=cell_entries(evidence),
         controls=[
             _control(answer, control, judgement)
             for control, judgement in zip(prediction.controls, answer.controls, strict=True)
         ],
         rival=None if rival is None else _rival(rival, record),
-        campaigns=_campaigns(campaign, store, prediction),
+        campaigns=_campaigns(plan, store, prediction),
         command=_command(campaign, (claim_id(prediction),), [prediction]),
+        **plot_fields(answer.claim, evidence),
         **verdict_fields(answer.claim, answer.judgement, answer.looks),
     )
 
@@ -130,32 +132,35 @@ def _prediction(
 def build_report(
     campaign: Campaign,
     store: Store,
-    patterns: tuple[str, ...],
-    answers: list[Answer],
+    answers: Sequence[Answer],
     started: datetime,
     complete: bool,
 ) -> Report:
-    """The document of a judged campaign; each prediction's answer is followed by its rival's."""
-    entries = []
-    for answer, following in zip(answers, [*answers[1:], None], strict=True):
-        if answer.question.relation is not answer.question.prediction.relation:
-            continue
-        rival = following if answer.question.prediction.rival is not None else None
-        entries.append(_prediction(campaign, store, answer, rival))
-    images = [str(load(source)) for source in _sources(campaign.predictions)]
+    """The document of a judged campaign; each prediction's answer is followed by its rival's.
+
+    ``complete``: it was not interrupted. Conditions are those under which it was planned.
+    """
+    plan = store.plan(campaign.key)
+    provenance = plan.provenance
+    rivals = {answer.question.id: answer for answer in answers if answer.question.rival}
+    entries = [
+        _prediction(campaign, store, plan, answer, rivals.get(f"{answer.question.id}, rival"))
+        for answer in answers
+        if answer.question.rival is None
+    ]
     return Report(
         profile=campaign.profile,
         seed=campaign.seed,
         table=None,
-        images="; ".join(images) or None,
+        images=provenance.images,
         engine=campaign.engine or "auto",
-        code=fingerprint(),
+        code=provenance.code,
         family=len(answers),
         family_alpha=FAMILY_ALPHA,
         looks=campaign.looks,
         complete=complete,
-        command=_command(campaign, patterns, campaign.predictions),
-        environment=environment(campaign.device),
+        command=_command(campaign, provenance.patterns, campaign.predictions),
+        environment=environment(campaign.device, provenance.versions),
         times=times(started),
         predictions=entries,
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TypedDict
@@ -27,22 +27,14 @@ from reports.document import (
     Times,
 )
 from theory.arrays import FloatArray
-from theory.relations import (
-    BestRate,
-    ExcessExponent,
-    Exponent,
-    ExponentOfCurve,
-    ExponentsEqual,
-    LogRatio,
-    Paired,
-    Relation,
-    TransferRegretAtMost,
-)
-from theory.verdict import Verdict
-from verify.judging.evidence import Claim, Evidence, clustered
+from theory.expectations import Summary
+from theory.verdict import Reason, Verdict
+from verify.judging.claim import Claim
+from verify.judging.evidence import Evidence, Exponents, InCells
 from verify.judging.verdict import Judgement, Look
 from verify.statistics.equivalence import Interval, mean_interval, mean_intervals
 from verify.statistics.fit_checks import CHECK_LEVEL, Elsewhere
+from verify.statistics.regression import PowerLaw
 
 
 class VerdictFields(TypedDict):
@@ -65,8 +57,8 @@ class VerdictFields(TypedDict):
 
 def verdict_fields(claim: Claim, judgement: Judgement, looks: Sequence[Look] = ()) -> VerdictFields:
     """The fields that every verdict has."""
-    interval, band = judgement.interval, claim.relation.band(claim.margin)
-    low, high = (end if math.isfinite(end) else None for end in band)
+    interval = judgement.interval
+    low, high = (end if math.isfinite(end) else None for end in claim.band)
     return {
         "verdict": judgement.verdict,
         "relation": str(claim.relation),
@@ -78,10 +70,20 @@ def verdict_fields(claim: Claim, judgement: Judgement, looks: Sequence[Look] = (
         "confidence": None if interval is None else 1.0 - interval.level,
         "replicates": judgement.replicates,
         "replicates_needed": judgement.replicates_needed,
-        "reasons": [],
+        "reasons": [reason_entry(reason) for reason in judgement.reasons],
         "reason": judgement.reason,
         "looks": [_look(look) for look in looks],
     }
+
+
+def reason_entry(reason: Reason) -> ReasonEntry:
+    """A reason as the document has it."""
+    return ReasonEntry(
+        kind=reason.kind,
+        places=list(reason.places),
+        numbers=dict(reason.numbers),
+        because=[reason_entry(behind) for behind in reason.because],
+    )
 
 
 def _look(look: Look) -> LookEntry:
@@ -92,7 +94,7 @@ def _look(look: Look) -> LookEntry:
         estimate=None if interval is None else interval.estimate,
         interval=None if interval is None else (interval.low, interval.high),
         verdict=look.judgement.verdict,
-        reasons=[],
+        reasons=[reason_entry(reason) for reason in look.judgement.reasons],
         reason=look.judgement.reason,
     )
 
@@ -112,13 +114,9 @@ def _movement(place: Elsewhere | None) -> IntervalEntry | None:
 
 def checks_entry(evidence: Evidence | None) -> ChecksEntry | None:
     """All checks of the fit of an exponent, and what it says locally and beyond the grid."""
-    if evidence is None or evidence.checks is None:
+    if not isinstance(evidence, Exponents):
         return None
-    law, logs, checks = evidence.claim.law, evidence.logs, evidence.checks
-    pooled = clustered(evidence)
-    assert law is not None
-    assert logs is not None
-    assert pooled is not None
+    law, logs, checks = evidence.law, evidence.logs, evidence.checks
     sizes, local = law.local_exponents(logs)
     locals_ = mean_intervals(local, CHECK_LEVEL)
     return ChecksEntry(
@@ -126,79 +124,65 @@ def checks_entry(evidence: Evidence | None) -> ChecksEntry | None:
         curvature=_movement(checks.curvature),
         lack_of_fit=None if checks.lack_of_fit is None else float(checks.lack_of_fit[0]),
         trimmed=float(checks.trimmed[0]),
-        clustered=_interval(pooled),
+        clustered=_interval(evidence.clustered()),
         local_exponents=[
             LocalExponentEntry(
                 smaller=sizes[i], larger=sizes[i + 1], interval=_interval(locals_.at(i))
             )
             for i in range(len(sizes) - 1)
         ],
-        extrapolation=_extrapolation(evidence.claim, logs),
+        extrapolation=_extrapolation(law, logs),
     )
 
 
-def _extrapolation(claim: Claim, logs: FloatArray) -> ExtrapolationEntry | None:
+def _extrapolation(law: PowerLaw, logs: FloatArray) -> ExtrapolationEntry | None:
     """At twice the largest size; a correction column is known there if it is a power of the size.
 
     Columns that depend on anything else would need the other size too, and give ``None``.
     """
-    assert claim.law is not None
-    size, columns = 2 * float(claim.law.sizes.max()), []
-    for column in claim.law.corrections.T:
-        slope, intercept = np.polyfit(claim.law.log_size, np.log(np.abs(column)), 1)
-        power = np.exp(intercept + slope * claim.law.log_size)
+    size, columns = 2 * float(law.sizes.max()), []
+    for column in law.corrections.T:
+        slope, intercept = np.polyfit(law.log_size, np.log(np.abs(column)), 1)
+        power = np.exp(intercept + slope * law.log_size)
         if not np.allclose(np.abs(column), power, rtol=1e-9):
             return None
         columns.append(np.sign(column[0]) * np.exp(intercept + slope * np.log(size)))
-    found = mean_interval(claim.law.extrapolated(logs, size, np.array(columns)), CHECK_LEVEL)
-    value, low, high = (float(np.exp(v)) for v in (found.estimate, found.low, found.high))
+    beyond = mean_interval(law.extrapolated(logs, size, np.array(columns)), CHECK_LEVEL)
+    value, low, high = (float(np.exp(v)) for v in (beyond.estimate, beyond.low, beyond.high))
     return ExtrapolationEntry(size=size, value=value, low=low, high=high)
 
 
-def plotted(relation: Relation, name: str) -> str:
-    """What the cells of a relation hold."""
-    if isinstance(relation, ExcessExponent):
-        what = "what is missing to" if relation.from_below else "excess over"
-        return f"{name}, {what} the limit, by the largest size"
-    if isinstance(relation, BestRate):
-        return f"best learning rate, by {name}"
-    if isinstance(relation, TransferRegretAtMost):
-        return f"{name}, carried over best rate"
-    if isinstance(relation, ExponentOfCurve):
-        return f"{name}, measured over predicted"
-    if isinstance(relation, ExponentsEqual) and relation.wider > 1:
-        return f"{name}, ratio of two widths"
-    return f"{name}, ratio of two settings" if isinstance(relation, Paired) else name
+class PlotFields(TypedDict):
+    """What a plot of a verdict shows: cells, and what their numbers are to its statistic."""
+
+    scale: Scale
+    cells: list[CellEntry]
 
 
-def scale_of(relation: Relation) -> Scale:
-    """What the statistic of a relation is, in terms of the numbers that its cells hold."""
-    if isinstance(relation, Exponent):
-        return Scale.EXPONENT
-    return Scale.LOGARITHM if isinstance(relation, LogRatio) else Scale.RATIO
+def plot_fields(claim: Claim, evidence: Evidence | None) -> PlotFields:
+    """The cells of what was judged; none of what could not be."""
+    return {"scale": Scale(claim.relation.summary), "cells": _cell_entries(evidence)}
 
 
-def cell_entries(evidence: Evidence | None) -> list[CellEntry]:
+def _cell_entries(evidence: Evidence | None) -> list[CellEntry]:
     """Means with 95 percent intervals, and the fit or the predicted value, of every cell.
 
     Geometric means where an exponent was fitted (of the ratio of two settings, of the best rates),
-    or where the claim is one about them; nothing of what could not be judged.
+    or where the claim is one about them.
     """
-    if evidence is None or evidence.problem is not None:
-        return []
-    claim = evidence.claim
-    if isinstance(claim.relation, Exponent):
-        assert claim.law is not None
-        assert evidence.logs is not None
+    if isinstance(evidence, Exponents):
         means = mean_intervals(evidence.logs, CHECK_LEVEL)
         ends = [np.exp(part) for part in (means.estimate, means.low, means.high)]
-        return _cells(claim, ends, fitted=claim.law.fitted(evidence.logs))
-    predicted = np.ones(len(claim.labels)) if claim.predicted is None else claim.predicted
-    means = mean_intervals(evidence.samples, CHECK_LEVEL)
-    ratios = [means.estimate, means.low, means.high]
-    if isinstance(claim.relation, LogRatio):
-        ratios = [np.exp(part) for part in ratios]
-    return _cells(claim, [predicted * part for part in ratios], predicted=predicted)
+        return _cells(evidence.claim, ends, fitted=evidence.law.fitted(evidence.logs))
+    if isinstance(evidence, InCells):
+        claim = evidence.claim
+        means = mean_intervals(evidence.samples, CHECK_LEVEL)
+        ratios = [means.estimate, means.low, means.high]
+        if claim.relation.summary is Summary.LOGARITHM:
+            ratios = [np.exp(part) for part in ratios]
+        values = [claim.predicted * part for part in ratios]
+        return _cells(claim, values, predicted=claim.predicted)
+    return []
 
 
 def _cells(
@@ -207,11 +191,10 @@ def _cells(
     fitted: FloatArray | None = None,
     predicted: FloatArray | None = None,
 ) -> list[CellEntry]:
-    sizes = claim.sizes[-len(claim.labels) :] if claim.law is None else claim.law.sizes
     return [
         CellEntry(
             label=label,
-            size=float(sizes[i]),
+            size=float(claim.judged_sizes[i]),
             measured=float(ends[0][i]),
             low=float(ends[1][i]),
             high=float(ends[2][i]),
@@ -222,14 +205,17 @@ def _cells(
     ]
 
 
-def environment(device: str | None) -> Environment:
-    """Versions of what computed the numbers; torch where networks were run."""
+def environment(
+    device: str | None = None, measured: Mapping[str, str] | None = None
+) -> Environment:
+    """Versions of what computed the numbers: ``measured`` by package, where networks were run."""
+    versions = measured or {}
     return Environment(
-        scaleproof=version("scaleproof"),
+        scaleproof=versions.get("scaleproof") or version("scaleproof"),
         python=platform.python_version(),
-        torch=None if device is None else version("torch"),
-        numpy=np.__version__,
-        scikit_learn=None if device is None else version("scikit-learn"),
+        torch=versions.get("torch"),
+        numpy=versions.get("numpy") or np.__version__,
+        scikit_learn=versions.get("scikit-learn"),
         device=device,
     )
 

@@ -8,15 +8,13 @@ from pathlib import Path
 from reports.document import PredictionEntry, Report
 from theory.catalogue import recorded
 from verify.documents.entries import (
-    cell_entries,
     checks_entry,
     environment,
-    plotted,
-    scale_of,
+    plot_fields,
     times,
     verdict_fields,
 )
-from verify.judging.evidence import FAMILY_ALPHA
+from verify.judging.quantities import FAMILY_ALPHA, reading
 from verify.judging.verdict import Judgement
 from verify.tables.frame import Columns
 from verify.tables.judge import Task
@@ -31,31 +29,30 @@ def table_report(
     started: datetime,
 ) -> Report:
     """The same document as that of a campaign, with one entry and without controls."""
-    found, evidence = task.prediction, judgement.evidence
-    record = None if found is None else recorded(found)
+    prediction, evidence, relation = task.prediction, judgement.evidence, task.claim.relation
+    record = None if prediction is None else recorded(prediction)
     entry = PredictionEntry(
-        id=path.stem if found is None else found.id,
-        sentence=f"Column {columns.y!r} of {path.name}: {task.claim.relation}.",
-        citation="stated with the table" if found is None else str(found.citation),
+        id=path.stem if prediction is None else prediction.id,
+        sentence=f"Column {columns.y!r} of {path.name}: {relation}.",
+        citation="stated with the table" if prediction is None else str(prediction.citation),
         standing=None,
         twin=None,
         observable=columns.y,
         definition=f"column {columns.y!r}, measured elsewhere",
-        plotted=plotted(task.claim.relation, columns.y),
-        scale=scale_of(task.claim.relation),
+        plotted=reading(relation.quantity).plotted(columns.y, relation.summary),
         setting=f"replicates by column {columns.replicate!r}",
         parameterization_source="",
         axis=columns.x,
         corrections=list(task.corrections),
-        margin_reason="stated with the table" if found is None else found.margin_reason,
+        margin_reason="stated with the table" if prediction is None else prediction.margin_reason,
         engines={},
         recorded=None if record is None else record.verdict,
         checks=checks_entry(evidence),
-        cells=cell_entries(evidence),
         controls=[],
         rival=None,
         campaigns=[],
         command=command,
+        **plot_fields(task.claim, evidence),
         **verdict_fields(task.claim, judgement),
     )
     return Report(
@@ -70,7 +67,7 @@ def table_report(
         looks=1,
         complete=True,
         command=command,
-        environment=environment(None),
+        environment=environment(),
         times=times(started),
         predictions=[entry],
     )

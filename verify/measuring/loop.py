@@ -2,42 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from fractions import Fraction
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 
-from probes.costs import engine_of, group_size, seconds
-from probes.engines import Engine
+from probes.data.images import load
 from probes.trials import Measurements, resolve_device, run_sweep
 from theory.errors import UnavailableError
-from theory.experiments import Setting
-from theory.scaling import Cell
-from verify.campaign.looks import Campaign, Question, Trials, judge_campaign, questions
+from theory.experiments import images_besides_digits
+from verify.campaign.design import Campaign, Question, questions
+from verify.campaign.looks import judge_campaign
+from verify.campaign.trials import trials_of
 from verify.measuring.executors import TooLittleMemoryError, Workers
-from verify.measuring.store import Store, image_digests
+from verify.measuring.fingerprint import MEASURING_PACKAGES, fingerprint, image_digests
+from verify.measuring.schedule import Group, missing, planned_trial, schedule
+from verify.measuring.store import Plan, Provenance, Store
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
-    """What is measured together: replicates of one cell, at one or more base learning rates.
+def begin(campaign: Campaign, store: Store, patterns: Sequence[str] = ()) -> Plan:
+    """Enter a campaign into a store: what it asks, and under which conditions it is measured.
 
-    ``settings`` differ in nothing but that rate; ``cost`` is the expected time in seconds, and
-    ``images`` the digest of what they are trained on, as whoever planned it saw them.
+    ``patterns``: what was asked for on the command line. Raises ``DomainError`` for images that
+    cannot be read.
     """
-
-    settings: tuple[Setting, ...]
-    cell: Cell
-    replicates: tuple[int, ...]
-    engine: Engine
-    cost: float
-    images: tuple[str, ...]
-
-    @property
-    def members(self) -> int:
-        """Networks in the group."""
-        return len(self.settings) * len(self.replicates)
+    predictions = campaign.predictions
+    sources = sorted(images_besides_digits(each.setting for each in predictions))
+    images = [load(source) for source in sources]
+    packages = ("scaleproof", *MEASURING_PACKAGES)
+    provenance = Provenance(
+        predictions=tuple(prediction.id for prediction in predictions),
+        patterns=tuple(patterns),
+        data=tuple(sources),
+        images="; ".join(map(str, images)) or None,
+        profile=campaign.profile,
+        seed=campaign.seed,
+        device=campaign.device,
+        engine=campaign.engine,
+        code=fingerprint(),
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
+        versions={package: version(package) for package in packages},
+    )
+    plan = store.begin(campaign.key, "; ".join(each.digest for each in images), provenance)
+    for prediction in predictions:
+        design = campaign.designs[prediction.id]
+        plan.enter_prediction(prediction.id, design, float(prediction.margin))
+    return plan
 
 
 def check_engine(campaign: Campaign) -> None:
@@ -45,64 +56,8 @@ def check_engine(campaign: Campaign) -> None:
 
     Raises ``InputError``, naming the first setting that needs another one.
     """
-    plan(campaign, Store(Path(":memory:")))
-
-
-def plan(
-    campaign: Campaign, store: Store, look: int = 0, asked: Sequence[Question] = ()
-) -> list[Group]:
-    """The groups of a look in the order in which they are measured, each trial once.
-
-    Without ``asked``, those of a look at everything. The store says how far the rates of a sweep
-    have been widened.
-    """
-    needed: dict[tuple[Setting, Cell], int] = {}
-
-    def need(question: Question, setting: Setting, replicates: int) -> None:
-        trials = Trials(campaign, store, question, setting, replicates)
-        for part, cells in trials.parts():
-            for cell in cells:
-                needed[part, cell] = max(needed.get((part, cell), 0), replicates)
-
-    for question in asked or questions(campaign):
-        grid = campaign.grid(question.prediction)
-        need(question, question.prediction.setting, grid.replicates * 2**look)
-        for control in question.controls:
-            need(question, control.setting, grid.control_replicates * 2**look)
-    sweeps: dict[tuple[Setting, Cell, int], list[Setting]] = {}
-    for (setting, cell), replicates in needed.items():
-        at_any_rate = replace(setting, experiment=setting.experiment.at_rate(Fraction(1)))
-        sweeps.setdefault((at_any_rate, cell, replicates), []).append(setting)
-    return [
-        group
-        for (_, cell, replicates), settings in sweeps.items()
-        for group in groups_of(settings, cell, range(replicates), campaign.device, campaign.engine)
-    ]
-
-
-def groups_of(
-    settings: Sequence[Setting],
-    cell: Cell,
-    replicates: range,
-    device: str,
-    forced: Engine | None,
-) -> Iterator[Group]:
-    """A sweep in groups of the size that is fast: all rates of few replicates, if they fit.
-
-    Raises ``InputError`` where a forced engine cannot run the settings.
-    """
-    engine = engine_of(settings[0], cell, device, forced)
-    members = group_size(settings[0], cell, device, engine)
-    # Without matrices, nothing is shared between rates.
-    rates = 1 if engine is Engine.MATRIX_FREE else max(1, min(members, len(settings)))
-    together = max(1, members // rates)
-    images = tuple(image_digests(settings))
-    for start in range(0, len(replicates), together):
-        some = tuple(replicates[start : start + together])
-        for first in range(0, len(settings), rates):
-            part = tuple(settings[first : first + rates])
-            cost = seconds(part[0], cell, device, engine, len(part) * len(some))
-            yield Group(part, cell, some, engine, cost, images)
+    store = Store(Path(":memory:"))
+    schedule(campaign, begin(campaign, store), questions(campaign), 0)
 
 
 def run(seed: int, device: str, group: Group) -> list[Measurements]:
@@ -127,10 +82,10 @@ def run(seed: int, device: str, group: Group) -> list[Measurements]:
     )
 
 
-def keep(campaign: Campaign, store: Store, group: Group, found: Sequence[Measurements]) -> None:
+def keep(plan: Plan, store: Store, group: Group, measured: Sequence[Measurements]) -> None:
     """Put what was measured into the store."""
-    for setting, measured in zip(group.settings, found, strict=True):
-        store.add(campaign.trial(setting, group.cell), group.replicates, measured)
+    for setting, values in zip(group.settings, measured, strict=True):
+        store.add(planned_trial(plan, setting, group.cell), group.replicates, values)
 
 
 def measure(
@@ -138,6 +93,7 @@ def measure(
     store: Store,
     progress: Callable[[int, float, float], None] = lambda _look, _done, _total: None,
     workers: int = 1,
+    patterns: Sequence[str] = (),
 ) -> None:
     """Measure what the store does not hold yet, look by look, until everything is decided.
 
@@ -147,7 +103,7 @@ def measure(
     """
     try:
         with Workers(workers) as pool:
-            _measure(campaign, store, progress, pool)
+            _measure(campaign, store, progress, pool, patterns)
     except TooLittleMemoryError as error:
         raise TooLittleMemoryError(
             f"{error}; what was measured is kept, and not measured again on the same device"
@@ -159,38 +115,34 @@ def _measure(
     store: Store,
     progress: Callable[[int, float, float], None],
     workers: Workers,
+    patterns: Sequence[str],
 ) -> None:
-    for prediction in campaign.predictions:
-        store.enter(campaign.design(prediction), None)
+    plan = begin(campaign, store, patterns)
     for look in range(campaign.looks):
         asked = _open_questions(campaign, store, look)
         if not asked:
             return
         while True:  # a sweep may become wider
-            groups = plan(campaign, store, look, asked)
-            wanted = [missing(campaign, store, group) for group in groups]
+            groups = schedule(campaign, plan, asked, look)
+            wanted = [missing(plan, store, group) for group in groups]
             total = sum(group.cost for group in groups)
             done = sum(g.cost for g, w in zip(groups, wanted, strict=True) if not w.replicates)
             wanted = [group for group in wanted if group.replicates]
-            if not wanted:
-                break
             one = partial(run, campaign.seed, campaign.device)
-            for group, found in workers.results(one, wanted, [group.cost for group in wanted]):
-                keep(campaign, store, group, found)
+            for group, measured in workers.results(one, wanted, [group.cost for group in wanted]):
+                keep(plan, store, group, measured)
                 done += group.cost
                 progress(look, done, total)
+            if not widen(campaign, plan, asked, look):
+                break
 
 
-def missing(campaign: Campaign, store: Store, group: Group) -> Group:
-    """The group without what is stored: settings of which nothing lacks, replicates of no use."""
-    lacking = {
-        setting: set(group.replicates)
-        - store.replicates(campaign.trial(setting, group.cell), group.replicates)
-        for setting in group.settings
-    }
-    settings = tuple(setting for setting in group.settings if lacking[setting])
-    replicates = tuple(sorted(set().union(*lacking.values())))
-    return replace(group, settings=settings, replicates=replicates)
+def widen(campaign: Campaign, plan: Plan, asked: Sequence[Question], look: int) -> bool:
+    """Widen the sweeps whose measurements show that their rates end too early; whether any did."""
+    wider = [
+        trials.widen() for question in asked for trials in trials_of(campaign, plan, question, look)
+    ]
+    return any(wider)
 
 
 def _open_questions(campaign: Campaign, store: Store, look: int) -> list[Question]:

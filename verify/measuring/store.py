@@ -1,35 +1,27 @@
-"""Measurements on disk: one SQLite file, keyed by content. Imports the standard library and numpy.
+"""Measurements on disk: one SQLite file. Imports the standard library, numpy and ``theory``.
 
-A measurement is found again only if everything that it depends on is the same: setting, cell,
-seed, replicate, device, engine, the images themselves where they are not digits, the code of
-``probes`` and ``theory`` (but for its catalogue, comments and docstrings), and the versions of
-torch, numpy and scikit-learn. A campaign that was stopped continues where it was, and nothing is
-counted twice.
+Measurements are keyed by content (``verify.measuring.fingerprint``). Beside them stands the plan of
+every campaign, written before it is measured: which trial answers for which setting and cell, on
+which engine, and how far sweeps were widened. Judging reads the plan, so that it needs neither the
+code that measured nor the images that were shown.
 """
 
 from __future__ import annotations
 
-import ast
-import hashlib
+import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass
 from functools import cache
-from importlib.metadata import version
-from importlib.resources import files
-from importlib.resources.abc import Traversable
 from pathlib import Path
 
 import numpy as np
-import torch
 
-from probes.data.images import load
 from theory.arrays import FloatArray
 from theory.errors import UnavailableError
-from theory.experiments import Setting, images_besides_digits
+from theory.experiments import Setting
 from theory.observables import Observable
-from theory.prediction import Prediction, Profile
-from theory.relations import OfCurve, Paired, Relation
+from theory.prediction import Profile
 from theory.scaling import Cell
 from theory.verdict import Verdict
 
@@ -41,112 +33,99 @@ CREATE TABLE IF NOT EXISTS measurements (
 ) WITHOUT ROWID
 """,
     """
-CREATE TABLE IF NOT EXISTS campaigns (
-    prediction TEXT NOT NULL, design TEXT NOT NULL, seed INTEGER NOT NULL, profile TEXT NOT NULL,
-    margin REAL NOT NULL, family INTEGER NOT NULL, verdict TEXT, PRIMARY KEY (prediction, design)
+CREATE TABLE IF NOT EXISTS plans (
+    id INTEGER PRIMARY KEY, campaign TEXT NOT NULL, code TEXT NOT NULL, images TEXT NOT NULL,
+    provenance TEXT NOT NULL, begun INTEGER NOT NULL DEFAULT 0, UNIQUE (campaign, code, images)
 )
+""",
+    """
+CREATE TABLE IF NOT EXISTS trials (
+    plan INTEGER NOT NULL, setting TEXT NOT NULL, width INTEGER NOT NULL, depth INTEGER NOT NULL,
+    trial TEXT NOT NULL, engine TEXT NOT NULL, PRIMARY KEY (plan, setting, width, depth)
+) WITHOUT ROWID
+""",
+    """
+CREATE TABLE IF NOT EXISTS sweeps (
+    plan INTEGER NOT NULL, name TEXT NOT NULL, below INTEGER NOT NULL, above INTEGER NOT NULL,
+    times INTEGER NOT NULL, PRIMARY KEY (plan, name)
+) WITHOUT ROWID
+""",
+    """
+CREATE TABLE IF NOT EXISTS verdicts (
+    plan INTEGER NOT NULL, prediction TEXT NOT NULL, design TEXT NOT NULL, margin REAL NOT NULL,
+    verdict TEXT, PRIMARY KEY (plan, prediction)
+) WITHOUT ROWID
 """,
 )
 
 
-def _code(folder: Traversable) -> Iterable[str]:
-    """What every module does: its statements, without comments, layout and docstrings."""
-    for entry in sorted(folder.iterdir(), key=lambda item: item.name):
-        if entry.is_dir() and entry.name != "catalogue":  # its predictions enter by setting
-            yield from _code(entry)
-        elif entry.name.endswith(".py"):
-            yield ast.dump(_Undocumented().visit(ast.parse(entry.read_bytes())))
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Under which conditions a campaign was planned.
 
+    ``predictions`` are ids, ``patterns`` what was asked for, ``data`` the images that are no digits
+    by source and ``images`` in words,
+    and ``versions`` those of the packages that measure.
+    """
 
-class _Undocumented(ast.NodeTransformer):
-    """Leaves out strings that stand alone: docstrings, and others that do nothing."""
-
-    def visit_Expr(self, node: ast.Expr) -> ast.Expr | None:
-        alone = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
-        return None if alone else node
-
-
-@cache
-def fingerprint() -> str:
-    """A digest of the code that measures: numbers made by other code are not reused."""
-    versions = (torch.__version__, np.__version__, version("scikit-learn"))
-    digest = hashlib.sha256(" ".join(versions).encode())
-    for package in ("probes", "theory"):
-        for module in _code(files(package)):
-            digest.update(module.encode())
-    return digest.hexdigest()
-
-
-def image_digests(settings: Iterable[Setting]) -> list[str]:
-    """Of the images other than digits, which scikit-learn's version stands for."""
-    return sorted(load(images).digest for images in images_besides_digits(settings))
-
-
-def trial_key(setting: Setting, cell: Cell, seed: int, device: str, engine: str) -> str:
-    """The content key of a cell's trials; the replicate is stored beside it."""
-    parts = [fingerprint(), setting.key(), str(cell), f"{seed}", device, engine]
-    return hashlib.sha256("|".join(parts + image_digests([setting])).encode()).hexdigest()
+    predictions: tuple[str, ...]
+    patterns: tuple[str, ...]
+    data: tuple[str, ...]
+    images: str | None
+    profile: Profile
+    seed: int
+    device: str
+    engine: str | None
+    code: str
+    started: str
+    versions: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Design:
-    """One campaign about one prediction: another seed, margin, grid or family makes another one.
+class Sweep:
+    """By how many rates a sweep was widened below and above, and how often."""
 
-    ``key`` is a digest of everything that was fixed before the run, ``family`` the number of
-    predictions that were judged together.
-    """
+    below: int = 0
+    above: int = 0
+    times: int = 0
 
-    prediction: str
-    key: str
+
+@dataclass(frozen=True, slots=True)
+class PlannedTrial:
+    """The key of a trial's measurements, and the engine that runs it."""
+
+    trial: str
+    engine: str
+
+
+@dataclass(frozen=True, slots=True)
+class PastVerdict:
+    """What became of a prediction in one campaign of a store; ``None`` while it is unfinished."""
+
+    plan: int
     seed: int
     profile: Profile
     margin: float
     family: int
+    verdict: Verdict | None
 
 
-def design_of(
-    prediction: Prediction, profile: Profile, seed: int, machinery: str, family: Sequence[str]
-) -> Design:
-    """The design of a prediction in a campaign that judges a family of predictions together.
-
-    ``machinery`` names the device and the engine.
-    """
-    rival = prediction.rival
-    relations = [prediction.relation] + ([rival.relation] if rival else [])
-    settings = [prediction.setting, *(control.setting for control in prediction.controls)]
-    settings += [rival.control.setting] if rival else []
-    others = [r.other for r in relations if isinstance(r, Paired) and isinstance(r.other, Setting)]
-    parts = [fingerprint(), prediction.margin, prediction.regime.grid(profile), seed, machinery]
-    # The name of a curve's function, not its address, says which curve it is.
-    parts += [f"{r}; {r.origin}" if isinstance(r, OfCurve) else _text(r) for r in relations]
-    parts += [
-        *(setting.key() for setting in settings),
-        prediction.regime.corrections,
-        sorted(family),
-    ]
-    parts += image_digests([*settings, *others])
-    key = hashlib.sha256("|".join(map(repr, parts)).encode()).hexdigest()
-    return Design(prediction.id, key, seed, profile, float(prediction.margin), len(family))
-
-
-def _text(relation: Relation) -> str:
-    """The fields of a relation, with the key of another setting instead of the setting."""
-    held = {field.name: getattr(relation, field.name) for field in fields(relation)}
-    if isinstance(relation, Paired) and isinstance(relation.other, Setting):
-        held["other"] = relation.other.key()
-    return f"{type(relation).__name__}({held})"
+@cache
+def _key_of(setting: Setting) -> str:
+    """The key of a setting, and its images by name, which that leaves to whoever stores."""
+    return f"{setting.key()}; {setting.experiment.images or 'no images'}"
 
 
 class Store:
-    """Measured values, and which campaigns there were; a group of trials is committed when done."""
+    """Measured values, and the plans of campaigns; a group of trials is committed when done."""
 
     def __init__(self, path: Path) -> None:
         """Open or create the file; ``UnavailableError`` when that is impossible."""
         try:
-            self._connection = sqlite3.connect(path)
-            self._connection.execute("PRAGMA journal_mode=WAL")
+            self.connection = sqlite3.connect(path)
+            self.connection.execute("PRAGMA journal_mode=WAL")
             for table in _SCHEMA:
-                self._connection.execute(table)
+                self.connection.execute(table)
         except sqlite3.Error as error:
             raise UnavailableError(
                 f"cannot keep measurements in {str(path)!r} ({error}); "
@@ -155,7 +134,7 @@ class Store:
 
     def replicates(self, trial: str, among: Sequence[int]) -> set[int]:
         """Which replicates of a trial, from the first to the last of some, are already measured."""
-        rows = self._connection.execute(
+        rows = self.connection.execute(
             "SELECT DISTINCT replicate FROM measurements WHERE trial = ? "
             "AND replicate BETWEEN ? AND ?",
             (trial, min(among), max(among)),
@@ -172,55 +151,180 @@ class Store:
             for observable, values in measured.items()
             for replicate, value in zip(replicates, values, strict=True)
         ]
-        with self._connection:
-            self._connection.executemany(
+        with self.connection:
+            self.connection.executemany(
                 "INSERT OR IGNORE INTO measurements VALUES (?, ?, ?, ?)", rows
             )
 
     def values(self, trial: str, observable: Observable, replicates: int) -> FloatArray:
         """Values of the first replicates in order, ending at the first one not yet measured."""
-        rows = self._connection.execute(
+        rows = self.connection.execute(
             "SELECT replicate, value FROM measurements WHERE trial = ? AND observable = ? "
             "AND replicate < ? ORDER BY replicate",
             (trial, str(observable), replicates),
         ).fetchall()
         # SQLite keeps nan as NULL.
-        found = [
+        values = [
             np.nan if value is None else value
             for index, (replicate, value) in enumerate(rows)
             if replicate == index
         ]
-        return np.array(found, dtype=np.float64)
+        return np.array(values, dtype=np.float64)
 
-    def enter(self, design: Design, verdict: Verdict | None) -> None:
-        """Put a campaign on record when it begins, and its verdict when it has one.
-
-        The same design gives the same verdict; every other design has an entry of its own.
-        """
-        named = (design.prediction, design.key, design.seed, design.profile)
-        key = (*named, design.margin, design.family)
-        with self._connection:
-            self._connection.execute(
-                "INSERT INTO campaigns VALUES (?, ?, ?, ?, ?, ?, ?) "
-                "ON CONFLICT DO UPDATE SET verdict = coalesce(excluded.verdict, verdict)",
-                (*key, verdict),
+    def begin(self, campaign: str, images: str, provenance: Provenance) -> Plan:
+        """The plan of a campaign by its key, entered unless the same code has planned it before."""
+        identity = (campaign, provenance.code, images)
+        with self.connection:
+            self.connection.execute(
+                "INSERT OR IGNORE INTO plans (campaign, code, images, provenance) "
+                "VALUES (?, ?, ?, ?)",
+                (*identity, json.dumps(asdict(provenance))),
             )
+            self.connection.execute(
+                "UPDATE plans SET begun = (SELECT max(begun) + 1 FROM plans) "
+                "WHERE campaign = ? AND code = ? AND images = ?",
+                identity,
+            )
+        (row,) = self.connection.execute(
+            "SELECT id FROM plans WHERE campaign = ? AND code = ? AND images = ?", identity
+        ).fetchone()
+        return Plan(self, row)
 
-    def campaigns(self, prediction: str) -> list[tuple[Design, Verdict | None]]:
+    def plan(self, campaign: str) -> Plan:
+        """The plan of a campaign, by its key, that was begun last; an empty one without any."""
+        row = self.connection.execute(
+            "SELECT id FROM plans WHERE campaign = ? ORDER BY begun DESC LIMIT 1", (campaign,)
+        ).fetchone()
+        return Plan(self, None if row is None else row[0])
+
+    def latest(self) -> Plan | None:
+        """The plan that was begun last, of whatever campaign, if there is any."""
+        row = self.connection.execute("SELECT id FROM plans ORDER BY begun DESC").fetchone()
+        return None if row is None else Plan(self, row[0])
+
+    def past_verdicts(self, prediction: str) -> list[PastVerdict]:
         """Every campaign about a prediction, in the order in which they were begun."""
-        rows = self._connection.execute(
-            "SELECT prediction, design, seed, profile, margin, family, verdict FROM campaigns "
-            "WHERE prediction = ? ORDER BY rowid",
+        rows = self.connection.execute(
+            "SELECT plans.id, provenance, margin, verdict FROM verdicts JOIN plans "
+            "ON plans.id = verdicts.plan WHERE prediction = ? ORDER BY plans.id",
             (prediction,),
         )
         return [
-            (
-                Design(name, key, seed, Profile(profile), margin, family),
-                verdict and Verdict(verdict),
-            )
-            for name, key, seed, profile, margin, family, verdict in rows
+            _past_verdict(plan, _provenance(text), margin, verdict)
+            for plan, text, margin, verdict in rows
         ]
 
     def close(self) -> None:
         """Close the file."""
-        self._connection.close()
+        self.connection.close()
+
+
+def _past_verdict(
+    plan: int, provenance: Provenance, margin: float, verdict: str | None
+) -> PastVerdict:
+    return PastVerdict(
+        plan,
+        provenance.seed,
+        provenance.profile,
+        margin,
+        len(provenance.predictions),
+        None if verdict is None else Verdict(verdict),
+    )
+
+
+def _provenance(text: str) -> Provenance:
+    fields = json.loads(text)
+    for name in ("predictions", "patterns", "data"):
+        fields[name] = tuple(fields[name])
+    return Provenance(**fields | {"profile": Profile(fields["profile"])})
+
+
+class Plan:
+    """One campaign as its store has it; an empty one (``row`` is ``None``) knows no trial."""
+
+    def __init__(self, store: Store, row: int | None) -> None:
+        self._store, self.row = store, row
+        select = store.connection.execute
+        self._trials = {
+            place: PlannedTrial(trial, engine)
+            for *place_of, trial, engine in select(
+                "SELECT setting, width, depth, trial, engine FROM trials WHERE plan = ?", (row,)
+            )
+            for place in [tuple(place_of)]
+        }
+        self._sweeps = {
+            name: Sweep(*counts)
+            for name, *counts in select(
+                "SELECT name, below, above, times FROM sweeps WHERE plan = ?", (row,)
+            )
+        }
+
+    @property
+    def provenance(self) -> Provenance:
+        """Under which conditions it was planned."""
+        (text,) = self._store.connection.execute(
+            "SELECT provenance FROM plans WHERE id = ?", (self.row,)
+        ).fetchone()
+        return _provenance(text)
+
+    def trial(self, setting: Setting, cell: Cell) -> PlannedTrial | None:
+        """The trial that answers for a setting and a cell, if it is planned."""
+        return self._trials.get((_key_of(setting), cell.width, cell.depth))
+
+    def enter_trials(self, trials: Mapping[tuple[Setting, Cell], PlannedTrial]) -> None:
+        """Plan trials; what is planned already stays as it is."""
+        new = {
+            (_key_of(setting), cell.width, cell.depth): trial
+            for (setting, cell), trial in trials.items()
+        }
+        new = {place: trial for place, trial in new.items() if place not in self._trials}
+        rows = [(self.row, *place, trial.trial, trial.engine) for place, trial in new.items()]
+        with self._store.connection:
+            self._store.connection.executemany("INSERT INTO trials VALUES (?, ?, ?, ?, ?, ?)", rows)
+        self._trials |= new
+
+    def values(
+        self, setting: Setting, cell: Cell, observable: Observable, replicates: int
+    ) -> FloatArray:
+        """Values of the first replicates of a planned trial; none of another."""
+        planned = self.trial(setting, cell)
+        if planned is None:
+            return np.empty(0)
+        return self._store.values(planned.trial, observable, replicates)
+
+    def sweep(self, name: str) -> Sweep:
+        """How far a sweep was widened."""
+        return self._sweeps.get(name, Sweep())
+
+    def enter_sweep(self, name: str, sweep: Sweep) -> None:
+        """Widen a sweep."""
+        with self._store.connection:
+            self._store.connection.execute(
+                "INSERT OR REPLACE INTO sweeps VALUES (?, ?, ?, ?, ?)",
+                (self.row, name, sweep.below, sweep.above, sweep.times),
+            )
+        self._sweeps[name] = sweep
+
+    def designs(self) -> dict[str, str]:
+        """The design of each prediction, by id."""
+        return dict(
+            self._store.connection.execute(
+                "SELECT prediction, design FROM verdicts WHERE plan = ?", (self.row,)
+            ).fetchall()
+        )
+
+    def enter_prediction(self, prediction: str, design: str, margin: float) -> None:
+        """Put on record that a prediction is tried, before it is measured."""
+        with self._store.connection:
+            self._store.connection.execute(
+                "INSERT OR IGNORE INTO verdicts VALUES (?, ?, ?, ?, NULL)",
+                (self.row, prediction, design, margin),
+            )
+
+    def enter_verdict(self, prediction: str, verdict: Verdict) -> None:
+        """Put on record what became of it: the same plan gives the same verdict."""
+        with self._store.connection:
+            self._store.connection.execute(
+                "UPDATE verdicts SET verdict = ? WHERE plan = ? AND prediction = ?",
+                (verdict, self.row, prediction),
+            )

@@ -19,7 +19,7 @@ import numpy as np
 from scipy import stats
 
 from theory.arrays import FloatArray
-from theory.relations import Band
+from theory.expectations import Band
 
 MOST_REPLICATES = 1_000_000
 PILOT_CONFIDENCE = 0.9

@@ -17,7 +17,7 @@ from statsmodels.stats.weightstats import DescrStatsW
 
 from theory.arrays import BoolArray, FloatArray
 from theory.errors import InputError
-from theory.relations import Band
+from theory.expectations import Band
 
 
 @dataclass(frozen=True, slots=True)

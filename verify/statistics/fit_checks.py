@@ -24,7 +24,7 @@ from scipy import stats
 from statsmodels.stats.weightstats import DescrStatsW
 
 from theory.arrays import BoolArray, FloatArray
-from theory.relations import Band
+from theory.expectations import Band
 from verify.statistics.equivalence import Intervals, mean_intervals
 from verify.statistics.regression import PowerLaw
 

@@ -123,10 +123,10 @@ def arranged(frame: pd.DataFrame, columns: Columns) -> Grid:
     if frame.empty:
         raise InputError("the table has no rows; expected one for each measurement")
     sizes, size_of = np.unique(_sizes(frame, columns.x), return_inverse=True)
-    replicates, replicate_of = _named(frame, columns.replicate)
+    replicates, replicate_of = named(frame, columns.replicate)
     names, name_of = [""], np.zeros(len(frame), dtype=np.intp)
     if columns.pair:
-        names, name_of = _named(frame, columns.pair)
+        names, name_of = named(frame, columns.pair)
     rates, rate_of = np.ones(1), np.zeros(len(frame), dtype=np.intp)
     if columns.rate:
         rates, rate_of = np.unique(_sizes(frame, columns.rate), return_inverse=True)
@@ -149,7 +149,7 @@ def arranged(frame: pd.DataFrame, columns: Columns) -> Grid:
     return Grid(tuple(names), sizes, rates, values, missing)
 
 
-def _named(frame: pd.DataFrame, column: str) -> tuple[list[str], IntArray]:
+def named(frame: pd.DataFrame, column: str) -> tuple[list[str], IntArray]:
     """The names in a column in order, and which one each row has."""
     text = _text(checked(frame, column))
     nameless = (text == "").to_numpy()

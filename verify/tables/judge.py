@@ -12,74 +12,20 @@ import numpy as np
 import pandas as pd
 
 from theory.arrays import FloatArray
-from theory.catalogue import find
 from theory.errors import InputError
+from theory.expectations import Summary
 from theory.prediction import Prediction
-from theory.relations import (
-    BestRateExponentEquals,
-    ExcessExponent,
-    Exponent,
-    ExponentAtMost,
-    ExponentEquals,
-    ExponentsEqual,
-    ExponentsOrdered,
-    OfCurve,
-    Paired,
-    Relation,
-    SettingsEqual,
-    SettingsOrdered,
-    Sweep,
-    TransferRegretAtMost,
-    TunedOrdered,
-    ValueAtMost,
-    ValueEquals,
-)
-from theory.scaling import Axis, Cell, Rational, rational
-from verify.judging.evidence import FAMILY_ALPHA, Claim, Evidence, Measured, weigh
+from theory.quantities import Curve
+from theory.relations import Relation
+from theory.scaling import Axis, Cell
+from theory.verdict import Reason, ReasonKind
+from verify.judging.claim import Claim, Measured
+from verify.judging.evidence import Evidence, Unjudged, weigh
+from verify.judging.quantities import FAMILY_ALPHA, Column, claim_of, reading
 from verify.judging.verdict import Judgement, conclude, fit_levels_of
-from verify.statistics.regression import PowerLaw
 from verify.tables.frame import Columns, Grid, arranged, correction, listed
 
-_ORIGIN = "stated with the table"
 _LARGEST_EXPONENT = 1000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Statement:
-    """What is claimed of a table: exactly one of these; ``InputError`` otherwise.
-
-    ``prediction``: an id of the catalogue. ``exponent``, ``exponent_at_most``: of x.
-    ``best_rate_exponent``: of the learning rate with the smallest y. ``value``, ``value_at_most``:
-    of the mean of y in every cell. ``same_exponent``, ``same``: of the two settings of the pairing
-    column, whose exponents are equal, or y in every cell. ``smaller_exponent``, ``smaller``: which
-    of the two has the smaller exponent, or the smaller y in every cell.
-    """
-
-    prediction: str | None = None
-    exponent: Rational | None = None
-    exponent_at_most: Rational | None = None
-    best_rate_exponent: Rational | None = None
-    value: float | None = None
-    value_at_most: float | None = None
-    same_exponent: bool = False
-    smaller_exponent: str | None = None
-    same: bool = False
-    smaller: str | None = None
-
-    def __post_init__(self) -> None:
-        claims = {name: getattr(self, name) for name in self.__slots__}
-        made = [name for name, said in claims.items() if said is not None and said is not False]
-        if len(made) != 1:
-            found = " and ".join(made) if made else "none"
-            raise InputError(
-                f"claims: {found}; expected exactly one of: {', '.join(self.__slots__)}"
-            )
-
-    @property
-    def pairs(self) -> bool:
-        """Two settings are compared."""
-        named = self.smaller_exponent is not None or self.smaller is not None
-        return self.same_exponent or self.same or named
 
 
 class Task(NamedTuple):
@@ -93,127 +39,156 @@ class Task(NamedTuple):
 
 def judge(
     frame: pd.DataFrame,
+    relation: Relation | Prediction,
     *,
-    x: str,
     y: str,
     replicate: str,
     margin: float | Fraction | None = None,
-    corrections: Sequence[str] = (),
+    x: str | None = None,
     pair: str | None = None,
     rate: str | None = None,
-    prediction: str | None = None,
-    exponent: Rational | None = None,
-    exponent_at_most: Rational | None = None,
-    best_rate_exponent: Rational | None = None,
-    value: float | None = None,
-    value_at_most: float | None = None,
-    same_exponent: bool = False,
-    smaller_exponent: str | None = None,
-    same: bool = False,
-    smaller: str | None = None,
+    corrections: Sequence[str] = (),
 ) -> Judgement:
     """The verdict on a frame with one measurement a row, at confidence 0.95.
 
-    ``x``, ``y`` and ``replicate`` name columns, ``pair`` and ``rate`` too where the claim needs
-    them; ``corrections`` are columns or ratios of columns such as ``1/depth``. Claims are those of
-    ``Statement``; ``margin`` is on the scale of the exponent or relative to the value, and comes
-    with the prediction where one is named. There is no negative control: whoever measured has to
-    show one. An empty text or ``None`` in y, and a row that is not there, is missing; a nan in a
-    column of numbers is what a computation gave and counts as diverged, so drop such rows if they
-    were never measured. Raises ``InputError`` for anything that cannot be judged.
+    ``relation`` names its column of sizes as its axis (``ExponentEquals("depth", "-3/2")``), and a
+    second setting as the pairing column does; or it is a prediction of the catalogue, whose sizes
+    are in column ``x`` (``width`` or ``depth`` unless given). ``y``, ``replicate``, ``pair`` and
+    ``rate`` name columns, the last two where the relation needs them; ``corrections`` are columns
+    or ratios of columns such as ``1/depth``. ``margin`` is on the scale of the exponent or relative
+    to the value, and comes with a prediction.
+
+    There is no negative control: whoever measured has to show one. An empty text or ``None`` in y,
+    and a row that is not there, is missing; a nan in a column of numbers is what a computation gave
+    and counts as diverged, so drop such rows if they were never measured. Raises ``InputError``
+    for anything that cannot be judged.
     """
-    statement = Statement(
-        prediction=prediction,
-        exponent=exponent,
-        exponent_at_most=exponent_at_most,
-        best_rate_exponent=best_rate_exponent,
-        value=value,
-        value_at_most=value_at_most,
-        same_exponent=same_exponent,
-        smaller_exponent=smaller_exponent,
-        same=same,
-        smaller=smaller,
-    )
     if isinstance(corrections, str):
         raise InputError(f"corrections {corrections!r}: expected a list of them")
-    columns = Columns(x, y, replicate, pair, rate)
-    return conclude_task(task_of(frame, columns, statement, margin, corrections))
+    subject = Subject.of(relation, margin, x, corrections)
+    columns = Columns(subject.x, y, replicate, pair, rate)
+    return conclude_task(task_of(frame, columns, subject))
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is claimed of a table: a relation about its columns, or a prediction, with a margin."""
+
+    relation: Relation
+    margin: float
+    corrections: tuple[str, ...]
+    prediction: Prediction | None
+
+    @classmethod
+    def of(
+        cls,
+        claim: Relation | Prediction,
+        margin: float | Fraction | None,
+        x: str | None = None,
+        corrections: Sequence[str] = (),
+    ) -> Subject:
+        """Raises ``InputError`` for what no table can be judged by."""
+        prediction = claim if isinstance(claim, Prediction) else None
+        relation = claim.relation if isinstance(claim, Prediction) else claim
+        _check_relation(relation, prediction)
+        named = replace(relation, axis=x or str(relation.axis))
+        if prediction is None:
+            return cls(named, _margin(margin), tuple(corrections), None)
+        if margin is not None:
+            raise InputError(
+                f"margin {margin}: {prediction.id} brings its own, {float(prediction.margin):g}; "
+                "leave it out"
+            )
+        if corrections:
+            raise InputError(f"{prediction.id} declares its own corrections; leave them out")
+        powers = tuple(str(power) for power in prediction.regime.corrections)
+        return cls(named, float(prediction.margin), powers, prediction)
+
+    @property
+    def x(self) -> str:
+        """The column of sizes."""
+        return str(self.relation.axis)
 
 
 def conclude_task(task: Task) -> Judgement:
     """Weigh and conclude: a family of one, one look; its fit is the only one that is tested."""
-    evidence = _weighed(task)
+    evidence = _without_control(weigh(task.claim, task.measured))
     return conclude(evidence, FAMILY_ALPHA, float(fit_levels_of([evidence], FAMILY_ALPHA)[0]))
 
 
-def _weighed(task: Task) -> Evidence:
-    evidence = weigh(task.claim, task.measured)
-    said = "; judged without a negative control"
-    if evidence.problem is None:
-        return replace(evidence, note=evidence.note + said)
-    return evidence
+def _without_control(evidence: Evidence) -> Evidence:
+    """The evidence, with a note that no control vouches for it."""
+    if isinstance(evidence, Unjudged):
+        return evidence
+    return replace(evidence, notes=(*evidence.notes, Reason(ReasonKind.NO_CONTROL)))
 
 
-def task_of(
-    frame: pd.DataFrame,
-    columns: Columns,
-    statement: Statement,
-    margin: float | Fraction | None,
-    corrections: Sequence[str] = (),
-) -> Task:
+def task_of(frame: pd.DataFrame, columns: Columns, subject: Subject) -> Task:
     """Measurements and claim; ``InputError`` says what is wrong with the table or the claim."""
-    found = None if statement.prediction is None else find(statement.prediction)
-    _check_columns(columns, statement, found)
+    relation, prediction = subject.relation, subject.prediction
+    _check_columns(columns, relation)
     grid = arranged(frame, columns)
-    relation = found.relation if found is not None else _relation(statement, columns, grid)
-    width = _margin(margin, found)
-    declared = [str(power) for power in found.regime.corrections] if found else list(corrections)
-    law, predicted = None, None
-    if isinstance(relation, Exponent):
-        law = _law(frame, columns, grid, found, corrections)
-    elif corrections:
+    sizes, exponent = grid.sizes, relation.summary is Summary.EXPONENT
+    if exponent and len(sizes) < 2:
+        raise InputError(
+            f"one value of {columns.x!r} ({sizes[0]:g}): an exponent needs at least two"
+        )
+    if subject.corrections and not exponent:
         raise InputError(f"[{relation}] is no exponent: corrections say nothing; leave them out")
-    if isinstance(relation, OfCurve | ValueEquals | ValueAtMost):
-        predicted = _predicted(frame, columns, grid, found, relation)
-    claim = Claim(
+
+    def curve_values(curve: Curve) -> FloatArray:
+        assert prediction is not None
+        setting = prediction.setting
+        cells = _cells(frame, columns, grid, prediction)
+        network = (setting.architecture, setting.parameterization)
+        return np.array([curve(*network, cell) for cell in cells])
+
+    claim = claim_of(
         relation,
-        width,
+        subject.margin,
         grid.values.shape[1],
-        tuple(f"{columns.x} = {size:g}" for size in grid.sizes),
-        grid.sizes,
-        law,
-        predicted,
+        [f"{columns.x} = {size:g}" for size in sizes],
+        sizes,
+        _corrections(frame, columns, grid, subject),
+        curve_values,
     )
-    measured = _measured(grid, relation, statement)
+    measured = _measured(grid, relation)
     _refuse_negative(frame, columns, relation, measured)
-    return Task(claim, measured, tuple(declared), found)
+    return Task(claim, measured, subject.corrections, prediction)
 
 
-def _check_columns(columns: Columns, statement: Statement, found: Prediction | None) -> None:
-    if found is not None and isinstance(found.relation, TunedOrdered | TransferRegretAtMost):
-        raise InputError(f"{found.id} is about losses at tuned rates; no table is judged by it")
-    if found is not None and isinstance(found.relation, Paired | Sweep):
-        raise InputError(f"{found.id} compares settings or rates; state the claim itself instead")
-    if found is not None and isinstance(found.relation, ExcessExponent):
-        raise InputError(f"{found.id} is about an excess over a limit; no table is judged by it")
-    if statement.pairs != (columns.pair is not None):
+def _check_relation(relation: Relation, prediction: Prediction | None) -> None:
+    read, compared = reading(relation.quantity), relation.quantity.compared_with()
+    id = f"[{relation}]" if prediction is None else prediction.id
+    if not read.judges_tables:
         raise InputError(
-            "a comparison needs a pairing column, and a pairing column a comparison: one of "
-            "same_exponent, smaller_exponent, same, smaller"
+            f"{id} is about what only a campaign measures, an excess over a limit or losses at "
+            "tuned rates; no table is judged by it"
         )
-    if (statement.best_rate_exponent is not None) != (columns.rate is not None):
+    if prediction is not None and read.column is not None:
+        raise InputError(f"{id} compares settings or rates; state the claim itself instead")
+    if prediction is None and relation.quantity.exact_curve() is not None:
+        raise InputError(f"{id} needs networks to be computed for; give a prediction that has it")
+    if compared is not None and not isinstance(compared, str):
+        raise InputError(f"{id}: give the other setting as the pairing column names it")
+    if abs(relation.expected) > _LARGEST_EXPONENT:
+        raise InputError(f"exponent {relation.expected:g}: expected one between -1000 and 1000")
+
+
+def _check_columns(columns: Columns, relation: Relation) -> None:
+    needs = reading(relation.quantity).column
+    if (needs is Column.PAIR) != (columns.pair is not None):
         raise InputError(
-            "best_rate_exponent needs a column of learning rates, and only it: give both"
+            "a comparison needs a pairing column, and a pairing column a comparison of exponents "
+            "or settings"
+        )
+    if (needs is Column.RATE) != (columns.rate is not None):
+        raise InputError(
+            "a best learning rate needs a column of learning rates, and only it: give both"
         )
 
 
-def _margin(margin: float | Fraction | None, found: Prediction | None) -> float:
-    if found is not None:
-        if margin is not None:
-            raise InputError(
-                f"margin {margin}: {found.id} brings its own, {float(found.margin):g}; leave it out"
-            )
-        return float(found.margin)
+def _margin(margin: float | Fraction | None) -> float:
     if margin is None:
         raise InputError("no margin; say before judging how far off is still right")
     wrong = isinstance(margin, bool) or not isinstance(margin, int | float | Fraction)
@@ -222,85 +197,24 @@ def _margin(margin: float | Fraction | None, found: Prediction | None) -> float:
     return float(margin)
 
 
-def _exponent(value: Rational) -> Fraction:
-    """Exact, and of a size that a logarithm can have."""
-    exact = rational(value)
-    if abs(exact) > _LARGEST_EXPONENT:
-        raise InputError(f"exponent {value!r}: expected one between -1000 and 1000")
-    return exact
-
-
-def _relation(statement: Statement, columns: Columns, grid: Grid) -> Relation:
-    x = columns.x
-    if statement.exponent is not None:
-        return ExponentEquals(x, _exponent(statement.exponent), _ORIGIN)
-    if statement.exponent_at_most is not None:
-        return ExponentAtMost(x, _exponent(statement.exponent_at_most), _ORIGIN)
-    if statement.best_rate_exponent is not None:
-        return BestRateExponentEquals(x, _exponent(statement.best_rate_exponent), _ORIGIN)
-    if statement.value is not None:
-        return ValueEquals(x, statement.value, _ORIGIN)
-    if statement.value_at_most is not None:
-        return ValueAtMost(x, statement.value_at_most, _ORIGIN)
-    return _comparison(statement, columns, grid)
-
-
-def _comparison(statement: Statement, columns: Columns, grid: Grid) -> Relation:
-    """What is claimed of the two settings of the pairing column."""
-    if len(grid.names) != 2:
-        named = listed(map(repr, grid.names))
-        raise InputError(f"column {columns.pair!r} names {named}; expected two settings")
-    first = _first(statement, grid)
-    if first not in grid.names:
-        raise InputError(
-            f"setting {first!r} is not in column {columns.pair!r}; choose one of: "
-            f"{', '.join(grid.names)}"
-        )
-    (other,) = (name for name in grid.names if name != first)
-    x = columns.x
-    if statement.same_exponent:
-        return ExponentsEqual(x, other, _ORIGIN)
-    if statement.smaller_exponent is not None:
-        return ExponentsOrdered(x, other, _ORIGIN)
-    if statement.same:
-        return SettingsEqual(x, other, _ORIGIN)
-    return SettingsOrdered(x, other, _ORIGIN)
-
-
-def _first(statement: Statement, grid: Grid) -> str:
-    """The setting that is claimed to be smaller, or the first by name."""
-    return str(statement.smaller_exponent or statement.smaller or grid.names[0])
-
-
-def _law(
-    frame: pd.DataFrame,
-    columns: Columns,
-    grid: Grid,
-    found: Prediction | None,
-    corrections: Sequence[str],
-) -> PowerLaw:
-    if len(grid.sizes) < 2:
-        raise InputError(
-            f"one value of {columns.x!r} ({grid.sizes[0]:g}): an exponent needs at least two"
-        )
-    if found is None:
-        parts = [correction(frame, columns, text, grid.sizes) for text in corrections]
-    elif corrections:
-        raise InputError(f"{found.id} declares its own corrections; leave them out")
+def _corrections(
+    frame: pd.DataFrame, columns: Columns, grid: Grid, subject: Subject
+) -> FloatArray | None:
+    """Declared columns of the regression (sizes, columns), if there are any."""
+    if not subject.corrections:
+        return None
+    if subject.prediction is None:
+        parts = [correction(frame, columns, text, grid.sizes) for text in subject.corrections]
     else:
-        cells = _cells(frame, columns, grid, found, needed=bool(found.regime.corrections))
-        parts = [np.array([p.at(cell) for cell in cells]) for p in found.regime.corrections]
-    matrix = np.array(parts).T.reshape(len(grid.sizes), len(parts))
-    return PowerLaw(grid.sizes, matrix, columns.x)
+        cells = _cells(frame, columns, grid, subject.prediction)
+        powers = subject.prediction.regime.corrections
+        parts = [np.array([power.at(cell) for cell in cells]) for power in powers]
+    return np.array(parts).T
 
 
-def _cells(
-    frame: pd.DataFrame, columns: Columns, grid: Grid, found: Prediction, needed: bool
-) -> list[Cell]:
+def _cells(frame: pd.DataFrame, columns: Columns, grid: Grid, prediction: Prediction) -> list[Cell]:
     """Widths and depths: x along the prediction's axis, the other one from a column of its name."""
-    if not needed:
-        return []
-    along = found.relation.axis
+    along = prediction.relation.axis
     (across,) = (axis for axis in Axis if axis is not along)
     others = correction(frame, columns, str(across), grid.sizes)
     pairs = zip(grid.sizes, others, strict=True)
@@ -310,25 +224,9 @@ def _cells(
     ]
 
 
-def _predicted(
-    frame: pd.DataFrame,
-    columns: Columns,
-    grid: Grid,
-    found: Prediction | None,
-    relation: Relation,
-) -> FloatArray:
-    if isinstance(relation, OfCurve):
-        assert found is not None
-        setting = found.setting
-        cells = _cells(frame, columns, grid, found, needed=True)
-        values = [relation.curve(setting.architecture, setting.parameterization, c) for c in cells]
-        return np.array(values)
-    assert isinstance(relation, ValueEquals | ValueAtMost)
-    return np.full(len(grid.sizes), relation.value)
-
-
-def _measured(grid: Grid, relation: Relation, statement: Statement) -> Measured:
-    if isinstance(relation, BestRateExponentEquals):
+def _measured(grid: Grid, relation: Relation) -> Measured:
+    column = reading(relation.quantity).column
+    if column is Column.RATE:
         ratios = grid.rates[1:] / grid.rates[:-1]
         if len(grid.rates) < 3 or not np.allclose(ratios, ratios[0], rtol=1e-3):
             raise InputError(
@@ -338,10 +236,23 @@ def _measured(grid: Grid, relation: Relation, statement: Statement) -> Measured:
         absent = np.asarray(grid.missing[0].any(axis=-1))
         return Measured(grid.values[0], rates=grid.rates, missing=absent)
     values, missing = grid.values[..., 0], grid.missing[..., 0]
-    if not isinstance(relation, Paired):
+    if column is None:
         return Measured(values[0], missing=missing[0])
-    one = grid.names.index(_first(statement, grid))
-    return Measured(values[one], values[1 - one], missing=np.asarray(missing.any(axis=0)))
+    other = grid.names.index(other_name(grid.names, relation))
+    return Measured(values[1 - other], values[other], missing=np.asarray(missing.any(axis=0)))
+
+
+def other_name(names: Sequence[str], relation: Relation) -> str:
+    """The setting that is compared with, of the two that a pairing column names."""
+    if len(names) != 2:
+        named = listed(map(repr, names))
+        raise InputError(f"the pairing column names {named}; expected two settings")
+    other = relation.quantity.compared_with()
+    if other not in names:
+        raise InputError(
+            f"setting {other!r} is not in the pairing column; choose one of: {', '.join(names)}"
+        )
+    return str(other)
 
 
 def _refuse_negative(
@@ -349,7 +260,8 @@ def _refuse_negative(
 ) -> None:
     """Logarithms and ratios need positive values; the first row that has another is named."""
     parts = [measured.values] + ([] if measured.other is None else [measured.other])
-    if isinstance(relation, BestRateExponentEquals) or not any((p <= 0).any() for p in parts):
+    positive = reading(relation.quantity).positive
+    if not positive or not any((part <= 0).any() for part in parts):
         return
     values = pd.to_numeric(frame[columns.y], errors="coerce")
     place = int((values <= 0).to_numpy().argmax())

@@ -1,0 +1,51 @@
+"""A campaign as a store has it, for judging it again. Imports ``theory`` and ``verify``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from theory.catalogue import find
+from theory.errors import UnavailableError
+from theory.prediction import Prediction, on_images
+from verify.campaign.design import Campaign
+from verify.measuring.store import Store
+
+_MOST_LISTED = 5
+
+
+def stored_campaign(store: Store) -> Campaign:
+    """The campaign that was begun last, about the predictions of today's catalogue.
+
+    Raises ``InputError`` where there is none, and where the catalogue no longer has one of its
+    predictions, or has another design of it: what was not fixed before the run is not judged.
+    """
+    plan = store.latest()
+    if plan is None:
+        raise UnavailableError("no campaign is stored there; begin one with scaleproof verify")
+    planned = plan.provenance
+    campaign = Campaign(
+        tuple(_prediction(id, planned.data) for id in planned.predictions),
+        planned.profile,
+        planned.seed,
+        planned.device,
+        planned.engine,
+    )
+    _refuse_other_designs(campaign.designs, plan.designs())
+    return campaign
+
+
+def _prediction(id: str, sources: Iterable[str]) -> Prediction:
+    """A prediction of the catalogue, on the images that its id names."""
+    prediction = find(id.partition("@")[0])
+    moved = [on_images(prediction, source) for source in sources]
+    return next((each for each in [prediction, *moved] if each.id == id), prediction)
+
+
+def _refuse_other_designs(today: Mapping[str, str], planned: Mapping[str, str]) -> None:
+    changed = [id for id, design in planned.items() if today.get(id) != design]
+    if changed:
+        more = f" and {len(changed) - _MOST_LISTED} more" if len(changed) > _MOST_LISTED else ""
+        raise UnavailableError(
+            f"the catalogue has another design of {', '.join(changed[:_MOST_LISTED])}{more} than "
+            "the one that was measured; judge this campaign with the version that planned it"
+        )

@@ -1,0 +1,45 @@
+"""``scaleproof report``: judge a stored campaign again. Imports click, ``reports``, ``verify``.
+
+Never imports torch: no network is run, and no code that ran one is needed.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from theory.errors import UnavailableError
+from verify.campaign.looks import judge_campaign, keep_verdicts
+from verify.campaign.stored import stored_campaign
+from verify.cli.options import json_option
+from verify.cli.output import finish, folder
+from verify.documents.campaign import build_report
+from verify.measuring.store import Store
+
+
+@click.command("report")
+@click.argument("measured", metavar="FOLDER", type=click.Path(path_type=Path))
+@json_option
+def report_campaign(measured: Path, as_json: bool) -> int:
+    """Judge the latest campaign of a folder again, and write its report there.
+
+    FOLDER is that of scaleproof verify. Nothing is measured: verdicts follow from what is stored,
+    also when the code that measured it has changed since.
+    """
+    file = measured / "measurements.sqlite"
+    if not file.is_file():
+        raise UnavailableError(
+            f"{str(file)!r} is not there; give the folder of scaleproof verify (its --out)"
+        )
+    started = datetime.now(UTC)
+    store = Store(file)
+    campaign = stored_campaign(store)
+    answers = judge_campaign(campaign, store)
+    complete = all(answer.complete for answer in answers)
+    if complete:
+        keep_verdicts(campaign, store, answers)
+    report = build_report(campaign, store, answers, started, complete)
+    store.close()
+    return finish(report, folder(measured), as_json)
