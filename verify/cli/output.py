@@ -1,4 +1,4 @@
-"""Where results go: the terminal, and the folder of ``--out``. Imports rich and ``reports``."""
+"""Where reports go. Imports ``reports``."""
 
 from __future__ import annotations
 
