@@ -1,4 +1,4 @@
-"""Where reports go. Imports ``reports``."""
+"""Where results go: the terminal, and the folder of ``--out``. Imports rich and ``reports``."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from theory.errors import UnavailableError
 if TYPE_CHECKING:
     from reports.document import Report
 
-_PIPED_WIDTH = 140
+_PIPED_WIDTH = 160
 
 # The exit code of each outcome of a report, and what it means.
 EXITS = {
-    "as recorded": (0, "every verdict is the one on record, if there is one for its data."),
-    "not as recorded": (1, "some verdict is not the one on record."),
-    "undecided": (
+    Outcome.AS_RECORDED: (0, "every verdict is the one on record, if there is one for its data."),
+    Outcome.NOT_AS_RECORDED: (1, "some verdict is not the one on record."),
+    Outcome.UNDECIDED: (
         3,
         "nothing contradicts the record, but all announced looks were too few to decide "
         "everything; their reasons say how many replicates would.",
     ),
-    "interrupted": (4, "interrupted; scaleproof verify continues where it was."),
+    Outcome.INTERRUPTED: (4, "interrupted; scaleproof verify continues where it was."),
 }
 
 
