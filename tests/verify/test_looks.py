@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reports import render_html
+from reports import RENDERERS
 from reports.text import tried_again
 from tests.verify.campaigns import groups, trial
 from theory import (
@@ -168,7 +168,7 @@ def test_another_seed_margin_or_grid_is_another_campaign_that_the_report_shows(
         (1, 0.5, 2, True),
     ]
     assert all(c.verdict is Verdict.ACCEPTED for c in entry.campaigns)
-    assert "5 campaigns in this store: this one; seed 1" in render_html(report)
+    assert "5 campaigns in this store: this one; seed 1" in RENDERERS["html"](report)
     (line,) = tried_again(report)
     assert line.startswith(f"{prediction.id}: 5 campaigns in this store: this one; seed 1")
 
@@ -337,7 +337,7 @@ def test_the_report_shows_every_look(narrow: Prediction, store: Store) -> None:
     (entry,) = report.predictions
     assert [look.replicates for look in entry.looks][:2] == [6, 12]
     assert entry.looks[0].verdict is Verdict.INCONCLUSIVE
-    assert "<th>look</th>" in render_html(report)
+    assert "<th>look</th>" in RENDERERS["html"](report)
 
 
 SWEEP = tuple(Fraction(2) ** k for k in range(-12, -7))
