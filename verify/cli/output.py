@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
-from reports.outcome import Outcome, outcome
+from reports.outcome import outcome
 from reports.renderers import RENDERERS
 from theory.errors import UnavailableError
 
