@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
+from reports.outcome import outcome
+from reports.renderers import RENDERERS
 from theory.errors import UnavailableError
 
 if TYPE_CHECKING:
@@ -51,8 +53,6 @@ def folder(out: Path) -> Path:
 
 def write_report(report: Report, out: Path) -> None:
     """The document and the page, in a folder."""
-    from reports.renderers import RENDERERS  # needs pydantic, which few commands do
-
     for name in ("json", "html"):
         text = RENDERERS[name](report)
         (out / f"report.{name}").write_text(text, encoding="utf-8")
@@ -69,8 +69,6 @@ def print_report(report: Report, as_json: bool) -> None:
 
 def finish(report: Report, out: Path, as_json: bool) -> int:
     """Write and print the report of a campaign; the exit code that its outcome has."""
-    from reports.outcome import outcome
-
     write_report(report, out)
     print_report(report, as_json)
     if not as_json:
