@@ -51,7 +51,9 @@ def test_every_name_of_the_front_door_is_there() -> None:
         verify.prove  # noqa: B018
 
 
-@pytest.mark.parametrize("package", [*WITHOUT_TORCH, "verify.tables.judge", "verify.cli.judge"])
+@pytest.mark.parametrize(
+    "package", [*WITHOUT_TORCH, "verify.judging.verdict", "verify.tables.judge", "verify.cli.judge"]
+)
 def test_torch_is_not_loaded(package: str) -> None:
     program = f"import sys, {package}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -52,7 +52,7 @@ class Experiment(ABC):
     def at_rate(self, rate: Fraction) -> Self:
         """The same at another base learning rate.
 
-        Raises ``DomainError`` for another rate than 1 where the experiment has none.
+        Raises ``InputError`` for another rate than 1 where the experiment has none.
         """
         if rate != self.rate:
             raise InputError(f"{self.name} at rate {rate}: no steps are taken; leave the rate out")
@@ -93,7 +93,7 @@ class Experiment(ABC):
         return self
 
     def check(self, setting: Setting) -> None:
-        """Raise ``DomainError`` for a setting whose networks this is not measured on."""
+        """Raise ``InputError`` for a setting whose networks this is not measured on."""
         architecture = setting.architecture
         if architecture.dropout and not self.takes_dropout:
             raise InputError(
@@ -179,7 +179,7 @@ class Learning(Experiment):
     (Giles 2008, Multilevel Monte Carlo path simulation, section 2), so that differences of depths
     spread much less. Chains have none: their layers are no increments.
 
-    Raises ``DomainError`` for a ``finest`` below one block.
+    Raises ``InputError`` for a ``finest`` below one block.
     """
 
     steps: int = 0
@@ -231,7 +231,7 @@ class Convergence(Learning):
     """Steps on one batch, of a network and of one at the cell ``reference``, the limit's stand-in.
 
     ``independent_backward`` as in ``Fitting``. The reference is the deepest network on a path:
-    raises ``DomainError`` for a ``finest`` that is not its depth.
+    raises ``InputError`` for a ``finest`` that is not its depth.
     """
 
     independent_backward: bool = field(default=False, kw_only=True)
@@ -273,7 +273,7 @@ class Training(Learning):
     1711.05101, Algorithm 2): each step takes rate * weight_decay * W from W, at the learning rate
     of W's role.
 
-    Raises ``DomainError`` for a momentum outside [0, 1), a negative weight decay, images of no
+    Raises ``InputError`` for a momentum outside [0, 1), a negative weight decay, images of no
     known source, or less than one pass.
     """
 
@@ -323,7 +323,7 @@ class Training(Learning):
 class Setting:
     """A network family under a parameterization, and the experiment by which it is tried.
 
-    Raises ``DomainError`` for networks on which the experiment is not measured: momentum under
+    Raises ``InputError`` for networks on which the experiment is not measured: momentum under
     Adam, which has its own, coupling in other networks than pre-activation blocks of one or two
     layers, not normalized, and chains with a ``finest`` number of blocks. Also for dropout in other
     experiments than the first step, and a batch of one input that is normalized over itself.

@@ -26,7 +26,7 @@ def named_fields(value: DataclassInstance) -> dict[str, Json]:
     """What a frozen dataclass holds, by the name of the field, in what JSON can write.
 
     A field with its default is left out, so that a new field with one leaves old keys as they are.
-    A default may therefore not change unless the version of the key does. Raises ``DomainError``
+    A default may therefore not change unless the version of the key does. Raises ``InputError``
     for a number that is not exact.
     """
     named: dict[str, Json] = {}

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
+from functools import cache
 
 from theory.architecture import Role
 from theory.errors import InputError
@@ -92,6 +93,7 @@ def completep(alpha: Rational = 1, optimizer: Optimizer = Optimizer.SGD) -> Para
     return _with_depth(f"completep({exponent})", exponent, "arXiv 2505.01618, Table 1", optimizer)
 
 
+@cache
 def _with_depth(name: str, alpha: Fraction, source: str, optimizer: Optimizer) -> Parameterization:
     """muP in width with branches of L^-alpha that each move the stream by 1/L."""
     base = mup(optimizer)

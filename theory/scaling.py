@@ -60,7 +60,9 @@ def rational(value: Rational) -> Fraction:
     Raises ``InputError`` on a float: 0.1 is not one tenth, and an exponent is exact or it is
     no prediction.
     """
-    if isinstance(value, bool) or not isinstance(value, int | str | Fraction):
+    if isinstance(value, Fraction):  # most are: powers are multiplied much more than written
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | str):
         raise InputError(
             f"exponent {value!r} is a {type(value).__name__}; exponents are exact: "
             'give an int, a Fraction or text such as "-3/2"'

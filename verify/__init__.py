@@ -1,7 +1,6 @@
 """Do theory and networks agree? Campaigns, statistics, verdicts and the command line.
 
-The front door of the project: everything that a user needs by name. Names are imported when they
-are first used, so that judging a table does not wait for torch.
+Names are imported when they are first used, so that judging a table does not wait for torch.
 """
 
 from importlib import import_module

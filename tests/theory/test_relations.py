@@ -60,7 +60,11 @@ PLAIN = Setting(residual(2), depth_mup(), Training(batch=2, steps=1))
             Band(-0.1, 0.1),
             "exponent of L equal to that of forward_second_moment",
         ),
-        (SettingsOrdered("depth", "plain", ""), Band(-math.inf, -0.1), "smaller than that in [plain]"),
+        (
+            SettingsOrdered("depth", "plain", ""),
+            Band(-math.inf, -0.1),
+            "smaller than that in [plain]",
+        ),
         (SettingsEqual("depth", "plain", ""), Band(-0.1, 0.1), "equal to that in [plain] in every"),
         (
             ExponentsEqual("depth", "plain", ""),

@@ -9,6 +9,7 @@ import time
 from contextlib import closing
 from pathlib import Path
 
+import click
 import pytest
 
 from reports import Report
@@ -16,8 +17,10 @@ from reports.outcome import Outcome
 from theory import Prediction, Verdict
 from theory.catalogue import PREDICTIONS
 from theory.prediction import Profile
-from verify.cli import main
-from verify.cli.output import _EXITS
+from verify.cli import COMMANDS, main, scaleproof
+from verify.cli.output import EXITS
+
+HANGS = 600  # seconds, which no load makes of what takes one or two
 
 
 def run(*arguments: object) -> int:
@@ -38,6 +41,53 @@ def small_catalogue(prediction: Prediction, monkeypatch: pytest.MonkeyPatch) -> 
     return prediction
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_help_says_of_every_command_what_the_command_says_of_itself(name: str) -> None:
+    command = scaleproof.get_command(click.Context(scaleproof), name)
+    assert command is not None
+    assert command.name == name
+    assert command.help is not None
+    sentence, stop, _ = " ".join(command.help.split()).partition(".")
+    assert sentence + stop == COMMANDS[name].summary
+
+
+def test_the_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--help") == 0
+    listing = capsys.readouterr().out.split("Commands:")[1]
+    assert [line.split()[0] for line in listing.splitlines() if line[2:3].strip()] == list(COMMANDS)
+
+
+# Each takes from a tenth of a second to seconds to import; scipy loads its parts when they are
+# used, and is light without them.
+_HEAVY = (
+    "torch",
+    "scipy.special",
+    "scipy.stats",
+    "scipy.integrate",
+    "pandas",
+    "statsmodels",
+    "matplotlib",
+    "sklearn",
+    "pydantic",
+)
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["list"], ["show", "A1.forward.depth"]])
+def test_help_and_the_catalogue_load_nothing_heavy(arguments: list[str]) -> None:
+    program = f"""
+import sys
+from verify.cli import main
+sys.argv[1:] = {arguments}
+try:
+    main()
+finally:
+    print(*(name for name in {_HEAVY} if name in sys.modules), file=sys.stderr)
+"""
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stderr.split() == []
+
+
 def test_list_names_every_prediction(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("list", "--json") == 0
     listed = json.loads(capsys.readouterr().out)
@@ -48,7 +98,7 @@ def test_list_names_every_prediction(capsys: pytest.CaptureFixture[str]) -> None
     listing = capsys.readouterr().out
     assert "A8.output.depth.horizon-4" in listing
     marked = [line for line in listing.splitlines() if "(full)" in line]
-    assert [line.split()[1] for line in marked] == [
+    assert [line.split()[0] for line in marked] == [
         p.id for p in PREDICTIONS if p.regime.least is Profile.FULL
     ]
 
@@ -59,7 +109,7 @@ def test_show_tells_how_a_prediction_is_tried(capsys: pytest.CaptureFixture[str]
     for fact in (
         "stream_change",
         "exponent of L = 0",
-        "stated by the source",
+        "no source says so",
         "theory.power_counting",
         "160 replicates",
         "T = 4",
@@ -67,6 +117,38 @@ def test_show_tells_how_a_prediction_is_tried(capsys: pytest.CaptureFixture[str]
         assert fact in text
     assert run("show", "A8.stream.depth.horizon-4", "--json") == 0
     assert json.loads(capsys.readouterr().out)["margin"] == 0.1
+
+
+def shown(id: str, capsys: pytest.CaptureFixture[str]) -> dict[str, object]:
+    """What ``scaleproof show`` says of a prediction, as data."""
+    assert run("show", id, "--json") == 0
+    details = json.loads(capsys.readouterr().out)
+    assert isinstance(details, dict)
+    return details
+
+
+def test_show_says_whose_statement_it_is_and_what_a_control_can_tell(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    total = shown("A4.total.depth", capsys)
+    assert (total["standing"], total["twin"]) == ("reading", "A4.own.depth")
+    assert total["shifted"] == {"depth_mup with rates times L^1/2": "L^1/2"}
+    assert ": the claim's own measurement times L^1/2 (" in str(total["controls"])
+    assert ": the claim's own measurement times L^1/2 (" in str(total["rival_control"])
+    best = shown("A11.rate.width.sgd", capsys)
+    assert (best["standing"], best["twin"]) == ("stated", None)
+    assert ": the claim's own training, its base rates times n^-1/2 (" in str(best["controls"])
+    assert shown("A1.forward.value", capsys)["standing"] == "project"
+    assert "own measurement" not in str(shown("A1.forward.depth", capsys)["controls"])
+
+
+def test_list_counts_rejections_by_standing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("list", "A4", "A7", "A9.rate.depth.plain", "A14.distance") == 0
+    *_, last = capsys.readouterr().out.splitlines()
+    assert last == (
+        "10 of 15 are rejected on record: 2 stated sentences; 2 second readings, whose twin is "
+        "accepted; 4 readings whose twin is not; 2 of the project's own."
+    )
 
 
 @pytest.mark.parametrize(
@@ -138,13 +220,13 @@ def test_the_same_seed_gives_the_same_report_but_for_times(
 
 
 def test_every_outcome_has_its_exit_code() -> None:
-    assert {reached: code for reached, (code, _) in _EXITS.items()} == {
+    assert {reached: code for reached, (code, _) in EXITS.items()} == {
         Outcome.AS_RECORDED: 0,
         Outcome.NOT_AS_RECORDED: 1,
         Outcome.UNDECIDED: 3,
         Outcome.INTERRUPTED: 4,
     }
-    assert set(_EXITS) == set(Outcome)
+    assert set(EXITS) == set(Outcome)
 
 
 def test_ctrl_c_leaves_what_was_measured_and_the_next_run_goes_on(tmp_path: Path) -> None:
@@ -156,7 +238,7 @@ def test_ctrl_c_leaves_what_was_measured_and_the_next_run_goes_on(tmp_path: Path
             time.sleep(0.05)
         assert process.poll() is None, "finished before it could be interrupted"
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=60) == 4
+        assert process.wait(HANGS) == 4
     report = Report.model_validate_json((tmp_path / "report.json").read_text())
     assert not report.complete
     assert {entry.verdict for entry in report.predictions} >= {Verdict.INCONCLUSIVE}

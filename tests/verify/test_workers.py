@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.verify.test_cli import HANGS
 from theory import Profile
 from theory.catalogue import find
 from verify.campaign.design import Campaign
@@ -82,7 +83,7 @@ from verify.measuring.executors import Workers
 
 def sleep(place):
     Path(place, str(os.getpid())).touch()
-    time.sleep(600)
+    time.sleep(3600)
 
 if __name__ == "__main__":
     with Workers(2) as workers:
@@ -98,13 +99,13 @@ def test_workers_end_with_their_parent(tmp_path: Path, how: signal.Signals) -> N
     parent = subprocess.Popen([sys.executable, script], stderr=subprocess.DEVNULL)
     _until(lambda: len(list((tmp_path / "pids").iterdir())) == 2)
     parent.send_signal(how)
-    parent.wait(timeout=30)
+    parent.wait(HANGS)
     pids = [int(path.name) for path in (tmp_path / "pids").iterdir()]
     _until(lambda: not any(_lives(pid) for pid in pids))
 
 
-def _until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
-    end = time.monotonic() + seconds
+def _until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + HANGS
     while not condition():
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.05)

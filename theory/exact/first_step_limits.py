@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 from functools import cache
 
-from scipy.integrate import solve_ivp
+import scipy
 
 from theory.architecture import Architecture
 from theory.arrays import FloatArray
@@ -39,7 +39,7 @@ def _integrals(architecture: Architecture) -> _DepthIntegrals:
         return [block.growth, block.slope, reused, block.changes[-1]]
 
     start = [1.0, 0.0, 0.0, 0.0]
-    solution = solve_ivp(
+    solution = scipy.integrate.solve_ivp(
         right_hand_side, (0.0, 1.0), start, method="DOP853", rtol=1e-11, atol=1e-12
     )
     forward, logarithm, weighted, plain = (float(value) for value in solution.y[:, -1])

@@ -20,7 +20,7 @@ from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
+import scipy
 
 from theory.architecture import HOMOGENEOUS, Activation
 from theory.arrays import FloatArray
@@ -156,7 +156,7 @@ class Erf(GaussianMoments):
     """The error function, an odd sigmoid."""
 
     def value(self, x: FloatArray) -> FloatArray:
-        return np.asarray(special.erf(x))
+        return np.asarray(scipy.special.erf(x))
 
     def derivative(self, x: FloatArray) -> FloatArray:
         return 2 / math.sqrt(math.pi) * np.exp(-np.square(x))
@@ -192,11 +192,11 @@ class Gelu(GaussianMoments):
     """phi(x) = x Phi(x), Phi the normal distribution function."""
 
     def value(self, x: FloatArray) -> FloatArray:
-        return np.asarray(x * special.ndtr(x))
+        return np.asarray(x * scipy.special.ndtr(x))
 
     def derivative(self, x: FloatArray) -> FloatArray:
         density = np.exp(-np.square(x) / 2) / math.sqrt(2 * math.pi)
-        return np.asarray(special.ndtr(x)) + x * density
+        return np.asarray(scipy.special.ndtr(x)) + x * density
 
     def mean(self, q: ArrayLike) -> FloatArray:
         variance = checked_variance(q)
@@ -343,7 +343,7 @@ class Analytic(GaussianMoments):
 
 
 def _sigmoid_slope(x: FloatArray) -> FloatArray:
-    slope: FloatArray = special.expit(x) * (1 + x * special.expit(-x))
+    slope: FloatArray = scipy.special.expit(x) * (1 + x * scipy.special.expit(-x))
     return slope
 
 
@@ -369,7 +369,7 @@ MOMENTS: Mapping[Activation, GaussianMoments] = {
     # lines that holds while |x| < 1, and beyond that |g| <= 1/(1 - 1/e) < 1.6, |z| < 1.15 |x| and
     # |z g (1 - g)| <= |z| e^-|x| / (1 - e^-|x|)^2 < 1.1.
     Activation.SILU: Analytic(
-        lambda x: x * special.expit(x),
+        lambda x: x * scipy.special.expit(x),
         _sigmoid_slope,
         math.pi,
         value_bound=lambda size: 1.6 * size,

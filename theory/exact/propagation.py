@@ -16,7 +16,7 @@ from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-from scipy.integrate import solve_ivp
+import scipy
 
 from theory.architecture import HOMOGENEOUS, Activation, Architecture, BlockForm, Family, Role
 from theory.arrays import FloatArray
@@ -379,7 +379,7 @@ def depth_limit(architecture: Architecture, start: float = 1.0) -> DepthLimit:
         slope = (growth(q * (1 + step))[1] - growth(q * (1 - step))[1]) / (2 * step * q)
         return [forward, backward, slope * error - backward**2 / 2]
 
-    solution = solve_ivp(
+    solution = scipy.integrate.solve_ivp(
         right_hand_side, (0.0, 1.0), [start, 0.0, 0.0], method="DOP853", rtol=1e-12, atol=1e-13
     )
     q, logarithm, correction = (float(value) for value in solution.y[:, -1])

@@ -1,6 +1,6 @@
 """The calibration: how often verdicts on synthetic truths are wrong, as a table in the docs.
 
-``python -m verify.calibration.page`` (``tox run -e calibration``). Imports click, rich, ``verify``.
+``python -m verify.calibration.page`` (``tox run -e calibration``). Imports click and ``verify``.
 """
 
 from __future__ import annotations
@@ -13,8 +13,6 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.progress import track
 from threadpoolctl import threadpool_limits
 
 from verify.calibration.scenarios import (
@@ -31,6 +29,7 @@ from verify.calibration.scenarios import (
     Truth,
     calibrate,
 )
+from verify.cli.progress import progress
 from verify.statistics.design import TARGET_POWER
 
 REPLICATES, LOOKS, FAMILIES = (4, 16, 64), (1, 3), (1, 40)
@@ -63,12 +62,12 @@ def run(wanted: Sequence[Scenario], campaigns: int, workers: int) -> list[Calibr
     with ProcessPoolExecutor(
         workers, mp_context=get_context("spawn"), initializer=threadpool_limits, initargs=(1,)
     ) as pool:
-        done = pool.map(partial(calibrate, campaigns=campaigns), wanted)
-        console = Console(stderr=True)
-        shown = track(
-            done, "calibrating", len(wanted), console=console, disable=not console.is_terminal
-        )
-        return list(shown)
+        rates: list[Calibration] = []
+        with progress() as advance:
+            for rate in pool.map(partial(calibrate, campaigns=campaigns), wanted):
+                rates.append(rate)
+                advance("calibrating", len(rates), len(wanted))
+        return rates
 
 
 def _percent(rate: Rate) -> str:

@@ -1,4 +1,4 @@
-"""The command line ``scaleproof``. Imports click, rich and ``verify``.
+"""The command line ``scaleproof``. Imports click and ``theory.errors``; commands import the rest.
 
 Data goes to stdout, progress and errors to stderr. Exit codes: 0 every verdict is the one on
 record; 1 some verdict is not; 2 usage; 3 only inconclusive ones are left; 4 the run itself failed
@@ -10,36 +10,83 @@ from __future__ import annotations
 import sqlite3
 import sys
 from importlib import import_module
+from typing import NamedTuple
 
 import click
 
 from theory.errors import DomainError
 
 USAGE, FAILED = 2, 4
-_COMMANDS = {
-    "list": ("verify.cli.catalogue", "list_predictions"),
-    "show": ("verify.cli.catalogue", "show_prediction"),
-    "plan": ("verify.cli.plan", "plan_predictions"),
-    "verify": ("verify.cli.verify", "verify_predictions"),
-    "report": ("verify.cli.report", "report_campaign"),
-    "judge": ("verify.cli.judge", "judge_table"),
-    "rate": ("verify.cli.rate", "print_rates"),
+
+
+class _Entry(NamedTuple):
+    """Where a command is, and the first sentence of its help."""
+
+    module: str
+    function: str
+    summary: str
+
+
+# A command is added here, and its file beside this one.
+COMMANDS = {
+    "list": _Entry(
+        "verify.cli.catalogue",
+        "list_predictions",
+        "List the predictions of the catalogue with the verdicts on record.",
+    ),
+    "show": _Entry(
+        "verify.cli.catalogue",
+        "show_prediction",
+        "Show one prediction: sentence, regime, margin, controls, rival and source.",
+    ),
+    "plan": _Entry(
+        "verify.cli.plan",
+        "plan_predictions",
+        "Print replicates, power, detectable margin and cost before anything is verified.",
+    ),
+    "verify": _Entry(
+        "verify.cli.verify",
+        "verify_predictions",
+        "Measure finite networks and accept or reject predictions.",
+    ),
+    "report": _Entry(
+        "verify.cli.report",
+        "report_campaign",
+        "Judge the latest campaign of a folder again, and write its report there.",
+    ),
+    "judge": _Entry(
+        "verify.cli.judge", "judge_table", "Judge measurements that were made elsewhere."
+    ),
+    "rate": _Entry(
+        "verify.cli.rate",
+        "print_rates",
+        "Measure the maximal-update rate at several depths, and carry a tuned rate over to them.",
+    ),
+    "record": _Entry(
+        "verify.cli.record",
+        "record_report",
+        "Put the verdicts of a campaign on record, for developers of the catalogue.",
+    ),
 }
 
 
 class _Commands(click.Group):
-    """Commands are imported when they are called: only three of them need torch."""
+    """Commands are imported when they are called, so that help does not wait for torch."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        return list(_COMMANDS)
+        return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        if cmd_name not in _COMMANDS:
+        if cmd_name not in COMMANDS:
             return None
-        module, name = _COMMANDS[cmd_name]
-        command = getattr(import_module(module), name)
+        entry = COMMANDS[cmd_name]
+        command = getattr(import_module(entry.module), entry.function)
         assert isinstance(command, click.Command)
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.summary) for name, entry in COMMANDS.items()])
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -1,16 +1,17 @@
-"""``scaleproof list`` and ``scaleproof show``. Imports click, rich and ``theory``."""
+"""``scaleproof list`` and ``scaleproof show``. Imports click and ``theory``, and rich to show."""
 
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
 import click
-from rich.markup import escape
-from rich.table import Column, Table
 
 from theory.catalogue import find, recorded, select
-from theory.prediction import Grid, Prediction, Profile
-from verify.cli.console import stdout_console
+from theory.prediction import Control, Grid, Prediction, Profile, Standing
+from theory.verdict import Verdict
+from verify.cli.options import json_option, patterns_argument
 
 
 def _summary(prediction: Prediction) -> dict[str, object]:
@@ -18,10 +19,13 @@ def _summary(prediction: Prediction) -> dict[str, object]:
     return {
         "id": prediction.id,
         "sentence": prediction.sentence,
+        "standing": prediction.standing,
+        "twin": prediction.twin,
         "relation": str(prediction.relation),
         "margin": float(prediction.margin),
         "recorded": None if record is None else record.verdict,
-        "rival_recorded": None if record is None else record.rival,
+        "rival_recorded": None if record is None or record.rival is None else record.rival.verdict,
+        "shifted": {c.name: str(c.shifted) for c in prediction.controls if c.shifted},
         "citation": str(prediction.citation),
     }
 
@@ -38,6 +42,16 @@ def _grid(grid: Grid | None) -> str:
     return f"{grid.replicates} replicates ({grid.control_replicates} of a control) at {cells}"
 
 
+def _control(prediction: Prediction, control: Control) -> str:
+    """How a control is tried, and whether it is an experiment of its own."""
+    shifted = ""
+    if control.shifted is not None:
+        of_sweep = prediction.relation.quantity.swept_rates() is not None
+        own = "training, its base rates" if of_sweep else "measurement"
+        shifted = f": the claim's own {own} times {control.shifted}"
+    return f"{control.name}{shifted} ({control.setting})"
+
+
 def _details(prediction: Prediction) -> dict[str, object]:
     rival = prediction.rival
     return _summary(prediction) | {
@@ -50,47 +64,81 @@ def _details(prediction: Prediction) -> dict[str, object]:
         "quick": _grid(prediction.regime.quick),
         "standard": _grid(prediction.regime.standard),
         "full": _grid(prediction.regime.grid(Profile.FULL)),
-        "controls": [f"{c.name}: {c.setting}" for c in prediction.controls],
+        "controls": [_control(prediction, control) for control in prediction.controls],
         "rival": None
         if rival is None
         else f"{rival.sentence} [{rival.relation}; {rival.relation.origin}] {rival.citation}",
-        "rival_control": None
-        if rival is None
-        else f"{rival.control.name}: {rival.control.setting}",
+        "rival_control": None if rival is None else _control(prediction, rival.control),
     }
 
 
 @click.command("list")
-@click.argument("patterns", nargs=-1, metavar="[PATTERN]...")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@patterns_argument
+@json_option
 def list_predictions(patterns: tuple[str, ...], as_json: bool) -> None:
     """List the predictions of the catalogue with the verdicts on record."""
     chosen = select(patterns)
     if as_json:
         click.echo(json.dumps([_summary(prediction) for prediction in chosen], indent=2))
         return
-    table = Table(Column("prediction", no_wrap=True), "on record", "relation", "margin")
-    for prediction in chosen:
-        record = recorded(prediction)
-        table.add_row(
-            prediction.id,
-            f"{record.verdict if record else '-'}{_profile_mark(prediction)}",
-            escape(str(prediction.relation)),
-            f"{float(prediction.margin):g}",
-        )
-    stdout_console().print(table)
+    headings = ("prediction", "on record", "standing", "margin", "relation")
+    click.echo("\n".join(_aligned([headings, *map(_row, chosen)])))
+    click.echo(_rejections(chosen))
+
+
+def _row(prediction: Prediction) -> tuple[str, ...]:
+    record = recorded(prediction)
+    return (
+        prediction.id,
+        f"{record.verdict if record else '-'}{_profile_mark(prediction)}",
+        prediction.standing,
+        f"{float(prediction.margin):g}",
+        str(prediction.relation),
+    )
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> Iterable[str]:
+    """A line a row, for eyes and for grep: a table of rich takes as long as all the rest."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip()
+
+
+def _recorded_as(verdict: Verdict, prediction: Prediction) -> bool:
+    record = recorded(prediction)
+    return record is not None and record.verdict is verdict
+
+
+def _rejections(predictions: tuple[Prediction, ...]) -> str:
+    """How many are rejected, by whose statements they are: only some contradict a source."""
+    rejected = [p for p in predictions if _recorded_as(Verdict.REJECTED, p)]
+    counts = Counter(prediction.standing for prediction in rejected)
+    twins = [find(prediction.twin) for prediction in rejected if prediction.twin]
+    second = sum(_recorded_as(Verdict.ACCEPTED, twin) for twin in twins)
+    return (
+        f"{len(rejected)} of {len(predictions)} are rejected on record: "
+        f"{counts[Standing.STATED]} stated sentences; {second} second readings, whose twin is "
+        f"accepted; {counts[Standing.READING] - second} readings whose twin is not; "
+        f"{counts[Standing.PROJECT]} of the project's own."
+    )
 
 
 @click.command("show")
 @click.argument("id")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@json_option
 def show_prediction(id: str, as_json: bool) -> None:
     """Show one prediction: sentence, regime, margin, controls, rival and source."""
     details = _details(find(id))
     if as_json:
         click.echo(json.dumps(details, indent=2))
         return
+    from rich.markup import escape
+    from rich.table import Table
+
+    from verify.cli.console import stdout_console
+
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    del details["shifted"]  # said of each control
     for name, value in details.items():
         lines = value if isinstance(value, list) else [value]
         text = "\n".join(str(line) for line in lines if line is not None) or "-"

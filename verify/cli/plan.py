@@ -5,55 +5,57 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import asdict
+from functools import partial
 
 import click
-from rich.console import Console
 from rich.markup import escape
-from rich.progress import Progress
 from rich.table import Table
 
+from probes.engines import Engine
 from reports.reasons import reason_text
 from theory.catalogue import select
 from theory.prediction import Profile
 from verify.campaign.design import Campaign
 from verify.campaign.power import Outlook, outlooks
-from verify.cli.console import stdout_console
-from verify.cli.data import data_option, on_data
-from verify.cli.engine import engine_option, resolve_engine
+from verify.cli.options import (
+    data_option,
+    device_option,
+    engine_option,
+    json_option,
+    on_data,
+    patterns_argument,
+    profile_option,
+)
+from verify.cli.output import stdout_console
+from verify.cli.progress import progress
 from verify.measuring.pilot import PILOT_REPLICATES, PILOT_SEED, run_pilot
 from verify.statistics.design import TARGET_POWER
 
 
 @click.command("plan")
-@click.argument("patterns", nargs=-1, metavar="[PATTERN]...")
-@click.option(
-    "--profile",
-    type=click.Choice([str(profile) for profile in Profile]),
-    default=Profile.QUICK.value,
-    show_default=True,
-    help="How much work the campaign would do.",
-)
-@click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
+@patterns_argument
+@profile_option
+@device_option
 @engine_option
 @data_option
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@json_option
 def plan_predictions(
-    patterns: tuple[str, ...], profile: str, device: str, engine: str, data: str, as_json: bool
+    patterns: tuple[str, ...],
+    profile: Profile,
+    device: str,
+    engine: Engine | None,
+    data: str,
+    as_json: bool,
 ) -> None:
     """Print replicates, power, detectable margin and cost before anything is verified.
 
     A pilot of a few replicates gives the spread; its seed belongs to no campaign, and nothing of it
     is kept.
     """
-    console = Console(stderr=True)
-    with Progress(console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task("pilot")
-        predictions = on_data(select(patterns, Profile(profile)), data)
-        chosen = resolve_engine(engine)
-        campaign = Campaign(predictions, Profile(profile), PILOT_SEED, device, chosen)
-        pilot = run_pilot(
-            campaign, lambda done, total: progress.update(task, completed=done, total=total)
-        )
+    predictions = on_data(select(patterns, profile), data)
+    campaign = Campaign(predictions, profile, PILOT_SEED, device, engine)
+    with progress() as advance:
+        pilot = run_pilot(campaign, partial(advance, "pilot"))
         found = outlooks(campaign, pilot)
     if as_json:
         click.echo(json.dumps([_document(outlook) for outlook in found], indent=2))

@@ -7,22 +7,28 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from fractions import Fraction
+from functools import partial
 
 import click
-from rich.console import Console
 from rich.markup import escape
-from rich.progress import Progress
 from rich.table import Table
 
-from probes.trials import resolve_device
+from probes.engines import Engine
 from theory.architecture import Activation
 from theory.errors import InputError
 from theory.experiments import Setting
 from theory.scaling import Cell
 from verify.cli.architecture import FORMS, NAMES, architecture_of
 from verify.cli.console import stdout_console
-from verify.cli.engine import engine_option, resolve_engine
-from verify.measuring.executors import available
+from verify.cli.options import (
+    device_option,
+    engine_option,
+    json_option,
+    processes,
+    seed_option,
+    workers_option,
+)
+from verify.cli.progress import progress
 from verify.rates import (
     LEVEL,
     DepthRate,
@@ -81,7 +87,7 @@ def _depths(_context: click.Context, _option: click.Parameter, text: str) -> tup
     help="c of Var W = c/fan_in, and c/(K fan_in) in K blocks.  [default: 2; for leaky_relu, abs "
     "and identity He's]",
 )
-@click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True)
+@seed_option
 @click.option(
     "--replicates",
     type=click.IntRange(min=2),
@@ -89,15 +95,10 @@ def _depths(_context: click.Context, _option: click.Parameter, text: str) -> tup
     show_default=True,
     help="Networks at each depth.",
 )
-@click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
+@device_option
 @engine_option
-@click.option(
-    "--workers",
-    type=click.IntRange(min=1),
-    default=None,
-    help="Processes that measure.  [default: one for each core; one on a GPU]",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@workers_option
+@json_option
 def print_rates(
     architecture: str,
     depths: tuple[int, ...],
@@ -110,7 +111,7 @@ def print_rates(
     seed: int,
     replicates: int,
     device: str,
-    engine: str,
+    engine: Engine | None,
     workers: int | None,
     as_json: bool,
 ) -> None:
@@ -122,24 +123,20 @@ def print_rates(
     at one depth is carried over by the measured exponent of eta*, by the published rule and by
     power counting.
     """
-    resolve_device(device)
     cells = depth_cells(width, depths)
     tuned = _tuned(from_depth, rate, cells)
     chosen = architecture_of(architecture, Activation(activation), FORMS[form], variance_factor)
     setting = maximal_update_setting(chosen)
-    processes = workers or (available() if device == "cpu" else 1)
-    console = Console(stderr=True)
-    with Progress(console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task("networks")
+    with progress() as advance:
         rates = measure_rates(
             setting,
             cells,
             seed,
             replicates,
             device,
-            resolve_engine(engine),
-            processes,
-            lambda done, total: progress.update(task, completed=done, total=total),
+            engine,
+            processes(workers, device),
+            partial(advance, "networks"),
         )
     table = tabulate_rates(setting, cells, rates, tuned)
     if as_json:

@@ -24,11 +24,6 @@ Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 
-def available() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 class TooLittleMemoryError(RuntimeError):
     """A process, or a device, had less memory than a group takes."""
 

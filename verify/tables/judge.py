@@ -60,7 +60,7 @@ def judge(
 
     There is no negative control: whoever measured has to show one. An empty text or ``None`` in y,
     and a row that is not there, is missing; a nan in a column of numbers is what a computation gave
-    and counts as diverged, so drop such rows if they were never measured. Raises ``DomainError``
+    and counts as diverged, so drop such rows if they were never measured. Raises ``InputError``
     for anything that cannot be judged.
     """
     if isinstance(corrections, str):
@@ -87,7 +87,7 @@ class Subject:
         x: str | None = None,
         corrections: Sequence[str] = (),
     ) -> Subject:
-        """Raises ``DomainError`` for what no table can be judged by."""
+        """Raises ``InputError`` for what no table can be judged by."""
         prediction = claim if isinstance(claim, Prediction) else None
         relation = claim.relation if isinstance(claim, Prediction) else claim
         _check_relation(relation, prediction)
@@ -124,7 +124,7 @@ def _without_control(evidence: Evidence) -> Evidence:
 
 
 def task_of(frame: pd.DataFrame, columns: Columns, subject: Subject) -> Task:
-    """Measurements and claim; ``DomainError`` says what is wrong with the table or the claim."""
+    """Measurements and claim; ``InputError`` says what is wrong with the table or the claim."""
     relation, prediction = subject.relation, subject.prediction
     _check_columns(columns, relation)
     grid = arranged(frame, columns)

@@ -1,0 +1,132 @@
+"""Options that several commands share, each once. Imports click and ``theory``.
+
+What needs torch is imported when a command that measures takes its option.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from theory.errors import InputError
+from theory.images import DIGITS, SOURCES
+from theory.prediction import Prediction, Profile, on_images
+
+if TYPE_CHECKING:
+    from probes.engines import Engine
+
+Command = TypeVar("Command", bound="Callable[..., Any] | click.Command")
+
+_AUTO = "auto"
+
+
+def _profile(_context: click.Context, _option: click.Parameter, name: str) -> Profile:
+    return Profile(name)
+
+
+def _device(_context: click.Context, _option: click.Parameter, name: str) -> str:
+    """Refuse an unknown or absent one before anything is measured or written."""
+    from probes.trials import resolve_device
+
+    resolve_device(name)
+    return name
+
+
+def _engine(_context: click.Context, _option: click.Parameter, name: str) -> Engine | None:
+    from probes.engines import Engine
+
+    return None if name == _AUTO else Engine(name)
+
+
+patterns_argument = click.argument("patterns", nargs=-1, metavar="[PATTERN]...")
+
+profile_option = click.option(
+    "--profile",
+    type=click.Choice([str(profile) for profile in Profile]),
+    default=str(Profile.QUICK),
+    show_default=True,
+    callback=_profile,
+    help="How much work a campaign does.",
+)
+
+seed_option = click.option(
+    "--seed",
+    type=click.IntRange(0, 2**63 - 1),
+    default=0,
+    show_default=True,
+    help="Of everything that is drawn at random.",
+)
+
+device_option = click.option(
+    "--device", default="cpu", show_default=True, callback=_device, help="cpu or cuda."
+)
+
+data_option = click.option(
+    "--data",
+    metavar="SOURCE",
+    default=DIGITS,
+    show_default=True,
+    help=f"Images of training experiments: {', '.join(SOURCES)}. What is on record is so on "
+    f"{DIGITS} only.",
+)
+
+workers_option = click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    default=None,
+    help="Processes that measure.  [default: one for each core; one on a GPU]",
+)
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+
+
+def engine_option(command: Command) -> Command:
+    """``--engine``, as an ``Engine``, or ``None`` for auto."""
+    from probes.engines import Engine
+
+    return click.option(
+        "--engine",
+        type=click.Choice([_AUTO, *(str(engine) for engine in Engine)]),
+        default=_AUTO,
+        show_default=True,
+        callback=_engine,
+        help="How weights are held; auto takes the cheaper engine that can run a trial.",
+    )(command)
+
+
+def out_option(contents: str, default: Path | None = None) -> Callable[[Command], Command]:
+    """``--out``, the folder for ``contents``."""
+    return click.option(
+        "--out",
+        type=click.Path(path_type=Path),
+        default=default,
+        show_default=True,
+        help=f"Folder for {contents}.",
+    )
+
+
+def processes(workers: int | None, device: str) -> int:
+    """How many processes measure: those asked for, or one for each core, and one on a GPU."""
+    if workers is not None:
+        return workers
+    if device != "cpu":
+        return 1
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def on_data(predictions: tuple[Prediction, ...], data: str) -> tuple[Prediction, ...]:
+    """The predictions, those about training on other images where ``data`` names some.
+
+    Raises ``InputError`` for images of no known source, and where they would not be used.
+    """
+    moved = tuple(on_images(prediction, data) for prediction in predictions)
+    if data != DIGITS and moved == predictions:
+        raise InputError(
+            f"--data {data}: none of the chosen predictions trains on images; leave it out, or "
+            "choose others, such as A5"
+        )
+    return moved
