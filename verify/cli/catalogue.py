@@ -135,7 +135,7 @@ def show_prediction(id: str, as_json: bool) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from verify.cli.console import stdout_console
+    from verify.cli.output import stdout_console
 
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     del details["shifted"]  # said of each control

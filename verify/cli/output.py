@@ -17,14 +17,14 @@ _PIPED_WIDTH = 160
 
 # The exit code of each outcome of a report, and what it means.
 EXITS = {
-    Outcome.AS_RECORDED: (0, "every verdict is the one on record, if there is one for its data."),
-    Outcome.NOT_AS_RECORDED: (1, "some verdict is not the one on record."),
-    Outcome.UNDECIDED: (
+    "as recorded": (0, "every verdict is the one on record, if there is one for its data."),
+    "not as recorded": (1, "some verdict is not the one on record."),
+    "undecided": (
         3,
         "nothing contradicts the record, but all announced looks were too few to decide "
         "everything; their reasons say how many replicates would.",
     ),
-    Outcome.INTERRUPTED: (4, "interrupted; scaleproof verify continues where it was."),
+    "interrupted": (4, "interrupted; scaleproof verify continues where it was."),
 }
 
 
