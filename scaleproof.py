@@ -28,9 +28,9 @@ if TYPE_CHECKING:
         run_sweep,
     )
     from reports import (
+        RENDERERS,
         json_schema,
-        print_report,
-        render_html,
+        reason_text,
         shipped_json_schema,
     )
     from theory import (
@@ -141,6 +141,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "RENDERERS",
     "Activation",
     "Answer",
     "Architecture",
@@ -241,10 +242,9 @@ __all__ = [
     "ntk",
     "on_images",
     "outlooks",
-    "print_report",
     "rational",
+    "reason_text",
     "recorded",
-    "render_html",
     "residual",
     "residual_he",
     "resolve_device",

@@ -10,30 +10,19 @@ cell alone, so that a replicate's numbers do not depend on how many others there
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 
 import torch
 
-from probes.data.batches import HELD_OUT
 from probes.data.synthetic import TOKENS
-from probes.engines import Engine
+from probes.engines import Engine, needs_matrices
+from probes.experiments import products
 from probes.network import Network
 from probes.trials import network_of, reference_of
 from theory.architecture import Family
 from theory.errors import InputError
-from theory.experiments import (
-    Convergence,
-    Coupling,
-    Decoupling,
-    Experiment,
-    Fitting,
-    OneStep,
-    Propagation,
-    Setting,
-    Training,
-)
+from theory.experiments import Experiment, Setting
 from theory.parameterization import Optimizer
 from theory.scaling import Cell
 
@@ -95,25 +84,6 @@ CUDA = Costs(
 COSTS = {"cpu": CPU, "cuda": CUDA}
 
 
-def _products(experiment: Experiment) -> Sequence[tuple[int, bool]]:
-    """(inputs, whether it asks W_0) of each product with one weight, in a trial."""
-    batch = experiment.batch
-    if isinstance(experiment, Propagation):
-        return [(batch, True)] * 2  # forward, backward
-    if isinstance(experiment, OneStep):
-        return [(batch, True)] * 3  # and the derivative
-    if isinstance(experiment, Coupling):
-        return [(batch, True)] * 5  # and once more forward and backward, in the blocks
-    if isinstance(experiment, Decoupling):
-        return [(batch, True)] * 6  # twice
-    if isinstance(experiment, Fitting | Convergence):
-        moves = [(batch, False)] * (2 if experiment.independent_backward else 1)
-        return [*[(batch, True), (batch, True), *moves] * experiment.steps, (batch, True)]
-    assert isinstance(experiment, Training)
-    step = [(batch, True), (batch, True), (batch, False)]  # forward, backward, the step itself
-    return [(HELD_OUT, True), *step * experiment.steps, (HELD_OUT, True)]
-
-
 @dataclass(frozen=True, slots=True)
 class Estimate:
     """Seconds of a group: ``calls`` once, and ``work`` for each member; numbers that each holds."""
@@ -149,27 +119,27 @@ def operations(engine: Engine, network: Network, experiment: Experiment) -> Oper
     attends = network.architecture.family is Family.TRANSFORMER
     convolution = network.architecture.convolution
     rows = TOKENS if attends else convolution.positions if convolution else 1
-    products = [(rows * inputs, asks) for inputs, asks in _products(experiment)]
+    made = [(rows * inputs, asks) for inputs, asks in products(experiment)]
     weights = len(network.shapes())
     sets = 2 if experiment.draws_copies else 1
     coordinates = sum(max(shape) for shape in network.shapes().values())
-    mixed = coordinates * sum(inputs for inputs, _ in products) if rows > 1 else 0
+    mixed = coordinates * sum(inputs for inputs, _ in made) if rows > 1 else 0
     if engine is Engine.DENSE:
-        inputs = sum(inputs for inputs, _ in products)
+        inputs = sum(inputs for inputs, _ in made)
         size, drawn = network.size, network.drawn.size
         if experiment.reference is not None:
             large = reference_of(network, experiment.reference)
             size, weights = size + large.size, weights + len(large.shapes())
             drawn += large.size
-        work = {"draw": sets * drawn, "read": size * len(products), "multiply": size * inputs}
+        work = {"draw": sets * drawn, "read": size * len(made), "multiply": size * inputs}
         work["mix"] = mixed
         copies = 4 if network.parameterization.optimizer is Optimizer.ADAM else 1
         copies += bool(experiment.momentum)
         # What the backward pass meets again: products, and what entered them.
         met = 2 * coordinates * rows * experiment.batch
         held = max(copies * size, drawn)
-        return Operations({"call": weights * len(products)}, work, sets * (held + met))
-    asked = [inputs for inputs, asks in products if asks]
+        return Operations({"call": weights * len(made)}, work, sets * (held + met))
+    asked = [inputs for inputs, asks in made if asks]
     recalled = sum(k * sum(asked[:index]) for index, k in enumerate(asked))
     queries = weights * len(asked)
     return Operations(
@@ -190,7 +160,7 @@ def engine_of(setting: Setting, cell: Cell, device: str, forced: Engine | None =
     Training is left to the dense engine, where every rate starts from the same weights.
     Raises ``InputError`` when the forced engine cannot run the setting.
     """
-    obstacle = _needs_matrices(setting)
+    obstacle = needs_matrices(setting)
     if forced is not None:
         if forced is Engine.MATRIX_FREE and obstacle is not None:
             raise InputError(f"{setting}: {obstacle}; use --engine dense or auto")
@@ -199,19 +169,6 @@ def engine_of(setting: Setting, cell: Cell, device: str, forced: Engine | None =
     if obstacle is not None or setting.experiment.compares_rates:
         return Engine.DENSE
     return min(Engine, key=lambda e: estimate(e, network, setting.experiment, costs).work)
-
-
-def _needs_matrices(setting: Setting) -> str | None:
-    """Why a setting cannot be run without matrices."""
-    optimizer = setting.parameterization.optimizer
-    if optimizer is not Optimizer.SGD:
-        return (
-            f"{optimizer} has no matrix-free weights, for its steps are not combinations of "
-            "gradients"
-        )
-    if setting.experiment.reference is not None or setting.experiment.finest is not None:
-        return "networks that share weights have no matrix-free weights, which answer once"
-    return None
 
 
 def group_size(setting: Setting, cell: Cell, device: str, engine: Engine) -> int:

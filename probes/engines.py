@@ -18,7 +18,8 @@ from probes.weights.dense import DenseWeight
 from probes.weights.gaussian_matrix import GaussianMatrix, Product
 from probes.weights.matrix_free import MatrixFreeWeight, Side
 from theory.architecture import Role
-from theory.experiments import Experiment
+from theory.experiments import Experiment, Setting
+from theory.parameterization import Optimizer
 from theory.scaling import Cell
 
 ADAM_EPSILON = 1e-8
@@ -29,6 +30,19 @@ class Engine(StrEnum):
 
     DENSE = "dense"
     MATRIX_FREE = "matrix-free"
+
+
+def needs_matrices(setting: Setting) -> str | None:
+    """Why a setting cannot be run without matrices, or None where it can."""
+    optimizer = setting.parameterization.optimizer
+    if optimizer is not Optimizer.SGD:
+        return (
+            f"{optimizer} has no matrix-free weights, for its steps are not combinations of "
+            "gradients"
+        )
+    if setting.experiment.reference is not None or setting.experiment.finest is not None:
+        return "networks that share weights have no matrix-free weights, which answer once"
+    return None
 
 
 def rule_of(network: Network, experiment: Experiment, role: Role, rates: Tensor) -> Rule:

@@ -6,13 +6,13 @@ Imports pydantic and ``theory``. The JSON Schema of this module ships beside it
 
 from __future__ import annotations
 
-from enum import StrEnum
 from importlib.resources import files
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from theory.prediction import Profile
+from theory.expectations import Summary
+from theory.prediction import Profile, Standing
 from theory.verdict import ReasonKind, Verdict
 
 SCHEMA_VERSION: Literal["3.0"] = "3.0"
@@ -22,14 +22,6 @@ class _Frozen(BaseModel):
     """A value: immutable, and strict about unknown fields. nan and inf are written as strings."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
-
-
-class Scale(StrEnum):
-    """What the statistic of a relation is, in terms of the numbers that its cells hold."""
-
-    EXPONENT = "exponent"  # the slope of their logarithms
-    RATIO = "ratio"  # each of them over the predicted one
-    LOGARITHM = "logarithm"  # the logarithm of that ratio
 
 
 class ReasonEntry(_Frozen):
@@ -150,7 +142,7 @@ class RivalEntry(VerdictEntry):
     sentence: str
     citation: str
     recorded: Verdict | None
-    scale: Scale
+    scale: Summary = Field(description="how the statistic is made of the cells")
     cells: list[CellEntry] = Field(description="what its own relation reads of each cell")
     control: ControlEntry
 
@@ -172,7 +164,7 @@ class PredictionEntry(VerdictEntry):
     id: str
     sentence: str
     citation: str
-    standing: Literal["stated", "reading", "project"] | None = Field(
+    standing: Standing | None = Field(
         description="a sentence of the source, one of several readings of it, or the project's "
         "own; None for a table"
     )
@@ -180,7 +172,7 @@ class PredictionEntry(VerdictEntry):
     observable: str
     definition: str
     plotted: str = Field(description="what the cells hold: the observable, a ratio or a best rate")
-    scale: Scale
+    scale: Summary = Field(description="how the statistic is made of the cells")
     setting: str
     parameterization_source: str
     axis: str

@@ -6,9 +6,12 @@ Imports ``theory`` and ``reports.document``.
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from reports.document import PredictionEntry, Report, RivalEntry
 from theory.verdict import Verdict
+
+if TYPE_CHECKING:
+    from reports.document import PredictionEntry, Report, RivalEntry
 
 
 class Outcome(StrEnum):

@@ -1,4 +1,4 @@
-"""One log-log figure per prediction, as SVG text. Imports matplotlib, numpy and ``reports``.
+"""Figures of a prediction, as SVG text. Imports matplotlib, numpy, ``theory`` and ``reports``.
 
 Nothing in a figure depends on the clock or on a random identifier: the same report gives the
 same bytes.
@@ -14,7 +14,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reports.document import CellEntry, PredictionEntry, Scale
+from reports.document import CellEntry, PredictionEntry, RivalEntry, VerdictEntry
+from reports.text import estimate_text, predicted_text
+from theory.arrays import FloatArray
+from theory.errors import InputError
+from theory.expectations import Summary
+from theory.verdict import Verdict
 
 _STYLE: dict[Any, Any] = {
     "svg.hashsalt": "scaleproof",
@@ -24,21 +29,91 @@ _STYLE: dict[Any, Any] = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
+    "axes.axisbelow": True,
     "grid.alpha": 0.25,
     "axes.grid.which": "major",
 }
-_MEASURED, _PREDICTED, _RIVAL = "#1b4965", "#c1121f", "#7d8597"
+_MEASURED, _PREDICTED, _RIVAL = "#1b4965", "#c1121f", "#5c677d"
+_VERDICTS = {
+    Verdict.ACCEPTED: "#2a7d46",
+    Verdict.REJECTED: "#b3261e",
+    Verdict.INCONCLUSIVE: "#8a6d00",
+    Verdict.INVALID: "#7a3e9d",
+}
+_AXES = {"width": "width n", "depth": "depth L"}
+_STATISTICS = {
+    Summary.EXPONENT: "exponent",
+    Summary.RATIO: "measured / predicted",
+    Summary.LOGARITHM: "logarithm of measured / predicted",
+}
+_LONGEST_LABEL = 40
 
 
-def _sizes(entry: PredictionEntry) -> np.ndarray:
+def scaling_plot(entry: PredictionEntry) -> str:
+    """Points with 95 percent intervals, the fit and the predicted line: an ``<svg>`` element.
+
+    An entry without measurements gives an empty string.
+    """
+    if not entry.cells:
+        return ""
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(5.2, 3.4))
+        _draw_cells(figure.add_axes((0.15, 0.14, 0.83, 0.83)), entry)
+        return _svg(figure)
+
+
+def verdict_picture(entry: PredictionEntry) -> str:
+    """How one prediction came to its verdict: an ``<svg>`` element for a page of any colour.
+
+    On the left ``scaling_plot``; on the right where the interval of the statistic lies, and where
+    it has to lie to accept the prediction, or its rival. Raises ``InputError`` for an entry
+    that has no interval.
+    """
+    if not entry.cells or entry.interval is None:
+        raise InputError(f"{entry.id} has no interval ({entry.reason}); choose another prediction")
+    with mpl.rc_context(_STYLE):
+        return _svg(_verdict_figure(entry))
+
+
+def _svg(figure: Figure) -> str:
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    svg = buffer.getvalue()
+    return svg[svg.index("<svg") :]
+
+
+def _draw_cells(axes: Axes, entry: PredictionEntry) -> None:
+    sizes = _sizes(entry)
+    measured = np.array([cell.measured for cell in entry.cells])
+    errors = np.array([[c.measured - c.low, c.high - c.measured] for c in entry.cells]).T
+    axes.errorbar(sizes, measured, errors, fmt="o", color=_MEASURED, ms=4, label="measured")
+    fitted = [cell.fitted for cell in entry.cells if cell.fitted is not None]
+    if len(fitted) == len(sizes):
+        axes.plot(sizes, fitted, "-", color=_MEASURED, lw=1, label="fit")
+    _draw_prediction(axes, entry, sizes)
+    _scale_axes(axes, entry, sizes)
+    axes.legend(frameon=False, fontsize=8)
+
+
+def _sizes(entry: PredictionEntry) -> FloatArray:
     return np.array([cell.size for cell in entry.cells])
 
 
-def _through_middle(sizes: np.ndarray, cells: list[CellEntry], exponent: float) -> np.ndarray:
+def _line_of(
+    entry: PredictionEntry | RivalEntry, sizes: FloatArray, statistic: float
+) -> FloatArray:
+    """What the cells would hold, if the statistic were this."""
+    if entry.scale is Summary.EXPONENT:
+        return _through_middle(sizes, entry.cells, statistic)
+    predicted = np.array([cell.predicted for cell in entry.cells], dtype=float)
+    factor = np.exp(statistic) if entry.scale is Summary.LOGARITHM else statistic
+    return np.asarray(predicted * factor)
+
+
+def _through_middle(sizes: FloatArray, cells: list[CellEntry], exponent: float) -> FloatArray:
     """The line of an exponent, drawn through the middle of the measurements."""
     logs = np.log([cell.measured for cell in cells])
-    line: np.ndarray = np.exp(logs.mean() + exponent * (np.log(sizes) - np.log(sizes).mean()))
-    return line
+    return np.asarray(np.exp(logs.mean() + exponent * (np.log(sizes) - np.log(sizes).mean())))
 
 
 def _plain(text: str) -> str:
@@ -46,36 +121,39 @@ def _plain(text: str) -> str:
     return text.replace("$", r"\$")
 
 
-def _draw_prediction(axes: Axes, entry: PredictionEntry, sizes: np.ndarray) -> None:
-    """The predicted line with the band that accepts, and the line of a rival's exponent."""
-    values = np.array([cell.predicted for cell in entry.cells if cell.predicted is not None])
-    slope = entry.scale is Scale.EXPONENT
+def _labelled(text: str, relation: str) -> str:
+    return f"{text}: {_plain(relation)}" if len(relation) < _LONGEST_LABEL else text
 
-    def line_of(statistic: float) -> np.ndarray:
-        if slope:
-            return _through_middle(sizes, entry.cells, statistic)
-        factor = np.exp(statistic) if entry.scale is Scale.LOGARITHM else statistic
-        return np.asarray(values * factor)
 
+def _draw_prediction(axes: Axes, entry: PredictionEntry, sizes: FloatArray) -> None:
+    """The predicted line with the band that accepts, and the line of a rival."""
     low, high = entry.band
-    if low is None and high is not None and slope:
+    if entry.scale is Summary.EXPONENT and (low is None or high is None):
         # An exponent's line turns about the middle: no side of it is "at most".
-        axes.plot(
-            sizes, line_of(high), "-", color=_PREDICTED, alpha=0.4, lw=1, label="accepts up to"
-        )
+        for end, label in ((low, "accepts from"), (high, "accepts up to")):
+            if end is not None:
+                line = _line_of(entry, sizes, end)
+                axes.plot(sizes, line, "-", color=_PREDICTED, alpha=0.4, lw=1, label=label)
     else:
         bottom, top = (np.full(len(sizes), end) for end in axes.get_ylim())
-        lower = bottom if low is None else line_of(low)
-        upper = top if high is None else line_of(high)
+        lower = bottom if low is None else _line_of(entry, sizes, low)
+        upper = top if high is None else _line_of(entry, sizes, high)
         axes.fill_between(sizes, lower, upper, color=_PREDICTED, alpha=0.12, lw=0, label="accepts")
-    label = f"predicted: {_plain(entry.relation)}" if len(entry.relation) < 40 else "predicted"
-    axes.plot(sizes, line_of(entry.predicted), "--", color=_PREDICTED, lw=1.2, label=label)
-    if entry.rival is not None and slope:
-        line = _through_middle(sizes, entry.cells, entry.rival.predicted)
-        axes.plot(sizes, line, ":", color=_RIVAL, lw=1.6, label=f"rival: {entry.rival.relation}")
+    line, label = _line_of(entry, sizes, entry.predicted), _labelled("predicted", entry.relation)
+    axes.plot(sizes, line, "--", color=_PREDICTED, lw=1.2, label=label)
+    rival = entry.rival
+    if rival is not None and _reads_the_same(entry, rival):
+        line, label = _line_of(rival, sizes, rival.predicted), _labelled("rival", rival.relation)
+        axes.plot(sizes, line, ":", color=_RIVAL, lw=1.6, label=label)
 
 
-def _scale_axes(axes: Axes, entry: PredictionEntry, sizes: np.ndarray) -> None:
+def _reads_the_same(entry: PredictionEntry, rival: RivalEntry) -> bool:
+    """Whether a rival is about the numbers that are drawn, not a ratio of them or other rates."""
+    ours, theirs = ([cell.measured for cell in cells] for cells in (entry.cells, rival.cells))
+    return len(ours) == len(theirs) and bool(np.allclose(ours, theirs, rtol=1e-9, atol=0.0))
+
+
+def _scale_axes(axes: Axes, entry: PredictionEntry, sizes: FloatArray) -> None:
     """Logarithmic axes with plain numbers, and a range of at least a factor two.
 
     A narrower range would make noise look like a trend.
@@ -89,31 +167,50 @@ def _scale_axes(axes: Axes, entry: PredictionEntry, sizes: np.ndarray) -> None:
     ticks = np.geomspace(*axes.get_ylim(), 6)[1:-1]
     axes.set_yticks(ticks, [f"{tick:.3g}" for tick in ticks])
     axes.minorticks_off()
-    axes.set_xlabel({"width": "width n", "depth": "depth L"}.get(entry.axis, _plain(entry.axis)))
+    axes.set_xlabel(_AXES.get(entry.axis, _plain(entry.axis)))
     axes.set_ylabel(_plain(entry.plotted.replace("_", " ")))
 
 
-def scaling_plot(entry: PredictionEntry) -> str:
-    """Points with 95 percent intervals, the fit and the predicted line: an ``<svg>`` element.
+def _verdict_figure(entry: PredictionEntry) -> Figure:
+    figure = Figure(figsize=(8.4, 3.3), facecolor="white")
+    figure.text(0.085, 0.93, entry.id, weight="bold", size=10)
+    _draw_cells(figure.add_axes((0.085, 0.15, 0.43, 0.75)), entry)
+    rows: list[tuple[str, str, VerdictEntry]] = [("predicted", _PREDICTED, entry)]
+    rival = entry.rival
+    if rival is not None and rival.scale is entry.scale and _reads_the_same(entry, rival):
+        rows.append(("its rival", _RIVAL, rival))
+    verdicts = figure.add_axes((0.57, 0.15, 0.40, 0.75))
+    _draw_verdicts(verdicts, rows)
+    verdicts.set_xlabel(_STATISTICS[entry.scale])
+    return figure
 
-    An entry without measurements gives an empty string.
-    """
-    if not entry.cells:
-        return ""
-    sizes = _sizes(entry)
-    measured = np.array([cell.measured for cell in entry.cells])
-    errors = np.array([[c.measured - c.low, c.high - c.measured] for c in entry.cells]).T
-    with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(5.2, 3.4))
-        axes = figure.add_axes((0.15, 0.14, 0.83, 0.83))
-        axes.errorbar(sizes, measured, errors, fmt="o", color=_MEASURED, ms=4, label="measured")
-        fitted = [cell.fitted for cell in entry.cells if cell.fitted is not None]
-        if len(fitted) == len(sizes):
-            axes.plot(sizes, fitted, "-", color=_MEASURED, lw=1, label="fit")
-        _draw_prediction(axes, entry, sizes)
-        _scale_axes(axes, entry, sizes)
-        axes.legend(frameon=False, fontsize=8)
-        buffer = io.StringIO()
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    svg = buffer.getvalue()
-    return svg[svg.index("<svg") :]
+
+def _draw_verdicts(axes: Axes, rows: list[tuple[str, str, VerdictEntry]]) -> None:
+    """A row each, from the top: the band that accepts, the interval, and the verdict."""
+    ends = [end for _, _, row in rows for end in (*row.band, *(row.interval or ()))]
+    known = [end for end in ends if end is not None]
+    space = 0.15 * (max(known) - min(known))
+    axes.set_xlim(min(known) - space, max(known) + space)
+    axes.set_ylim(0.5 - len(rows), 0.5)
+    axes.set_yticks([])
+    axes.spines["left"].set_visible(False)
+    for place, (name, colour, row) in enumerate(rows):
+        _draw_verdict(axes, -place, name, colour, row)
+
+
+def _draw_verdict(axes: Axes, y: float, name: str, colour: str, row: VerdictEntry) -> None:
+    assert row.estimate is not None
+    assert row.interval is not None
+    left, right = axes.get_xlim()
+    low, high = row.band
+    start, end = left if low is None else low, right if high is None else high
+    axes.barh(y, end - start, 0.3, left=start, color=colour, alpha=0.18, lw=0)
+    if low is not None and high is not None:
+        axes.vlines(row.predicted, y - 0.15, y + 0.15, color=colour, linestyle="--", lw=1.2)
+    errors = [[row.estimate - row.interval[0]], [row.interval[1] - row.estimate]]
+    axes.errorbar(row.estimate, y, xerr=errors, fmt="o", color=_MEASURED, ms=5, capsize=3)
+    above: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "va": "bottom"}
+    axes.annotate(f"{name}: {predicted_text(row)}", (0.0, y + 0.2), color=colour, **above)
+    axes.annotate(f"measured: {estimate_text(row)}", (0.0, y - 0.32), color=_MEASURED, **above)
+    verdict: dict[str, Any] = {"ha": "right", "weight": "bold", "color": _VERDICTS[row.verdict]}
+    axes.annotate(row.verdict.upper(), (1.0, y + 0.2), **above, **verdict)

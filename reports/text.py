@@ -1,13 +1,26 @@
-"""Phrases shared by the renderers. Imports ``theory`` and ``reports.document``."""
+"""Phrases shared by the renderers. Imports ``theory`` and ``reports``."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
-from reports.document import LookEntry, PredictionEntry, Report, VerdictEntry
+from reports.document import (
+    ControlEntry,
+    LookEntry,
+    PredictionEntry,
+    Report,
+    VerdictEntry,
+)
 from reports.outcome import agrees, judged
+from theory.prediction import Standing
 from theory.verdict import Verdict
+
+_STANDINGS: Mapping[Standing, str] = {
+    Standing.STATED: "a sentence of the source",
+    Standing.READING: "one of two readings of the source",
+    Standing.PROJECT: "the project's own; no source says so",
+}
 
 
 def estimate_text(entry: VerdictEntry | LookEntry) -> str:
@@ -36,6 +49,31 @@ def source_text(report: Report) -> str:
     return f"profile {report.profile}, seed {report.seed}{images}"
 
 
+def standing_text(entry: PredictionEntry) -> str:
+    """Whose statement it is, and the id of the other reading if it is one of two."""
+    if entry.standing is None:
+        return "-"
+    other = "" if entry.twin is None else f"; the other one is {entry.twin}"
+    return f"{_STANDINGS[entry.standing]}{other}"
+
+
+def shifted_text(control: ControlEntry) -> str:
+    """What a control is that measures nothing of its own; empty for others."""
+    if control.shifted is None:
+        return ""
+    return f"the claim's own measurement times {control.shifted}"
+
+
+def shifted_controls(report: Report) -> Iterator[str]:
+    """Which predictions have such controls, a line for each text."""
+    ids: dict[str, list[str]] = {}
+    for entry in report.predictions:
+        for text in filter(None, map(shifted_text, entry.controls)):
+            ids.setdefault(text, []).append(entry.id)
+    for text, names in ids.items():
+        yield f"{_first_of(names)}: a control is {text}"
+
+
 def campaigns_text(entry: PredictionEntry) -> str:
     """How often this prediction was tried in the same store, and what came out."""
     others = [
@@ -56,8 +94,12 @@ def tried_again(report: Report) -> Iterator[str]:
     for entry in report.predictions:
         if len(entry.campaigns) > 1:
             ids.setdefault(campaigns_text(entry), []).append(entry.id)
-    for text, (first, *more) in ids.items():
-        yield f"{first}{f' and {len(more)} more' if more else ''}: {text}"
+    for text, names in ids.items():
+        yield f"{_first_of(names)}: {text}"
+
+
+def _first_of(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
 
 
 def engines_text(entry: PredictionEntry) -> str:
@@ -76,17 +118,38 @@ def family_text(report: Report) -> str:
     )
 
 
-def _counted(name: str, entries: Iterable[VerdictEntry]) -> str:
+def _counted(name: str, entries: Sequence[VerdictEntry], rejected: str = "") -> str:
     counts = Counter(entry.verdict for entry in entries)
-    found = ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict])
-    return f"{counts.total()} {name}: {found or 'none'}"
+    said = {Verdict.REJECTED: rejected}
+    parts = [f"{counts[v]} {v}{said.get(v, '')}" for v in Verdict if counts[v]]
+    plural = "" if len(entries) == 1 else "s"
+    return f"{len(entries)} {name}{plural}: {', '.join(parts) or 'none'}"
+
+
+def _rejected_by_standing(predictions: Sequence[PredictionEntry]) -> str:
+    """Whose statements were rejected: where a twin is accepted, its source may have meant that."""
+    accepted = {entry.id for entry in predictions if entry.verdict is Verdict.ACCEPTED}
+    counts = Counter(
+        (entry.standing, entry.twin in accepted)
+        for entry in predictions
+        if entry.verdict is Verdict.REJECTED
+    )
+    phrases = {
+        (Standing.STATED, False): "of stated sentences",
+        (Standing.READING, True): "of second readings, whose twin is accepted",
+        (Standing.READING, False): "of readings whose twin is not",
+        (Standing.PROJECT, False): "of the project's own",
+    }
+    parts = [f"{counts[key]} {phrase}" for key, phrase in phrases.items() if counts[key]]
+    return f" ({'; '.join(parts)})" if parts else ""
 
 
 def summary(report: Report) -> str:
     """How many predictions and rivals got which verdict, and how many are not as on record."""
     rivals = [entry.rival for entry in report.predictions if entry.rival is not None]
-    parts = [_counted("predictions", report.predictions)]
-    parts += [_counted("rivals", rivals)] if rivals else []
+    by_standing = _rejected_by_standing(report.predictions)
+    parts = [_counted("prediction", report.predictions, by_standing)]
+    parts += [_counted("rival", rivals)] if rivals else []
     entries = judged(report).values()
     unrecorded = sum(entry.recorded is None for entry in entries)
     changed = sum(not agrees(entry) for entry in entries) - unrecorded

@@ -20,6 +20,7 @@ from theory import (
     Propagation,
     Regime,
     Setting,
+    Standing,
     depth_mup,
     mup,
     residual,
@@ -51,11 +52,12 @@ def prediction() -> Prediction:
         observable=Observable.FORWARD_SECOND_MOMENT,
         relation=ExponentEquals(Axis.DEPTH, rational(0), "a test"),
         setting=setting,
-        regime=Regime(grid, grid),
+        regime=Regime(quick=grid, standard=grid),
         margin=rational("1/2"),
         margin_reason="wide, for a small network",
         citation=Citation("tests", "A test", "here"),
         controls=(Control("alpha = 0", blows_up),),
+        standing=Standing.PROJECT,
     )
 
 

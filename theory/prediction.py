@@ -60,7 +60,7 @@ def ray(width_per_layer: int, depths: tuple[int, ...]) -> tuple[Cell, ...]:
     return tuple(Cell(width_per_layer * depth, depth) for depth in depths)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Regime:
     """Where a prediction is claimed, and tried: a grid per profile.
 
@@ -71,10 +71,10 @@ class Regime:
     ``InputError`` where there is no standard grid and not a full one alone.
     """
 
-    quick: Grid | None
-    standard: Grid | None
-    corrections: tuple[Power, ...] = ()
+    quick: Grid | None = None
+    standard: Grid | None = None
     full: Grid | None = None
+    corrections: tuple[Power, ...] = ()
 
     def __post_init__(self) -> None:
         if self.standard is None and (self.full is None or self.quick is not None):
@@ -175,8 +175,8 @@ class Prediction:
     margin_reason: str
     citation: Citation
     controls: tuple[Control, ...]
+    standing: Standing
     rival: Rival | None = None
-    standing: Standing = Standing.PROJECT
     twin: str | None = None
 
     def __post_init__(self) -> None:

@@ -21,7 +21,7 @@ from probes.engines import Engine
 from reports.reasons import fit_refusal_text
 from theory.architecture import Architecture, Family
 from theory.arrays import FloatArray
-from theory.catalogue.statements import EXPONENT_MARGIN, FIRST_STEP
+from theory.catalogue.settings import EXPONENT_MARGIN, FIRST_STEP
 from theory.counted_observables import predicted_exponent
 from theory.errors import InputError, NoTheoryError
 from theory.expectations import Band

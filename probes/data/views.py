@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 
 from probes.data.images import ImageShape
 from probes.data.synthetic import TOKENS, on_sphere
+from theory.architecture import Architecture, Family
 from theory.arrays import FloatArray
 from theory.convolution import Convolution
+
+
+def view_of(architecture: Architecture, shape: ImageShape) -> Callable[[FloatArray], FloatArray]:
+    """How networks see images (..., d) of a shape."""
+    if architecture.convolution is not None:
+        return partial(image_grid, shape=shape, convolution=architecture.convolution)
+    return image_tokens if architecture.family is Family.TRANSFORMER else np.asarray
 
 
 def image_grid(images: FloatArray, shape: ImageShape, convolution: Convolution) -> FloatArray:

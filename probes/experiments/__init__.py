@@ -1,1 +1,17 @@
-"""The experiments: each turns a group of trials into one positive number per observable."""
+"""The experiments, each in a module that registers how it is run and what that takes."""
+
+from probes.experiments import convergence, coupling, fitting, one_step, propagation, training
+from probes.experiments.base import Trial, ends, products, run
+
+__all__ = [
+    "Trial",
+    "convergence",
+    "coupling",
+    "ends",
+    "fitting",
+    "one_step",
+    "products",
+    "propagation",
+    "run",
+    "training",
+]

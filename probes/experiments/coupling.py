@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
+from probes.experiments.base import Measured, Products, Trial, products, run
 from probes.experiments.moments import second_moment
 from probes.experiments.one_step import first_order_change
 from probes.network import Network, Trace, WeightKey
@@ -14,6 +15,7 @@ from probes.weights.base import Weight
 from probes.weights.decoupled import decoupled
 from probes.weights.gaussian_matrix import ROUNDINGS
 from theory.architecture import Role
+from theory.experiments import Coupling, Decoupling
 from theory.observables import Observable
 
 Projection = Callable[[Tensor], Tensor]
@@ -102,3 +104,24 @@ def decoupling(
         Observable.STREAM_REUSE_RATIO: streams.sqrt(),
         Observable.STREAM_REUSE_DISTANCE: (1 - streams.rsqrt()).abs(),
     }
+
+
+@run.register
+def _run(experiment: Coupling, trial: Trial) -> Measured:
+    return coupling(trial.network, trial.weights, *trial.examples(experiment.batch))
+
+
+@products.register
+def _products(experiment: Coupling) -> Products:
+    return [(experiment.batch, True)] * 5  # a first step, and forward and backward in the blocks
+
+
+@run.register
+def _run_decoupling(experiment: Decoupling, trial: Trial) -> Measured:
+    examples = trial.examples(experiment.batch)
+    return decoupling(trial.network, trial.weights, trial.copies, *examples)
+
+
+@products.register
+def _products_of_decoupling(experiment: Decoupling) -> Products:
+    return [(experiment.batch, True)] * 6  # two first steps

@@ -7,9 +7,12 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from probes.experiments.base import Measured, Products, Trial, products, run
 from probes.experiments.moments import kurtosis, second_moment
 from probes.network import Network, Trace, WeightKey
 from probes.weights.base import Weight, learning
+from probes.weights.decoupled import decoupled
+from theory.experiments import Fitting, Learning
 from theory.observables import Observable
 
 
@@ -45,3 +48,21 @@ def fitted(
             torch.autograd.backward(residuals.square().mean(1).sum() / 2)
     with torch.no_grad():
         return network.forward(weights, inputs)
+
+
+def products_of_steps(experiment: Learning) -> Products:
+    """Forward, backward and the moves of each step on one batch, and forward at the end."""
+    batch = experiment.batch
+    moves = [(batch, False)] * (2 if experiment.draws_copies else 1)
+    return [*[(batch, True), (batch, True), *moves] * experiment.steps, (batch, True)]
+
+
+@run.register
+def _run(experiment: Fitting, trial: Trial) -> Measured:
+    weights = decoupled(trial.weights, trial.copies)
+    return fitting(trial.network, weights, *trial.examples(experiment.batch), experiment.steps)
+
+
+@products.register
+def _products(experiment: Fitting) -> Products:
+    return products_of_steps(experiment)

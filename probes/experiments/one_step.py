@@ -15,10 +15,13 @@ from torch import Tensor
 from torch.autograd.forward_ad import unpack_dual
 
 from probes.dropout import Masks
+from probes.experiments.base import Measured, Products, Trial, products, run
 from probes.experiments.moments import second_moment
 from probes.network import Network, Trace, WeightKey
+from probes.randomness import mask_generator
 from probes.weights.base import Weight, moving
 from theory.architecture import Family, Role
+from theory.experiments import OneStep
 from theory.observables import Observable
 
 
@@ -116,3 +119,22 @@ def _drift_share(network: Network, weights: Mapping[WeightKey, Weight], change: 
     moved, signals = change.stream[-1].double(), last.gradient[0].double()
     cosines = torch.nn.functional.cosine_similarity(moved, signals, dim=-1)
     return cosines.square().mean(1)
+
+
+def _masks(trial: Trial) -> Masks | None:
+    """What dropout takes, the same from a replicate whatever its group."""
+    network = trial.network
+    if not network.architecture.dropout:
+        return None
+    generators = [mask_generator(trial.seed, member, network.cell) for member in trial.members]
+    return Masks(network.architecture.dropout, generators)
+
+
+@run.register
+def _run(experiment: OneStep, trial: Trial) -> Measured:
+    return one_step(trial.network, trial.weights, *trial.examples(experiment.batch), _masks(trial))
+
+
+@products.register
+def _products(experiment: OneStep) -> Products:
+    return [(experiment.batch, True)] * 3  # forward, backward, the derivative

@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
+from probes.experiments.base import Measured, Products, Trial, products, run
 from probes.experiments.moments import kurtosis, second_moment
 from probes.experiments.one_step import pairwise_differences
 from probes.network import Network, WeightKey
 from probes.weights.base import Weight
 from theory.architecture import Family
 from theory.exact.propagation import depth_limit, forward_second_moment, has_depth_limit
+from theory.experiments import Propagation
 from theory.observables import Observable
 
 
@@ -54,3 +56,14 @@ def _of_the_stream(stream: Sequence[Tensor]) -> dict[Observable, Tensor]:
         Observable.BRANCH_SECOND_MOMENT: branches.mean(0),
         Observable.INCREMENT_RATIO: second_moment(last - first) / halves,
     }
+
+
+@run.register
+def _run(experiment: Propagation, trial: Trial) -> Measured:
+    inputs, _ = trial.examples(experiment.batch)
+    return propagation(trial.network, trial.weights, inputs)
+
+
+@products.register
+def _products(experiment: Propagation) -> Products:
+    return [(experiment.batch, True)] * 2  # forward, backward

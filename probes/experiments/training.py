@@ -6,13 +6,19 @@ import math
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from probes.data.batches import HELD_OUT, batches_of, images_of
+from probes.data.views import view_of
+from probes.experiments.base import Measured, Products, Trial, ends, products, run
 from probes.experiments.moments import second_moment
 from probes.network import Network, WeightKey
 from probes.weights.base import Weight, learning
+from theory.architecture import Architecture
 from theory.arrays import IntArray
+from theory.experiments import Training
 from theory.observables import Observable
 
 # Members that diverged are put out of the group once they are this part of it: going on without
@@ -124,3 +130,37 @@ def _leave(weights: Mapping[WeightKey, Weight], finite: Tensor) -> Tensor:
     for weight in weights.values():
         weight.keep(kept)
     return kept
+
+
+def _lessons(experiment: Training, trial: Trial) -> Lessons:
+    """What the members of a trial learn: replicates see the same data at every base rate."""
+    images = images_of(experiment)
+    seen = view_of(trial.network.architecture, images.shape)
+    replicates = sorted(set(trial.members))
+    drawn = [batches_of(experiment, trial.seed, replicate) for replicate in replicates]
+    return Lessons(
+        lambda numbers: trial.floats(seen(images.inputs(numbers))),
+        lambda numbers: torch.from_numpy(images.classes[numbers]).to(trial.device),
+        np.stack([batches.training for batches in drawn]),
+        np.stack([batches.held_out for batches in drawn]),
+        torch.tensor([replicates.index(member) for member in trial.members], device=trial.device),
+    )
+
+
+@run.register
+def _run(experiment: Training, trial: Trial) -> Measured:
+    return training(trial.network, trial.weights, _lessons(experiment, trial))
+
+
+@products.register
+def _products(experiment: Training) -> Products:
+    batch = experiment.batch
+    step = [(batch, True), (batch, True), (batch, False)]  # forward, backward, the step itself
+    return [(HELD_OUT, True), *step * experiment.steps, (HELD_OUT, True)]
+
+
+@ends.register
+def _ends(experiment: Training, architecture: Architecture) -> tuple[int, int]:
+    shape = images_of(experiment).shape
+    seen = view_of(architecture, shape)(np.ones((1, shape.dimension)))
+    return seen.shape[-1], shape.classes

@@ -9,7 +9,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from torch.profiler import profile
 
 from probes.trials import Measurements
-from reports.html import render_html
+from reports import RENDERERS
 from verify import (
     Campaign,
     Profile,
@@ -58,7 +58,7 @@ def test_time_outside_torch(benchmark: BenchmarkFixture, monkeypatch: pytest.Mon
         )
         measure(quick, store)
         answers = judge_campaign(quick, store)
-        render_html(build_report(quick, store, answers, datetime.now(UTC), complete=True))
+        RENDERERS["html"](build_report(quick, store, answers, datetime.now(UTC), complete=True))
         return perf_counter() - started
 
     total = benchmark.pedantic(campaign, rounds=1) - profiling  # type: ignore[no-untyped-call]

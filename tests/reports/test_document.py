@@ -7,7 +7,9 @@ import pytest
 from pydantic import ValidationError
 
 from reports import Report, json_schema, shipped_json_schema
+from tests.reports.documents import REPORTS
 from theory import Verdict
+from theory.expectations import Summary
 
 
 def test_the_shipped_schema_is_that_of_the_code() -> None:
@@ -33,6 +35,21 @@ def test_unknown_fields_and_versions_are_refused(report: Report) -> None:
             Report.model_validate(document | change)
 
 
+@pytest.mark.parametrize("name", REPORTS)
+def test_every_report_obeys_the_schema_and_round_trips(name: str) -> None:
+    document = json.loads(REPORTS[name].model_dump_json())
+    jsonschema.Draft202012Validator(json.loads(shipped_json_schema())).validate(document)
+    assert Report.model_validate(document) == REPORTS[name]
+
+
+def test_a_campaign_says_what_measured_it_and_a_table_does_not(report: Report) -> None:
+    assert report.engine == "auto"
+    assert report.code is not None
+    assert report.environment.scikit_learn is not None
+    table = REPORTS["the report of a table"]
+    assert table.engine is table.code is table.environment.scikit_learn is None
+
+
 def test_every_verdict_has_the_promised_fields(report: Report) -> None:
     promised = {
         "id",
@@ -52,6 +69,7 @@ def test_every_verdict_has_the_promised_fields(report: Report) -> None:
 def test_measured_and_unmeasured_predictions_are_told_apart(report: Report) -> None:
     measured, unmeasured = report.predictions
     assert measured.verdict is Verdict.ACCEPTED
+    assert measured.scale is Summary.EXPONENT
     assert measured.interval is not None
     assert measured.interval[0] < (measured.estimate or 0) < measured.interval[1]
     assert [cell.size for cell in measured.cells] == [4, 8, 16]

@@ -4,17 +4,9 @@ import pytest
 
 from reports.document import ReasonEntry
 from reports.reasons import fit_refusal_text, reason_text
+from tests.reports.documents import entry_of
 from tests.reports.reasons import END, SENTENCES, SMALLEST
 from theory.verdict import Reason, ReasonKind
-
-
-def entry_of(reason: Reason) -> ReasonEntry:
-    return ReasonEntry(
-        kind=reason.kind,
-        places=list(reason.places),
-        numbers=dict(reason.numbers),
-        because=[entry_of(behind) for behind in reason.because],
-    )
 
 
 @pytest.mark.parametrize(("reason", "sentence"), SENTENCES)

@@ -27,7 +27,9 @@ from theory import (
     residual,
 )
 from theory.catalogue import PREDICTIONS, find, recorded, select
+from theory.catalogue.gradient_independence import VANISHES
 from theory.catalogue.other_readings import law_of_layers
+from theory.catalogue.settings import BY_THE_SOURCE, OURS
 from theory.counted_observables import predicted_exponent
 from theory.expectations import AtMost, Summary
 from theory.quantities import (
@@ -181,7 +183,7 @@ def test_where_power_counting_refuses_the_source_stands_alone() -> None:
     prediction = find(UNCOUNTED)
     with pytest.raises(DomainError, match="not stable in depth at initialization"):
         predicted_exponent(prediction.setting, prediction.observable, Axis.DEPTH)
-    assert prediction.relation.origin == "stated by the source"
+    assert prediction.relation.origin == BY_THE_SOURCE
     assert prediction.rival is None
 
 
@@ -208,16 +210,16 @@ def test_every_number_says_where_it_comes_from(prediction: Prediction) -> None:
         return
     if is_about(relation, Regret):
         other = re.match("the exponent of (power counting|width-muP)", relation.origin)
-        assert (relation.origin == "stated by the source") == (rival is not None)
+        assert (relation.origin == BY_THE_SOURCE) == (rival is not None)
         assert other or rival is not None
         return
     if relation.quantity.compared_with() is not None:
-        assert relation.origin == "stated by the source"
+        assert relation.origin in {BY_THE_SOURCE, OURS}
         assert rival is None
         return
     if prediction.observable is Observable.REFERENCE_DISTANCE:  # powers of it are not counted
         origins = [relation.origin, *([rival.relation.origin] if rival else [])]
-        assert set(origins) <= {"stated by the source", "strong order of Euler's scheme"}
+        assert set(origins) <= {BY_THE_SOURCE, "strong order of Euler's scheme"}
         assert len(set(origins)) == len(origins)
         return
     axis = relation.axis
@@ -234,14 +236,14 @@ def test_every_number_says_where_it_comes_from(prediction: Prediction) -> None:
     if rival is not None and (
         rival.relation.expectation.drift is not None or is_about(rival.relation, OverCurve)
     ):
-        assert relation.origin == "stated by the source"
+        assert relation.origin in {BY_THE_SOURCE, OURS}
         assert _is_of_these_depths(prediction, rival.relation, exponent)
         return
     counted = relation if rival is None else rival.relation
     assert counted.expected == float(exponent)
     assert counted.origin.startswith("theory.power_counting")
     if rival is not None:
-        assert relation.origin == "stated by the source"
+        assert relation.origin in {BY_THE_SOURCE, OURS, VANISHES.origin}
 
 
 def test_an_unstable_setting_has_no_exponent() -> None:
@@ -354,9 +356,9 @@ def test_a_regime_has_a_grid_for_every_profile_behind_its_first() -> None:
     grid = Grid((Cell(8, 4), Cell(8, 8)), 8, 8)
     for quick, full in ((None, None), (grid, None), (grid, grid)):
         with pytest.raises(DomainError, match="no standard grid: expected a full one, and no qui"):
-            Regime(quick, None, full=full)
-    assert Regime(None, grid).least is Profile.STANDARD
-    assert Regime(grid, grid).least is Profile.QUICK
+            Regime(quick=quick, full=full)
+    assert Regime(standard=grid).least is Profile.STANDARD
+    assert Regime(quick=grid, standard=grid).least is Profile.QUICK
 
 
 def test_the_full_profile_is_wide_and_deep() -> None:

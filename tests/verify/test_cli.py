@@ -18,7 +18,7 @@ from theory import Prediction, Verdict
 from theory.catalogue import PREDICTIONS
 from theory.prediction import Profile
 from verify.cli import COMMANDS, main, scaleproof
-from verify.cli.output import _EXITS
+from verify.cli.output import EXITS
 
 HANGS = 600  # seconds, which no load makes of what takes one or two
 
@@ -109,7 +109,7 @@ def test_show_tells_how_a_prediction_is_tried(capsys: pytest.CaptureFixture[str]
     for fact in (
         "stream_change",
         "exponent of L = 0",
-        "stated by the source",
+        "no source says so",
         "theory.power_counting",
         "160 replicates",
         "T = 4",
@@ -117,6 +117,38 @@ def test_show_tells_how_a_prediction_is_tried(capsys: pytest.CaptureFixture[str]
         assert fact in text
     assert run("show", "A8.stream.depth.horizon-4", "--json") == 0
     assert json.loads(capsys.readouterr().out)["margin"] == 0.1
+
+
+def shown(id: str, capsys: pytest.CaptureFixture[str]) -> dict[str, object]:
+    """What ``scaleproof show`` says of a prediction, as data."""
+    assert run("show", id, "--json") == 0
+    details = json.loads(capsys.readouterr().out)
+    assert isinstance(details, dict)
+    return details
+
+
+def test_show_says_whose_statement_it_is_and_what_a_control_can_tell(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    total = shown("A4.total.depth", capsys)
+    assert (total["standing"], total["twin"]) == ("reading", "A4.own.depth")
+    assert total["shifted"] == {"depth_mup with rates times L^1/2": "L^1/2"}
+    assert ": the claim's own measurement times L^1/2 (" in str(total["controls"])
+    assert ": the claim's own measurement times L^1/2 (" in str(total["rival_control"])
+    best = shown("A11.rate.width.sgd", capsys)
+    assert (best["standing"], best["twin"]) == ("stated", None)
+    assert ": the claim's own training, its base rates times n^-1/2 (" in str(best["controls"])
+    assert shown("A1.forward.value", capsys)["standing"] == "project"
+    assert "own measurement" not in str(shown("A1.forward.depth", capsys)["controls"])
+
+
+def test_list_counts_rejections_by_standing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("list", "A4", "A7", "A9.rate.depth.plain", "A14.distance") == 0
+    *_, last = capsys.readouterr().out.splitlines()
+    assert last == (
+        "10 of 15 are rejected on record: 2 stated by a source, 6 readings (2 with a twin that is "
+        "not rejected), 2 of this project."
+    )
 
 
 @pytest.mark.parametrize(
@@ -188,13 +220,13 @@ def test_the_same_seed_gives_the_same_report_but_for_times(
 
 
 def test_every_outcome_has_its_exit_code() -> None:
-    assert {reached: code for reached, (code, _) in _EXITS.items()} == {
+    assert {reached: code for reached, (code, _) in EXITS.items()} == {
         Outcome.AS_RECORDED: 0,
         Outcome.NOT_AS_RECORDED: 1,
         Outcome.UNDECIDED: 3,
         Outcome.INTERRUPTED: 4,
     }
-    assert set(_EXITS) == set(Outcome)
+    assert set(EXITS) == set(Outcome)
 
 
 def test_ctrl_c_leaves_what_was_measured_and_the_next_run_goes_on(tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def small(prediction: Prediction) -> Regime:
     if setting.experiment.reference is None or setting.architecture.stream_width is not None:
         cells = tuple(Cell(max(cell.width // 2, 16), cell.depth) for cell in cells)
     grid = Grid(cells, least.control_replicates, least.control_replicates, looks=1)
-    return Regime(grid, grid, prediction.regime.corrections)
+    return Regime(quick=grid, standard=grid, corrections=prediction.regime.corrections)
 
 
 @pytest.mark.parametrize(

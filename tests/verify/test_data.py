@@ -77,7 +77,7 @@ def trained(prediction: Prediction, monkeypatch: pytest.MonkeyPatch) -> Predicti
         observable=Observable.TRAINED_STREAM_CHANGE,
         relation=ExponentEquals(Axis.DEPTH, rational(0), "a test"),
         setting=DEEP,
-        regime=Regime(grid, grid),
+        regime=Regime(quick=grid, standard=grid),
         controls=(Control("alpha = 0", replace(DEEP, parameterization=mup())),),
     )
     monkeypatch.setattr("theory.catalogue.PREDICTIONS", (prediction, claim))

@@ -191,7 +191,7 @@ def test_a_campaign_measures_and_judges_an_excess(tmp_path: Path) -> None:
     cells = (Cell(8, 2), Cell(12, 2), Cell(16, 2), Cell(64, 2))
     grid = Grid(cells, 24, 24, looks=1)
     margin = rational("3/4")
-    tried: Prediction = replace(PREDICTION, regime=Regime(grid, grid), margin=margin)
+    tried: Prediction = replace(PREDICTION, regime=Regime(quick=grid, standard=grid), margin=margin)
     campaign, store = Campaign((tried,), Profile.QUICK, 5), Store(tmp_path / "m.sqlite")
     measure(campaign, store)
     (answer,) = judge_campaign(campaign, store)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reports import render_html
+from reports import RENDERERS
 from reports.text import tried_again
 from tests.verify.campaigns import groups, trial
 from theory import (
@@ -26,6 +26,7 @@ from theory import (
     Profile,
     Regime,
     Setting,
+    Standing,
     Training,
     TunedOrdered,
     Verdict,
@@ -59,7 +60,7 @@ def store(tmp_path: Path) -> Store:
 def narrow(prediction: Prediction) -> Prediction:
     """A margin that six replicates cannot decide and twenty-four can; the control always can."""
     grid = Grid(product((24,), (4, 8, 16)), 6, 6)
-    return replace(prediction, margin=Fraction(1, 4), regime=Regime(grid, grid))
+    return replace(prediction, margin=Fraction(1, 4), regime=Regime(quick=grid, standard=grid))
 
 
 def of(*predictions: Prediction, seed: int = 1) -> Campaign:
@@ -107,7 +108,7 @@ def test_replicates_are_appended_never_drawn_again(narrow: Prediction, store: St
 
 def test_a_prediction_announced_with_one_look_gets_one(narrow: Prediction, store: Store) -> None:
     grid = replace(narrow.regime.grid(Profile.QUICK), looks=1)
-    single = replace(narrow, regime=Regime(grid, grid))
+    single = replace(narrow, regime=Regime(quick=grid, standard=grid))
     measure(of(single), store)
     (answer,) = judge_campaign(of(single), store)
     assert len(answer.looks) == 1
@@ -167,7 +168,7 @@ def test_another_seed_margin_or_grid_is_another_campaign_that_the_report_shows(
         (1, 0.5, 2, True),
     ]
     assert all(c.verdict is Verdict.ACCEPTED for c in entry.campaigns)
-    assert "5 campaigns in this store: this one; seed 1" in render_html(report)
+    assert "5 campaigns in this store: this one; seed 1" in RENDERERS["html"](report)
     (line,) = tried_again(report)
     assert line.startswith(f"{prediction.id}: 5 campaigns in this store: this one; seed 1")
 
@@ -206,7 +207,7 @@ def test_looks_beyond_the_announced_are_not_taken_in_a_campaign_that_takes_more(
     narrow: Prediction, store: Store
 ) -> None:
     grid = replace(narrow.regime.grid(Profile.QUICK), looks=1)
-    single = replace(narrow, id="T2.single", regime=Regime(grid, grid))
+    single = replace(narrow, id="T2.single", regime=Regime(quick=grid, standard=grid))
     campaign = of(narrow, single)
     measure(campaign, store)
     many, once = judge_campaign(campaign, store)
@@ -336,7 +337,7 @@ def test_the_report_shows_every_look(narrow: Prediction, store: Store) -> None:
     (entry,) = report.predictions
     assert [look.replicates for look in entry.looks][:2] == [6, 12]
     assert entry.looks[0].verdict is Verdict.INCONCLUSIVE
-    assert "<th>look</th>" in render_html(report)
+    assert "<th>look</th>" in RENDERERS["html"](report)
 
 
 SWEEP = tuple(Fraction(2) ** k for k in range(-12, -7))
@@ -355,11 +356,12 @@ def sweep_prediction(rates: tuple[Fraction, ...]) -> Prediction:
         observable=Observable.TRAINED_LOSS,
         relation=BestRateExponentEquals(Axis.DEPTH, rational(0), "a test", rates),
         setting=setting,
-        regime=Regime(grid, grid),
+        regime=Regime(quick=grid, standard=grid),
         margin=Fraction(3),
         margin_reason="wide, for tiny networks",
         citation=Citation("tests", "A test", "here"),
         controls=(Control("no residual multiplier", replace(setting, parameterization=mup())),),
+        standing=Standing.PROJECT,
     )
 
 

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 import verify
-from reports import render_html
+from reports import RENDERERS
 from theory import (
     Axis,
     Cell,
@@ -269,7 +269,7 @@ def transfer(prediction: Prediction) -> Prediction:
         observable=Observable.TRAINED_LOSS,
         relation=relation,
         setting=OWN,
-        regime=Regime(grid, grid),
+        regime=Regime(quick=grid, standard=grid),
         margin=Fraction(1, 20),
         controls=(Control("transfers as L^0", OTHER),),
         rival=Rival(
@@ -338,7 +338,7 @@ def test_the_report_shows_the_regret_of_every_size_but_the_first(
         assert cell.low < cell.measured < cell.high
         assert cell.measured == pytest.approx(np.exp(expected), abs=0.01)
         assert cell.predicted == 1.0
-    assert "at most +0.05" in render_html(report)
+    assert "at most +0.05" in RENDERERS["html"](report)
 
 
 def test_the_report_shows_what_a_rival_costs_at_every_size(
@@ -355,7 +355,7 @@ def test_the_report_shows_what_a_rival_costs_at_every_size(
         assert own.measured == pytest.approx(1.0, abs=0.01)
         assert cell.low < cell.measured < cell.high
         assert cell.measured == pytest.approx(np.exp(expected), abs=0.01)
-        assert f"{cell.label}: {cell.measured:.4g} [" in render_html(report)
+        assert f"{cell.label}: {cell.measured:.4g} [" in RENDERERS["html"](report)
 
 
 @pytest.mark.parametrize(("exponent", "by"), [("2", (0, 2)), ("-7/2", (4, 0)), ("9", (0, 4))])

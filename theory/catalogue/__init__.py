@@ -15,6 +15,7 @@ from functools import cache
 from importlib.resources import files
 
 from theory.catalogue import (
+    activations_and_regularization,
     beyond,
     convolutions,
     depth_parameterizations,
@@ -24,6 +25,7 @@ from theory.catalogue import (
     hidden_width,
     infinite_depth,
     learning_rate_transfer,
+    limiting_system,
     limits_of_means,
     maximal_update_rate,
     one_pass_training,
@@ -40,13 +42,16 @@ PREDICTIONS: tuple[Prediction, ...] = (
     *learning_rate_transfer.PREDICTIONS,
     *gradient_independence.PREDICTIONS,
     *infinite_depth.PREDICTIONS,
+    *limiting_system.PREDICTIONS,
     *limits_of_means.PREDICTIONS,
     *scaling_trends.PREDICTIONS,
     *convolutions.PREDICTIONS,
+    *activations_and_regularization.PREDICTIONS,
     *exact_convolutions.PREDICTIONS,
     *maximal_update_rate.PREDICTIONS,
     *one_pass_training.PREDICTIONS,
     *other_readings.PREDICTIONS,
+    *one_pass_training.BY_TRAINING_LOSS,
     *depth_parameterizations.PREDICTIONS,
     *hidden_width.PREDICTIONS,
     *beyond.PREDICTIONS,

@@ -11,38 +11,42 @@ from fractions import Fraction
 
 from theory.architecture import Activation, BlockForm, residual
 from theory.catalogue import sources
-from theory.catalogue.depth_parameterizations import ADAM_DEPTH, AT_START, SGD_DEPTH, STANDARD_ONLY
-from theory.catalogue.statements import AT_INITIALIZATION, FIRST_STEP, exponent_claim
+from theory.catalogue.settings import (
+    ADAM_STEP_ALONG_DEPTH,
+    AT_INITIALIZATION,
+    FIRST_STEP,
+    START_ALONG_DEPTH,
+    STEP_ALONG_DEPTH,
+)
+from theory.catalogue.statements import exponent_claim
 from theory.experiments import Setting
 from theory.observables import Observable
 from theory.parameterization import Optimizer
-from theory.prediction import Control, Grid, Prediction, Regime, product
+from theory.prediction import Control, Grid, Prediction, Regime, Standing, product
 from theory.presets import completep, depth_mup, mup
 from theory.scaling import Axis, Power
 
+STANDARD_ONLY = replace(STEP_ALONG_DEPTH, quick=None)
 # At T = 4 terms in 1/L move the exponent by a tenth between depths 8 and 128.
 STRONG = Regime(
-    None,
-    Grid(product((512,), (4, 8, 16, 32, 64, 128)), 64, 8),
-    (Power(depth=-1),),
-    Grid(product((4096,), (8, 16, 32, 64, 128, 256)), 64, 8),
+    standard=Grid(product((512,), (4, 8, 16, 32, 64, 128)), 64, 8),
+    full=Grid(product((4096,), (8, 16, 32, 64, 128, 256)), 64, 8),
+    corrections=(Power(depth=-1),),
 )
 # A product with 64 inputs costs 16 times one with four.
 MANY_INPUTS = Regime(
-    None,
-    Grid(product((128,), (8, 16, 32, 64)), 48, 8),
-    (),
-    Grid(product((4096,), (16, 64, 256)), 16, 8),
+    standard=Grid(product((128,), (8, 16, 32, 64)), 48, 8),
+    full=Grid(product((4096,), (16, 64, 256)), 16, 8),
 )
 _OWN = Setting(residual(2), depth_mup(), FIRST_STEP)
 
 
-def _collapse(name: str, what: str, setting: Setting, regime: Regime = SGD_DEPTH) -> Prediction:
+def _collapse(id: str, what: str, setting: Setting, regime: Regime = STANDARD_ONLY) -> Prediction:
     """A6 elsewhere: the own change of the first layer of a block goes as L^-1/2."""
     optimizer = setting.parameterization.optimizer
     control = replace(setting, parameterization=completep(1, optimizer))
     return exponent_claim(
-        f"X.own.depth.{name}",
+        id,
         f"Under depth-muP, the own change of the first layer of a block goes as L^-1/2 {what}.",
         Observable.FIRST_LAYER_OWN_CHANGE,
         Axis.DEPTH,
@@ -50,6 +54,7 @@ def _collapse(name: str, what: str, setting: Setting, regime: Regime = SGD_DEPTH
         regime,
         sources.power_counting("own change of layer i: -(alpha + 2 a_i + c_i), alpha = 1/2"),
         (Control("alpha = 1", control),),
+        Standing.PROJECT,
     )
 
 
@@ -61,52 +66,37 @@ def _horizon(horizon: str) -> Setting:
     return replace(_OWN, architecture=replace(residual(2), variance_factor=Fraction(horizon)))
 
 
-def _centred() -> tuple[Prediction, ...]:
-    """Post-activation blocks with the mean subtracted (arXiv 2310.02244)."""
-    network = residual(1, form=BlockForm.POST_ACTIVATION_CENTRED)
-    start = Setting(network, depth_mup(), AT_INITIALIZATION)
-    step = replace(start, experiment=FIRST_STEP)
-    citation = sources.power_counting("branches whose mean is subtracted add up as a random walk")
-    return (
-        exponent_claim(
-            "X.forward.depth.centred",
-            "In post-activation blocks with the mean subtracted, under depth-muP, the second "
-            "moment of h_L does not change with depth.",
-            Observable.FORWARD_SECOND_MOMENT,
-            Axis.DEPTH,
-            start,
-            AT_START,
-            citation,
-            (
-                Control(
-                    "the mean not subtracted",
-                    replace(start, architecture=residual(1, form=BlockForm.POST_ACTIVATION)),
-                ),
-            ),
-        ),
-        exponent_claim(
-            "X.backward.depth.centred",
-            "In post-activation blocks with the mean subtracted, under depth-muP, the second "
-            "moment of n df/dh_0 does not change with depth.",
-            Observable.BACKWARD_SECOND_MOMENT,
-            Axis.DEPTH,
-            start,
-            replace(AT_START, quick=None),
-            citation,
-            (Control("alpha = 0", replace(start, parameterization=mup())),),
-        ),
-        exponent_claim(
-            "X.stream.depth.centred",
-            "In post-activation blocks with the mean subtracted, under depth-muP, the first-step "
-            "change of the last stream state does not change with depth.",
-            Observable.STREAM_CHANGE,
-            Axis.DEPTH,
-            step,
-            SGD_DEPTH,
-            citation,
-            (Control("alpha = 0", replace(step, parameterization=mup())),),
-        ),
+# Post-activation blocks with the mean subtracted (arXiv 2310.02244).
+_CENTRED = residual(1, form=BlockForm.POST_ACTIVATION_CENTRED)
+_START = Setting(_CENTRED, depth_mup(), AT_INITIALIZATION)
+_STEP = replace(_START, experiment=FIRST_STEP)
+_RANDOM_WALK = sources.power_counting("branches whose mean is subtracted add up as a random walk")
+
+
+def _centred(
+    id: str,
+    what: str,
+    observable: Observable,
+    setting: Setting,
+    regime: Regime,
+    control: Control,
+) -> Prediction:
+    return exponent_claim(
+        id,
+        f"In post-activation blocks with the mean subtracted, under depth-muP, the {what} does not "
+        "change with depth.",
+        observable,
+        Axis.DEPTH,
+        setting,
+        regime,
+        _RANDOM_WALK,
+        (control,),
+        Standing.PROJECT,
     )
+
+
+def _unscaled(setting: Setting) -> Control:
+    return Control("alpha = 0", replace(setting, parameterization=mup()))
 
 
 def _complete() -> Prediction:
@@ -121,27 +111,52 @@ def _complete() -> Prediction:
         STANDARD_ONLY,
         sources.power_counting("own change of layer i: -(alpha + 2 a_i + c_i), alpha = 1"),
         (Control("alpha = 1/2", Setting(residual(4), depth_mup(), FIRST_STEP)),),
+        Standing.PROJECT,
     )
 
 
 PREDICTIONS: tuple[Prediction, ...] = (
+    _collapse("X.own.depth.m-4", "in blocks of 4 layers", replace(_OWN, architecture=residual(4))),
     _collapse(
-        "m-4", "in blocks of 4 layers", replace(_OWN, architecture=residual(4)), STANDARD_ONLY
+        "X.own.depth.gelu", "with GELU", replace(_OWN, architecture=residual(2, Activation.GELU))
     ),
     _collapse(
-        "gelu", "with GELU", replace(_OWN, architecture=residual(2, Activation.GELU)), STANDARD_ONLY
-    ),
-    _collapse(
-        "adam",
+        "X.own.depth.adam",
         "with adam",
         replace(_OWN, parameterization=depth_mup(Optimizer.ADAM)),
-        ADAM_DEPTH,
+        ADAM_STEP_ALONG_DEPTH,
     ),
-    _collapse("batch-1", "with 1 input", _batch(1), STANDARD_ONLY),
-    _collapse("batch-16", "with 16 inputs", _batch(16), STANDARD_ONLY),
-    _collapse("batch-64", "with 64 inputs", _batch(64), MANY_INPUTS),
-    _collapse("horizon-1/4", "at horizon T = 1/4", _horizon("1/4"), STANDARD_ONLY),
-    _collapse("horizon-4", "at horizon T = 4", _horizon("4"), STRONG),
-    *_centred(),
+    _collapse("X.own.depth.batch-1", "with 1 input", _batch(1)),
+    _collapse("X.own.depth.batch-16", "with 16 inputs", _batch(16)),
+    _collapse("X.own.depth.batch-64", "with 64 inputs", _batch(64), MANY_INPUTS),
+    _collapse("X.own.depth.horizon-1/4", "at horizon T = 1/4", _horizon("1/4")),
+    _collapse("X.own.depth.horizon-4", "at horizon T = 4", _horizon("4"), STRONG),
+    _centred(
+        "X.forward.depth.centred",
+        "second moment of h_L",
+        Observable.FORWARD_SECOND_MOMENT,
+        _START,
+        START_ALONG_DEPTH,
+        Control(
+            "the mean not subtracted",
+            replace(_START, architecture=residual(1, form=BlockForm.POST_ACTIVATION)),
+        ),
+    ),
+    _centred(
+        "X.backward.depth.centred",
+        "second moment of n df/dh_0",
+        Observable.BACKWARD_SECOND_MOMENT,
+        _START,
+        replace(START_ALONG_DEPTH, quick=None),
+        _unscaled(_START),
+    ),
+    _centred(
+        "X.stream.depth.centred",
+        "first-step change of the last stream state",
+        Observable.STREAM_CHANGE,
+        _STEP,
+        STEP_ALONG_DEPTH,
+        _unscaled(_STEP),
+    ),
     _complete(),
 )

@@ -11,97 +11,63 @@ from fractions import Fraction
 
 from theory.architecture import Role, chain, residual
 from theory.catalogue import sources
-from theory.catalogue.statements import AT_INITIALIZATION, FIRST_STEP, exponent_claim
+from theory.catalogue.settings import (
+    ADAM_STEP_ALONG_DEPTH,
+    AT_INITIALIZATION,
+    FIRST_STEP,
+    START_ALONG_DEPTH,
+    STEP_ALONG_DEPTH,
+    rates_times,
+)
+from theory.catalogue.statements import exponent_claim
 from theory.experiments import Setting
 from theory.observables import Observable
 from theory.parameterization import Optimizer, Parameterization
-from theory.prediction import Control, Grid, Prediction, Regime, product
+from theory.prediction import Control, Grid, Prediction, Regime, Standing, product
 from theory.presets import completep, depth_mup, mup, standard
-from theory.scaling import Axis, Power, rational
+from theory.scaling import Axis, Power
 
-_DEPTHS = (8, 16, 32, 64)
-SGD_DEPTH = Regime(
-    Grid(product((128,), (*_DEPTHS, 128)), 48, 8),
-    Grid(product((256,), (*_DEPTHS, 128)), 32, 16),
-    (),
-    Grid(product((4096,), (*_DEPTHS, 128, 256)), 32, 8),
-)
-STANDARD_ONLY = replace(SGD_DEPTH, quick=None)
-# Adam's first step is no combination of gradients: matrices, and narrower networks.
-ADAM_DEPTH = Regime(
-    Grid(product((64,), _DEPTHS), 48, 8),
-    Grid(product((128,), _DEPTHS), 48, 8),
-    (),
-    Grid(product((256,), (*_DEPTHS, 128, 256)), 32, 8),
-)
+STANDARD_ONLY = replace(STEP_ALONG_DEPTH, quick=None)
 _WIDTHS = (64, 128, 256, 512)
 ALONG_WIDTH = Regime(
-    Grid(product(_WIDTHS, (4,)), 96, 32),
-    Grid(product((128, 256, 512, 1024), (4,)), 128, 32),
-    (),
-    Grid(product((512, 1024, 2048, 4096), (4,)), 128, 32),
+    quick=Grid(product(_WIDTHS, (4,)), 96, 32),
+    standard=Grid(product((128, 256, 512, 1024), (4,)), 128, 32),
+    full=Grid(product((512, 1024, 2048, 4096), (4,)), 128, 32),
 )
-AT_START = Regime(
-    Grid(product((128,), _DEPTHS), 48, 8),
-    Grid(product((256,), (*_DEPTHS, 128)), 48, 8),
-    (),
-    Grid(product((4096,), (*_DEPTHS, 128, 256)), 32, 8),
-)
+_FASTER = Power(depth="1/2")
 
 
-def _width() -> tuple[Prediction, ...]:
+def _width(id: str, observable: Observable, what: str) -> Prediction:
     """C2: changes of order one in width, from the first layer to the output."""
     setting = Setting(chain(), mup(), FIRST_STEP)
-    usual = Control("standard parameterization", replace(setting, parameterization=standard()))
-    citation = sources.tensor_programs_v("Table 3 and appendix J: the coordinate check")
-    return tuple(
-        exponent_claim(
-            f"C2.{name}.width",
-            f"In a chain under muP, the first-step change of {what} does not change with width.",
-            observable,
-            Axis.WIDTH,
-            setting,
-            ALONG_WIDTH,
-            citation,
-            (usual,),
-        )
-        for name, observable, what in (
-            ("first-layer", Observable.INPUT_CHANGE, "the first layer's pre-activation"),
-            ("last-layer", Observable.STREAM_CHANGE, "the last layer's pre-activation"),
-            ("all-layers", Observable.MAXIMAL_UPDATE_RATE, "all layers (as a rate)"),
-            ("output", Observable.OUTPUT_CHANGE, "the output"),
-        )
+    return exponent_claim(
+        id,
+        f"In a chain under muP, the first-step change of {what} does not change with width.",
+        observable,
+        Axis.WIDTH,
+        setting,
+        ALONG_WIDTH,
+        sources.tensor_programs_v("Table 3 and appendix J: the coordinate check"),
+        (Control("standard parameterization", replace(setting, parameterization=standard())),),
+        Standing.STATED,
     )
 
 
-def _stable_changes() -> tuple[Prediction, ...]:
+def _stable_change(id: str, observable: Observable, what: str, optimizer: Optimizer) -> Prediction:
     """C3: depth-muP's rates, for SGD and for Adam."""
-    citation = sources.tensor_programs_vi("depth-muP: multiplier L^-1/2, SGD L^0, Adam L^-1/2")
-    predictions = []
-    for optimizer, regime in ((Optimizer.SGD, SGD_DEPTH), (Optimizer.ADAM, ADAM_DEPTH)):
-        setting = Setting(residual(1), depth_mup(optimizer), FIRST_STEP)
-        faster = depth_mup(optimizer).with_rates_times(
-            Power(depth="1/2"), "depth_mup with rates times L^1/2"
-        )
-        control = Control(faster.name, replace(setting, parameterization=faster))
-        predictions += [
-            exponent_claim(
-                f"C3.{name}.depth.{optimizer}",
-                f"Under depth-muP with {optimizer}, the first-step change of {what} does not "
-                "change with depth.",
-                observable,
-                Axis.DEPTH,
-                setting,
-                regime,
-                citation,
-                (control,),
-            )
-            for name, observable, what in (
-                ("stream", Observable.STREAM_CHANGE, "the last stream state"),
-                ("output", Observable.OUTPUT_CHANGE, "the output"),
-            )
-        ]
-    return tuple(predictions)
+    setting = Setting(residual(1), depth_mup(optimizer), FIRST_STEP)
+    return exponent_claim(
+        id,
+        f"Under depth-muP with {optimizer}, the first-step change of {what} does not "
+        "change with depth.",
+        observable,
+        Axis.DEPTH,
+        setting,
+        STEP_ALONG_DEPTH if optimizer is Optimizer.SGD else ADAM_STEP_ALONG_DEPTH,
+        sources.tensor_programs_vi("depth-muP: multiplier L^-1/2, SGD L^0, Adam L^-1/2"),
+        (rates_times(setting, _FASTER, _FASTER),),
+        Standing.STATED,
+    )
 
 
 def _phase(alpha: Fraction, gamma: Fraction) -> Parameterization:
@@ -126,144 +92,165 @@ def _phase(alpha: Fraction, gamma: Fraction) -> Parameterization:
     return replace(variant, source="arXiv 2310.02244, phase diagram")
 
 
-_ALPHAS = tuple(map(Fraction, ("1/2", "3/4", "1")))
-_GAMMAS = tuple(map(Fraction, ("-1/4", "0", "1/4", "1/2", "3/4")))
+_ZERO, _HALF, _ONE = Fraction(0), Fraction(1, 2), Fraction(1)
+_QUARTER, _THREE_QUARTERS = Fraction(1, 4), Fraction(3, 4)
 
 
-_QUICK_PHASES = {
-    (Fraction(alpha), Fraction(gamma))
-    for alpha, gamma in (("1/2", "1/4"), ("1/2", "1/2"), ("1/2", "3/4"), ("1", "0"))
-}
+def _moved(id: str, alpha: Fraction, gamma: Fraction, regime: Regime = STANDARD_ONLY) -> Prediction:
+    """C4: stable in training iff alpha + gamma >= 1, non-trivial iff <= 1, as a measured power.
 
-
-def _phases() -> tuple[Prediction, ...]:
-    """C4: stable in training iff alpha + gamma >= 1, non-trivial iff <= 1, as measured powers."""
-    predictions = []
-    for alpha in _ALPHAS:
-        for gamma in _GAMMAS:
-            setting = Setting(residual(1), _phase(alpha, gamma), FIRST_STEP)
-            total = alpha + gamma
-            phase = "unstable" if total < 1 else "trivial" if total > 1 else "maximal"
-            other = _phase(alpha, gamma + Fraction(1, 4))
-            predictions.append(
-                exponent_claim(
-                    f"C4.phase.alpha-{alpha}.gamma-{gamma}",
-                    f"With branches times L^-{alpha} and updates times L^-({gamma}), the blocks "
-                    f"move the stream by L^{1 - total} in the first step: {phase}.",
-                    Observable.STREAM_CHANGE,
-                    Axis.DEPTH,
-                    setting,
-                    SGD_DEPTH if (alpha, gamma) in _QUICK_PHASES else STANDARD_ONLY,
-                    sources.tensor_programs_vi("phase diagram of (alpha, gamma)"),
-                    (Control("gamma larger by 1/4", replace(setting, parameterization=other)),),
-                )
-            )
-    return tuple(predictions)
-
-
-def _stable_at_start() -> tuple[Prediction, ...]:
-    """C4: stable at initialization iff alpha >= 1/2."""
-    unstable = _phase(Fraction(1, 4), Fraction(0))
-    return tuple(
-        exponent_claim(
-            f"C4.forward.alpha-{alpha}",
-            f"With branches times L^-{alpha}, the second moment of h_L does not change with depth.",
-            Observable.FORWARD_SECOND_MOMENT,
-            Axis.DEPTH,
-            setting := Setting(residual(1), _phase(alpha, Fraction(0)), AT_INITIALIZATION),
-            AT_START,
-            sources.tensor_programs_vi("stable at initialization iff alpha >= 1/2"),
-            (Control("alpha = 1/4", replace(setting, parameterization=unstable)),),
-        )
-        for alpha in _ALPHAS
+    The control is the claim's own measurement times L^-1/4, but for what the two ends add, which
+    learn at L^-4 in both.
+    """
+    setting = Setting(residual(1), _phase(alpha, gamma), FIRST_STEP)
+    total = alpha + gamma
+    phase = "unstable" if total < 1 else "trivial" if total > 1 else "maximal"
+    slower = replace(setting, parameterization=_phase(alpha, gamma + _QUARTER))
+    return exponent_claim(
+        id,
+        f"With branches times L^-{alpha} and updates times L^-({gamma}), the blocks "
+        f"move the stream by L^{1 - total} in the first step: {phase}.",
+        Observable.STREAM_CHANGE,
+        Axis.DEPTH,
+        setting,
+        regime,
+        sources.tensor_programs_vi("phase diagram of (alpha, gamma)"),
+        (Control("gamma larger by 1/4", slower, shifted=Power(depth=-_QUARTER)),),
+        Standing.STATED,
     )
 
 
-def _inside_blocks() -> tuple[Prediction, ...]:
+def _stable_at_start(id: str, alpha: Fraction) -> Prediction:
+    """C4: stable at initialization iff alpha >= 1/2."""
+    setting = Setting(residual(1), _phase(alpha, _ZERO), AT_INITIALIZATION)
+    unstable = replace(setting, parameterization=_phase(_QUARTER, _ZERO))
+    return exponent_claim(
+        id,
+        f"With branches times L^-{alpha}, the second moment of h_L does not change with depth.",
+        Observable.FORWARD_SECOND_MOMENT,
+        Axis.DEPTH,
+        setting,
+        START_ALONG_DEPTH,
+        sources.tensor_programs_vi("stable at initialization iff alpha >= 1/2"),
+        (Control("alpha = 1/4", unstable),),
+        Standing.STATED,
+    )
+
+
+def _inside_blocks(
+    id: str, layers: int, alpha: Fraction, regime: Regime = STANDARD_ONLY
+) -> Prediction:
     """C5 and C7: alpha = 1/2 does not learn inside blocks, alpha = 1 does."""
-    predictions = []
-    for layers in (2, 3):
-        half = Setting(residual(layers), depth_mup(), FIRST_STEP)
-        one = replace(half, parameterization=completep(1))
-        predictions += [
-            exponent_claim(
-                f"{claim}.own.depth.m-{layers}",
-                f"In blocks of {layers} layers under {setting.parameterization.name}, the own "
-                f"change of the first layer goes as L^{exponent}.",
-                Observable.FIRST_LAYER_OWN_CHANGE,
-                Axis.DEPTH,
-                setting,
-                SGD_DEPTH if layers == 2 else STANDARD_ONLY,
-                citation,
-                (Control(f"alpha = {Fraction(3, 2) - rational(alpha)}", other),),
-            )
-            for claim, alpha, exponent, setting, other, citation in (
-                (
-                    "C5",
-                    "1/2",
-                    "-1/2",
-                    half,
-                    one,
-                    sources.tensor_programs_vi("section 9: blocks of two or more layers"),
-                ),
-                ("C7", "1", "0", one, half, sources.completep("complete feature learning")),
-            )
-        ]
+    half = Setting(residual(layers), depth_mup(), FIRST_STEP)
+    one = replace(half, parameterization=completep(1))
+    if alpha == _HALF:
+        setting, power, control = half, "-1/2", Control("alpha = 1", one)
+        citation = sources.tensor_programs_vi("section 9: blocks of two or more layers")
+    else:
+        setting, power, control = one, "0", Control("alpha = 1/2", half)
+        citation = sources.completep("complete feature learning")
+    return exponent_claim(
+        id,
+        f"In blocks of {layers} layers under {setting.parameterization.name}, the own "
+        f"change of the first layer goes as L^{power}.",
+        Observable.FIRST_LAYER_OWN_CHANGE,
+        Axis.DEPTH,
+        setting,
+        regime,
+        citation,
+        (control,),
+        Standing.STATED,
+    )
+
+
+def _inside_blocks_with_adam() -> Prediction:
+    """C7 under Adam, whose rate is L^0."""
     adam = Setting(residual(2), completep(1, Optimizer.ADAM), FIRST_STEP)
     lazy = replace(adam, parameterization=depth_mup(Optimizer.ADAM))
-    predictions.append(
-        exponent_claim(
-            "C7.own.depth.adam",
-            "In blocks of 2 layers at alpha = 1 with adam, the own change of the first layer does "
-            "not change with depth.",
-            Observable.FIRST_LAYER_OWN_CHANGE,
-            Axis.DEPTH,
-            adam,
-            ADAM_DEPTH,
-            sources.completep("complete feature learning; Adam rate L^0"),
-            (Control("alpha = 1/2", lazy),),
-        )
+    return exponent_claim(
+        "C7.own.depth.adam",
+        "In blocks of 2 layers at alpha = 1 with adam, the own change of the first layer does "
+        "not change with depth.",
+        Observable.FIRST_LAYER_OWN_CHANGE,
+        Axis.DEPTH,
+        adam,
+        ADAM_STEP_ALONG_DEPTH,
+        sources.completep("complete feature learning; Adam rate L^0"),
+        (Control("alpha = 1/2", lazy),),
+        Standing.STATED,
     )
-    return tuple(predictions)
 
 
-def _complete() -> tuple[Prediction, ...]:
-    """C7: stable changes, and branches of order 1/L at initialization."""
+def _complete() -> Prediction:
+    """C7: stable changes."""
     step = Setting(residual(2), completep(1), FIRST_STEP)
-    start = replace(step, experiment=AT_INITIALIZATION)
-    faster = completep(1).with_rates_times(Power(depth="1/2"), "completep with rates times L^1/2")
-    half = replace(start, parameterization=depth_mup())
-    return (
-        exponent_claim(
-            "C7.stream.depth",
-            "At alpha = 1 in two-layer blocks, the first-step change of the last stream state does "
-            "not change with depth.",
-            Observable.STREAM_CHANGE,
-            Axis.DEPTH,
-            step,
-            SGD_DEPTH,
-            sources.completep("Table 1: rates L^(2 alpha - 1) for SGD"),
-            (Control(faster.name, replace(step, parameterization=faster)),),
-        ),
-        exponent_claim(
-            "C7.branch.depth",
-            "At alpha = 1 in two-layer blocks, the second moment of a branch at initialization "
-            "goes as L^-2: branches of size 1/L.",
-            Observable.BRANCH_SECOND_MOMENT,
-            Axis.DEPTH,
-            start,
-            AT_START,
-            sources.completep("residual multiplier 1/L"),
-            (Control("alpha = 1/2", half),),
-        ),
+    return exponent_claim(
+        "C7.stream.depth",
+        "At alpha = 1 in two-layer blocks, the first-step change of the last stream state does "
+        "not change with depth.",
+        Observable.STREAM_CHANGE,
+        Axis.DEPTH,
+        step,
+        STEP_ALONG_DEPTH,
+        sources.completep("Table 1: rates L^(2 alpha - 1) for SGD"),
+        (rates_times(step, _FASTER, _FASTER, "completep with rates times L^1/2"),),
+        Standing.STATED,
     )
 
+
+def _small_branches() -> Prediction:
+    """C7: branches of order 1/L at initialization."""
+    start = Setting(residual(2), completep(1), AT_INITIALIZATION)
+    return exponent_claim(
+        "C7.branch.depth",
+        "At alpha = 1 in two-layer blocks, the second moment of a branch at initialization "
+        "goes as L^-2: branches of size 1/L.",
+        Observable.BRANCH_SECOND_MOMENT,
+        Axis.DEPTH,
+        start,
+        START_ALONG_DEPTH,
+        sources.completep("residual multiplier 1/L"),
+        (Control("alpha = 1/2", replace(start, parameterization=depth_mup())),),
+        Standing.STATED,
+    )
+
+
+_SGD, _ADAM = Optimizer.SGD, Optimizer.ADAM
+_STREAM, _OUTPUT = Observable.STREAM_CHANGE, Observable.OUTPUT_CHANGE
+_STATE = "the last stream state"
 
 PREDICTIONS: tuple[Prediction, ...] = (
-    *_width(),
-    *_stable_changes(),
-    *_stable_at_start(),
-    *_phases(),
-    *_inside_blocks(),
-    *_complete(),
+    _width("C2.first-layer.width", Observable.INPUT_CHANGE, "the first layer's pre-activation"),
+    _width("C2.last-layer.width", _STREAM, "the last layer's pre-activation"),
+    _width("C2.all-layers.width", Observable.MAXIMAL_UPDATE_RATE, "all layers (as a rate)"),
+    _width("C2.output.width", _OUTPUT, "the output"),
+    _stable_change("C3.stream.depth.sgd", _STREAM, _STATE, _SGD),
+    _stable_change("C3.output.depth.sgd", _OUTPUT, "the output", _SGD),
+    _stable_change("C3.stream.depth.adam", _STREAM, _STATE, _ADAM),
+    _stable_change("C3.output.depth.adam", _OUTPUT, "the output", _ADAM),
+    _stable_at_start("C4.forward.alpha-1/2", _HALF),
+    _stable_at_start("C4.forward.alpha-3/4", _THREE_QUARTERS),
+    _stable_at_start("C4.forward.alpha-1", _ONE),
+    _moved("C4.phase.alpha-1/2.gamma--1/4", _HALF, -_QUARTER),
+    _moved("C4.phase.alpha-1/2.gamma-0", _HALF, _ZERO),
+    _moved("C4.phase.alpha-1/2.gamma-1/4", _HALF, _QUARTER, STEP_ALONG_DEPTH),
+    _moved("C4.phase.alpha-1/2.gamma-1/2", _HALF, _HALF, STEP_ALONG_DEPTH),
+    _moved("C4.phase.alpha-1/2.gamma-3/4", _HALF, _THREE_QUARTERS, STEP_ALONG_DEPTH),
+    _moved("C4.phase.alpha-3/4.gamma--1/4", _THREE_QUARTERS, -_QUARTER),
+    _moved("C4.phase.alpha-3/4.gamma-0", _THREE_QUARTERS, _ZERO),
+    _moved("C4.phase.alpha-3/4.gamma-1/4", _THREE_QUARTERS, _QUARTER),
+    _moved("C4.phase.alpha-3/4.gamma-1/2", _THREE_QUARTERS, _HALF),
+    _moved("C4.phase.alpha-3/4.gamma-3/4", _THREE_QUARTERS, _THREE_QUARTERS),
+    _moved("C4.phase.alpha-1.gamma--1/4", _ONE, -_QUARTER),
+    _moved("C4.phase.alpha-1.gamma-0", _ONE, _ZERO, STEP_ALONG_DEPTH),
+    _moved("C4.phase.alpha-1.gamma-1/4", _ONE, _QUARTER),
+    _moved("C4.phase.alpha-1.gamma-1/2", _ONE, _HALF),
+    _moved("C4.phase.alpha-1.gamma-3/4", _ONE, _THREE_QUARTERS),
+    _inside_blocks("C5.own.depth.m-2", 2, _HALF, STEP_ALONG_DEPTH),
+    _inside_blocks("C7.own.depth.m-2", 2, _ONE, STEP_ALONG_DEPTH),
+    _inside_blocks("C5.own.depth.m-3", 3, _HALF),
+    _inside_blocks("C7.own.depth.m-3", 3, _ONE),
+    _inside_blocks_with_adam(),
+    _complete(),
+    _small_branches(),
 )

@@ -3,9 +3,9 @@
 Source: arXiv 2510.04327. One pass shows 1536 digits once; the held-out loss behind it is that of
 the training distribution, for nothing was seen twice. Its batches are of 32, and of 8 for chains,
 which learn little in 48 steps. SGD without momentum; and beyond the source, other optimizers and
-ten passes. ``scaleproof verify --data`` tries the same on other images (B11). What
-``other_readings`` tries is the same by the loss of the batches that are learned.
-Imports ``theory`` only.
+ten passes. ``scaleproof verify --data`` tries the same on other images (B11). The same by the loss
+of the batches that are learned is ``BY_TRAINING_LOSS``, the other reading of B9's best rate; in the
+full profile. Imports ``theory`` only.
 """
 
 from __future__ import annotations
@@ -15,11 +15,19 @@ from fractions import Fraction
 
 from theory.architecture import Architecture, Family, chain, residual
 from theory.catalogue import sources
+from theory.catalogue.settings import (
+    BY_THE_SOURCE,
+    ONE_PASS,
+    TRAINING_MARGIN,
+    TRAINING_REASON,
+    one_step,
+    powers_of_two,
+)
 from theory.catalogue.statements import best_rate_claim
 from theory.convolution import Convolution
-from theory.experiments import Experiment, Setting, Training
+from theory.experiments import Setting, Training
 from theory.observables import Observable
-from theory.parameterization import Optimizer
+from theory.parameterization import Optimizer, Parameterization
 from theory.power_counting import with_matched_epsilon
 from theory.prediction import (
     Citation,
@@ -28,6 +36,7 @@ from theory.prediction import (
     Prediction,
     Regime,
     Rival,
+    Standing,
     product,
     ray,
 )
@@ -36,20 +45,13 @@ from theory.relations import BestRateExponentEquals, TransferRegretAtMost
 from theory.scaling import Axis, Power
 
 # From where nothing is learned on, by which the price of a diverging transfer is set.
-RATES = tuple(Fraction(2) ** k for k in range(-8, 2))
-# Where campaigns found Adam's best rates, and a power more; an end that is best widens the grid.
-ADAM_RATES = tuple(Fraction(2) ** k for k in range(-6, 1))
-ONE_PASS = Training(batch=32, steps=48, rate=RATES[0])
+RATES = powers_of_two(-8, 1)
+# Where Adam's best rates are found, and a power more; an end that is best widens the grid.
+ADAM_RATES = powers_of_two(-6, 0)
 MANY_STEPS = replace(ONE_PASS, batch=8, steps=192)
 ROWS = Convolution(dimensions=1, kernel=3, side=8)  # of a digit, with their pixels side by side
 PUBLISHED = Fraction(-3, 2)
-STATED = "stated by the source"
 
-TRAINING_MARGIN = Fraction(1, 5)
-TRAINING_REASON = (
-    "less than half of the step between neighbouring half-integer exponents: few depths can be "
-    "trained, and the best rate of a replicate is noisy"
-)
 REGRET_MARGIN = Fraction(1, 10)
 REGRET_REASON = "a tenth of a nat of log loss; a rate that is off by a factor 2 costs about as much"
 
@@ -58,15 +60,10 @@ def _blocks(convolution: Convolution | None) -> Architecture:
     return replace(residual(1), variance_factor=Fraction(2), convolution=convolution)
 
 
-def _setting(architecture: Architecture, experiment: Experiment) -> Setting:
-    return Setting(architecture, am_mup(), experiment)
-
-
 @dataclass(frozen=True)
 class _Kind:
     """A kind of network, and how it is trained."""
 
-    name: str
     what: str
     setting: Setting
     regime: Regime
@@ -99,69 +96,54 @@ class _Kind:
         return Control(name, replace(self.elsewhere, parameterization=moved))
 
 
-# Chains wander in L/n: along a ray they do so equally. In the standard profile shallow ones took a
-# third of section B's time. Their exponent is at the end of the margin: eight campaigns, of up to
-# 384 replicates, accepted it, left it open, or found a bend. B10 was accepted or left open there,
-# with 96 replicates at the first look; deep ones accept it, and leave open what a rate costs that
-# is carried over unchanged.
+# Chains wander in L/n: along a ray they do so equally. The exponent of shallow ones is at the end
+# of the margin.
 _CHAINS = _Kind(
-    "chains",
     "ReLU chains",
-    _setting(chain(), MANY_STEPS),
-    Regime(None, None, (), Grid(ray(4, (8, 16, 32, 64)), 96, 16)),
+    one_step(chain(), MANY_STEPS),
+    Regime(full=Grid(ray(4, (8, 16, 32, 64)), 96, 16)),
 )
 _SHALLOW_CHAINS = replace(
     _CHAINS,
-    name="shallow-chains",
     what="ReLU chains of 4 to 12 layers",
-    regime=Regime(None, None, (), Grid(ray(16, (4, 6, 8, 12)), 192, 16)),
+    regime=Regime(full=Grid(ray(16, (4, 6, 8, 12)), 192, 16)),
 )
-# 64 replicates of these depths leave every campaign undecided, and decisions take several times as
-# many; deeper chains of convolutions hardly learn in one pass.
+# Fewer replicates of these depths decide nothing; deeper chains of convolutions hardly learn in one
+# pass.
 _CONV_CHAINS = _Kind(
-    "conv-chains",
     "1-D convolutional ReLU chains",
-    _setting(replace(chain(), convolution=ROWS), MANY_STEPS),
-    Regime(None, None, (), Grid(ray(8, (4, 6, 8, 12)), 128, 8)),
+    one_step(replace(chain(), convolution=ROWS), MANY_STEPS),
+    Regime(full=Grid(ray(8, (4, 6, 8, 12)), 128, 8)),
 )
 _RESIDUAL = _Kind(
-    "blocks",
     "residual networks of one-layer blocks",
-    _setting(_blocks(None), ONE_PASS),
+    one_step(_blocks(None), ONE_PASS),
     Regime(
-        None,
-        Grid(product((64,), (4, 8, 16, 32)), 192, 16),
-        (),
-        Grid(product((64,), (4, 8, 16, 32, 64)), 48, 16),
+        standard=Grid(product((64,), (4, 8, 16, 32)), 192, 16),
+        full=Grid(product((64,), (4, 8, 16, 32, 64)), 48, 16),
     ),
 )
 _CONV_BLOCKS = _Kind(
-    "conv-blocks",
     "residual networks of one convolution a block",
-    _setting(_blocks(ROWS), ONE_PASS),
+    one_step(_blocks(ROWS), ONE_PASS),
     Regime(
-        None,
-        Grid(product((32,), (4, 8, 16, 32)), 32, 8),
-        (),
-        Grid(product((32,), (4, 8, 16, 32, 64)), 24, 8),
+        standard=Grid(product((32,), (4, 8, 16, 32)), 32, 8),
+        full=Grid(product((32,), (4, 8, 16, 32, 64)), 24, 8),
     ),
 )
-
-
 # In blocks of two layers power counting says L^0.
 _TWO_LAYERS = _Kind(
-    "two-layer-blocks",
     "residual networks of two-layer blocks",
-    _setting(replace(residual(2), variance_factor=Fraction(2)), ONE_PASS),
-    Regime(None, None, (), Grid(product((64,), (4, 8, 16, 32, 64)), 48, 16)),
+    one_step(replace(residual(2), variance_factor=Fraction(2)), ONE_PASS),
+    Regime(full=Grid(product((64,), (4, 8, 16, 32, 64)), 48, 16)),
 )
 
 
-def _best_rate(kind: _Kind) -> Prediction:
-    """B9; in chains, power counting says the same."""
-    published = BestRateExponentEquals(Axis.DEPTH, PUBLISHED, STATED, RATES)
+def _best_rate(id: str, twin: str, kind: _Kind) -> Prediction:
+    """B9, read of the held-out loss; in chains, power counting says the same."""
+    published = BestRateExponentEquals(Axis.DEPTH, PUBLISHED, BY_THE_SOURCE, RATES)
     prediction = best_rate_claim(
-        f"B9.rate.depth.{kind.name}",
+        id,
         f"In {kind.what} with mean-field output, the learning rate of the smallest held-out loss "
         "after one pass goes as L^-3/2.",
         Axis.DEPTH,
@@ -170,30 +152,33 @@ def _best_rate(kind: _Kind) -> Prediction:
         kind.regime,
         sources.arithmetic_mean_mup("best one-epoch learning rates follow the same law"),
         kind.transferring,
-        published=published if kind.in_blocks else None,
+        Standing.READING,
+        twin=twin,
+        claimed=published if kind.in_blocks else None,
         rival_control=kind.drifting if kind is _TWO_LAYERS else None,
     )
     return replace(prediction, margin=TRAINING_MARGIN, margin_reason=TRAINING_REASON)
 
 
-def _transfer(kind: _Kind) -> Prediction:
+def _transfer(id: str, kind: _Kind) -> Prediction:
     """B10, on B9's trials where that is tried; the rival is carried by another theory's power."""
     counted, width_only = (Fraction(-1), "power counting"), (Fraction(0), "width-muP")
     power, theory = counted if kind.in_blocks else width_only
     cite = sources.power_counting if kind.in_blocks else sources.tensor_programs_v
     return Prediction(
-        id=f"B10.transfer.depth.{kind.name}",
+        id=id,
         sentence=f"In {kind.what}, a learning rate that is best at the smallest depth L_0 and "
         "carried over as (L / L_0)^-3/2 costs at most 0.1 nats of log held-out loss at every "
         "other depth.",
         observable=Observable.TRAINED_LOSS,
-        relation=TransferRegretAtMost(Axis.DEPTH, PUBLISHED, 0.0, STATED, RATES),
+        relation=TransferRegretAtMost(Axis.DEPTH, PUBLISHED, 0.0, BY_THE_SOURCE, RATES),
         setting=kind.setting,
         regime=kind.regime,
         margin=REGRET_MARGIN,
         margin_reason=REGRET_REASON,
         citation=sources.arithmetic_mean_mup("zero-shot transfer of the learning rate over depth"),
         controls=(kind.transferring,),
+        standing=Standing.STATED,
         rival=Rival(
             f"Carried over as (L / L_0)^{power}, it costs at most 0.1 nats.",
             TransferRegretAtMost(Axis.DEPTH, power, 0.0, f"the exponent of {theory}", RATES),
@@ -203,80 +188,144 @@ def _transfer(kind: _Kind) -> Prediction:
     )
 
 
-def _carried(kind: _Kind, power: int, theory: str, citation: Citation, off: int) -> Prediction:
+def _carried(
+    id: str, kind: _Kind, power: int, theory: str, citation: Citation, off: int
+) -> Prediction:
     """B10's rivals by the exponent that neither the claim nor its first rival has.
 
     ``off``: where the best rate moves as L^``off`` instead, the cost is beyond doubt.
     """
     theirs = f"the exponent of {theory}"
     return Prediction(
-        id=f"B10.transfer.depth.{kind.name}.power-{power}",
+        id=id,
         sentence=f"In {kind.what}, a learning rate that is best at the smallest depth L_0 and "
         f"carried over as (L / L_0)^{power}, by {theirs}, costs at most 0.1 nats of log held-out "
         "loss at every other depth.",
         observable=Observable.TRAINED_LOSS,
         relation=TransferRegretAtMost(Axis.DEPTH, Fraction(power), 0.0, theirs, RATES),
         setting=kind.setting,
-        regime=Regime(None, None, (), kind.regime.standard or kind.regime.full),
+        regime=Regime(full=kind.regime.standard or kind.regime.full),
         margin=REGRET_MARGIN,
         margin_reason=REGRET_REASON,
         citation=citation,
         controls=(kind.moving(off),),
+        standing=Standing.PROJECT,
     )
 
 
 _OTHERS = Regime(
-    None,
-    Grid(product((32,), (4, 8, 16, 32)), 48, 16),
-    (),
-    Grid(product((32,), (4, 8, 16, 32, 64)), 48, 16),
+    standard=Grid(product((32,), (4, 8, 16, 32)), 48, 16),
+    full=Grid(product((32,), (4, 8, 16, 32, 64)), 48, 16),
 )
 # Of 64 layers one optimizer takes more than half an hour of a core, and ten passes five hours.
 _IN_CHAINS = replace(_CHAINS.regime, full=Grid(ray(4, (4, 8, 16, 32)), 96, 16))
 _TEN_IN_CHAINS = replace(_CHAINS.regime, full=Grid(ray(4, (4, 8, 16, 32)), 64, 16))
 
 
-def _beyond(kind: _Kind, regime: Regime, long_regime: Regime) -> tuple[Prediction, ...]:
-    """Does the exponent hold? That of one-layer blocks is power counting's, that of chains both."""
-    momentum, decay = Fraction(9, 10), Fraction(1, 10)
-    architecture, once = kind.setting.architecture, kind.setting.experiment
-    assert isinstance(once, Training)
-    often = replace(once, steps=10 * once.steps, passes=10)
-    with_adam = with_matched_epsilon(architecture, am_mup(Optimizer.ADAM))
-    kinds = (
-        ("momentum", "SGD with momentum 9/10", am_mup(), replace(once, momentum=momentum), RATES),
-        ("adam", "Adam", with_adam, once, ADAM_RATES),
-        ("adamw", "AdamW", with_adam, replace(once, weight_decay=decay), ADAM_RATES),
-        ("ten-passes", "ten passes of SGD", am_mup(), often, RATES),
-    )
-    prefix, power = ("", "-1") if kind.in_blocks else ("chains.", "-3/2")
-    predictions = []
-    for name, what, parameterization, experiment, rates in kinds:
-        setting = Setting(architecture, parameterization, experiment)
-        transferring = depth_mup(parameterization.optimizer)
-        control = Setting(_blocks(None), transferring, experiment)
-        prediction = best_rate_claim(
-            f"X.best-rate.depth.{prefix}{name}",
-            f"In {kind.what} with AM-muP's scales, the learning rate of the smallest held-out loss "
-            f"of {what} goes as L^{power}.",
-            Axis.DEPTH,
-            setting,
-            rates,
-            long_regime if experiment.passes > 1 else regime,
-            sources.power_counting(f"largest stable rate: L^{power}"),
-            Control("depth-muP in residual blocks", control),
-        )
-        predictions.append(
-            replace(prediction, margin=TRAINING_MARGIN, margin_reason=TRAINING_REASON)
-        )
-    return tuple(predictions)
+@dataclass(frozen=True)
+class _Learner:
+    """An optimizer, or more passes."""
 
+    what: str
+    parameterization: Parameterization
+    rates: tuple[Fraction, ...] = RATES
+    momentum: Fraction = Fraction(0)
+    weight_decay: Fraction = Fraction(0)
+    passes: int = 1
+
+    def taught(self, once: Training) -> Training:
+        """One pass as this learner does it."""
+        return replace(
+            once,
+            steps=self.passes * once.steps,
+            passes=self.passes,
+            momentum=self.momentum,
+            weight_decay=self.weight_decay,
+        )
+
+
+_WITH_MOMENTUM = _Learner("SGD with momentum 9/10", am_mup(), momentum=Fraction(9, 10))
+_TEN_PASSES = _Learner("ten passes of SGD", am_mup(), passes=10)
+
+
+def _adam(kind: _Kind) -> _Learner:
+    with_adam = with_matched_epsilon(kind.setting.architecture, am_mup(Optimizer.ADAM))
+    return _Learner("Adam", with_adam, ADAM_RATES)
+
+
+def _adamw(kind: _Kind) -> _Learner:
+    return replace(_adam(kind), what="AdamW", weight_decay=Fraction(1, 10))
+
+
+def _beyond(id: str, kind: _Kind, learner: _Learner, regime: Regime) -> Prediction:
+    """Does the exponent hold? That of one-layer blocks is power counting's, that of chains both."""
+    power = "-1" if kind.in_blocks else "-3/2"
+    once = kind.setting.experiment
+    assert isinstance(once, Training)
+    experiment = learner.taught(once)
+    transferring = depth_mup(learner.parameterization.optimizer)
+    prediction = best_rate_claim(
+        id,
+        f"In {kind.what} with AM-muP's scales, the learning rate of the smallest held-out loss "
+        f"of {learner.what} goes as L^{power}.",
+        Axis.DEPTH,
+        Setting(kind.setting.architecture, learner.parameterization, experiment),
+        learner.rates,
+        regime,
+        sources.power_counting(f"largest stable rate: L^{power}"),
+        Control("depth-muP in residual blocks", Setting(_blocks(None), transferring, experiment)),
+        Standing.PROJECT,
+    )
+    return replace(prediction, margin=TRAINING_MARGIN, margin_reason=TRAINING_REASON)
+
+
+def _by_training_loss(id: str, prediction: Prediction) -> Prediction:
+    """The same networks and steps, by the loss of the batches that are learned.
+
+    In one pass every batch is new until it is learned, so that both are losses of images that were
+    not seen; in ten passes they are not.
+    """
+    return replace(
+        prediction,
+        id=id,
+        twin=prediction.twin and prediction.id,
+        sentence=prediction.sentence.replace("held-out loss", "training loss"),
+        observable=Observable.TRAINING_LOSS,
+        regime=Regime(full=prediction.regime.full or prediction.regime.standard),
+    )
+
+
+_B9_CHAINS = _best_rate("B9.rate.depth.chains", "B9.rate.depth.chains.training-loss", _CHAINS)
+_B9_CONV_CHAINS = _best_rate(
+    "B9.rate.depth.conv-chains", "B9.rate.depth.conv-chains.training-loss", _CONV_CHAINS
+)
+_B9_BLOCKS = _best_rate("B9.rate.depth.blocks", "B9.rate.depth.blocks.training-loss", _RESIDUAL)
+_B9_TWO_LAYERS = _best_rate(
+    "B9.rate.depth.two-layer-blocks", "B9.rate.depth.two-layer-blocks.training-loss", _TWO_LAYERS
+)
+_B9_CONV_BLOCKS = _best_rate(
+    "B9.rate.depth.conv-blocks", "B9.rate.depth.conv-blocks.training-loss", _CONV_BLOCKS
+)
+_TEN_PASSES_IN_BLOCKS = _beyond("X.best-rate.depth.ten-passes", _RESIDUAL, _TEN_PASSES, _OTHERS)
+_TEN_PASSES_IN_CHAINS = _beyond(
+    "X.best-rate.depth.chains.ten-passes", _CHAINS, _TEN_PASSES, _TEN_IN_CHAINS
+)
 
 PREDICTIONS: tuple[Prediction, ...] = (
-    *(_best_rate(kind) for kind in (_CHAINS, _CONV_CHAINS, _RESIDUAL, _TWO_LAYERS, _CONV_BLOCKS)),
-    *(_transfer(kind) for kind in (_CHAINS, _SHALLOW_CHAINS, _RESIDUAL)),
-    _transfer(replace(_CONV_BLOCKS, regime=Regime(None, None, (), _CONV_BLOCKS.regime.full))),
+    _B9_CHAINS,
+    _B9_CONV_CHAINS,
+    _B9_BLOCKS,
+    _B9_TWO_LAYERS,
+    _B9_CONV_BLOCKS,
+    _transfer("B10.transfer.depth.chains", _CHAINS),
+    _transfer("B10.transfer.depth.shallow-chains", _SHALLOW_CHAINS),
+    _transfer("B10.transfer.depth.blocks", _RESIDUAL),
+    _transfer(
+        "B10.transfer.depth.conv-blocks",
+        replace(_CONV_BLOCKS, regime=Regime(full=_CONV_BLOCKS.regime.full)),
+    ),
     _carried(
+        "B10.transfer.depth.shallow-chains.power--1",
         _SHALLOW_CHAINS,
         -1,
         "power counting in residual blocks",
@@ -284,8 +333,29 @@ PREDICTIONS: tuple[Prediction, ...] = (
         off=1,
     ),
     _carried(
-        _RESIDUAL, 0, "width-muP", sources.tensor_programs_v("the exponent of width-muP"), off=-1
+        "B10.transfer.depth.blocks.power-0",
+        _RESIDUAL,
+        0,
+        "width-muP",
+        sources.tensor_programs_v("the exponent of width-muP"),
+        off=-1,
     ),
-    *_beyond(_RESIDUAL, _OTHERS, _OTHERS),
-    *_beyond(_CHAINS, _IN_CHAINS, _TEN_IN_CHAINS),
+    _beyond("X.best-rate.depth.momentum", _RESIDUAL, _WITH_MOMENTUM, _OTHERS),
+    _beyond("X.best-rate.depth.adam", _RESIDUAL, _adam(_RESIDUAL), _OTHERS),
+    _beyond("X.best-rate.depth.adamw", _RESIDUAL, _adamw(_RESIDUAL), _OTHERS),
+    _TEN_PASSES_IN_BLOCKS,
+    _beyond("X.best-rate.depth.chains.momentum", _CHAINS, _WITH_MOMENTUM, _IN_CHAINS),
+    _beyond("X.best-rate.depth.chains.adam", _CHAINS, _adam(_CHAINS), _IN_CHAINS),
+    _beyond("X.best-rate.depth.chains.adamw", _CHAINS, _adamw(_CHAINS), _IN_CHAINS),
+    _TEN_PASSES_IN_CHAINS,
+)
+
+BY_TRAINING_LOSS: tuple[Prediction, ...] = (
+    _by_training_loss("B9.rate.depth.chains.training-loss", _B9_CHAINS),
+    _by_training_loss("B9.rate.depth.conv-chains.training-loss", _B9_CONV_CHAINS),
+    _by_training_loss("B9.rate.depth.blocks.training-loss", _B9_BLOCKS),
+    _by_training_loss("B9.rate.depth.two-layer-blocks.training-loss", _B9_TWO_LAYERS),
+    _by_training_loss("B9.rate.depth.conv-blocks.training-loss", _B9_CONV_BLOCKS),
+    _by_training_loss("X.best-rate.depth.ten-passes.training-loss", _TEN_PASSES_IN_BLOCKS),
+    _by_training_loss("X.best-rate.depth.chains.ten-passes.training-loss", _TEN_PASSES_IN_CHAINS),
 )

@@ -1,8 +1,8 @@
-"""Claims B4, B6 and B9 as their words can be read as well; in the full profile.
+"""Claims B4 and B6 as their words can be read as well; in the full profile.
 
 B4 in blocks of vectors to 256 of them, with depth as a count of layers and not of blocks, and in
-the one kind of block of which power counting says nothing; B6 as a statement about two exponents of
-the same networks; and B9's best rate by the loss of the batches that are learned. Source: arXiv
+the one kind of block of which power counting says nothing; and B6 as a statement about two
+exponents of the same networks. (The other reading of B9 is in ``one_pass_training``.) Source: arXiv
 2510.04327. Imports ``theory`` only.
 """
 
@@ -13,26 +13,29 @@ from dataclasses import replace
 from fractions import Fraction
 
 from theory.architecture import Architecture, BlockForm, chain, residual
-from theory.catalogue import one_pass_training, sources
-from theory.catalogue.convolutions import CONV_CHAIN, another_power, conv_blocks, one_step
-from theory.catalogue.maximal_update_rate import he_initialized
-from theory.catalogue.statements import (
+from theory.catalogue import sources
+from theory.catalogue.settings import (
+    CONV_CHAIN,
     EXPONENT_MARGIN,
     EXPONENT_REASON,
     FIRST_STEP,
-    exponent_claim,
-    stated,
+    altered,
+    another_power,
+    conv_blocks,
+    he_initialized,
+    one_step,
 )
+from theory.catalogue.statements import exponent_claim, stated
 from theory.experiments import Setting
 from theory.observables import Observable
 from theory.parameterization import Parameterization
-from theory.prediction import Control, Grid, Prediction, Regime, product, ray
+from theory.prediction import Control, Grid, Prediction, Regime, Standing, product, ray
 from theory.relations import ExponentOfCurve
 from theory.scaling import Axis, Cell
 
 
 def _full(cells: tuple[Cell, ...], replicates: int, controls: int) -> Regime:
-    return Regime(None, None, (), Grid(cells, replicates, controls))
+    return Regime(full=Grid(cells, replicates, controls))
 
 
 def _vectors(architecture: Architecture) -> Setting:
@@ -56,63 +59,44 @@ def law_of_layers(
     return math.pow(layers, -1.5)
 
 
-def _counted_by_layers() -> tuple[Prediction, ...]:
-    """B4 with the other count of depth, to which a constant belongs."""
-    return tuple(
-        Prediction(
-            id=f"B4.rate.layers.{name}",
-            sentence=f"In residual networks of {what}, the maximal-update learning rate goes as "
-            "L^-3/2 with L = m K + 1, the pre-activations of K blocks of m layers and the input's: "
-            "measured over that law goes as K^0.",
-            observable=Observable.MAXIMAL_UPDATE_RATE,
-            relation=ExponentOfCurve(Axis.DEPTH, law_of_layers),
-            setting=setting,
-            regime=_full(product((64,), _BLOCK_DEPTHS), 48, 12),
-            margin=EXPONENT_MARGIN,
-            margin_reason=EXPONENT_REASON,
-            citation=sources.arithmetic_mean_mup("abstract: L the minimal depth"),
-            controls=(another_power(setting),),
-        )
-        for name, what, setting in (
-            ("one-layer-blocks", "one-layer blocks", _ONE_LAYER),
-            ("two-layer-blocks", "two-layer blocks", _TWO_LAYERS),
-            ("conv", "blocks of one convolution", _CONV),
-            ("conv-mlp", "blocks of a convolution and an MLP layer", _CONV_MLP),
-        )
+def _counted_by_layers(id: str, twin: str, what: str, setting: Setting) -> Prediction:
+    """B4 with the other count of depth, to which a constant belongs.
+
+    Where depth is read as the number of blocks, a power has no constant, and is stated: that is the
+    twin.
+    """
+    return Prediction(
+        id=id,
+        sentence=f"In residual networks of {what}, the maximal-update learning rate goes as "
+        "L^-3/2 with L = m K + 1, the pre-activations of K blocks of m layers and the input's: "
+        "measured over that law goes as K^0.",
+        observable=Observable.MAXIMAL_UPDATE_RATE,
+        relation=ExponentOfCurve(Axis.DEPTH, law_of_layers),
+        setting=setting,
+        regime=_full(product((64,), _BLOCK_DEPTHS), 48, 12),
+        margin=EXPONENT_MARGIN,
+        margin_reason=EXPONENT_REASON,
+        citation=sources.arithmetic_mean_mup("abstract: L the minimal depth"),
+        controls=(another_power(setting),),
+        standing=Standing.READING,
+        twin=twin,
     )
 
 
-def _deep_blocks() -> tuple[Prediction, ...]:
+def _deep_blocks(id: str, what: str, setting: Setting) -> Prediction:
     """B4 in blocks of vectors beyond the 64 that the controls of the other profiles can bear."""
-    post, centred = BlockForm.POST_ACTIVATION, BlockForm.POST_ACTIVATION_CENTRED
-    return tuple(
-        exponent_claim(
-            f"B4.rate.depth.{name}.deep",
-            f"In residual networks of 8 to 256 blocks of {what}, with residual-aware "
-            "initialization, the maximal-update learning rate goes as L^-3/2.",
-            Observable.MAXIMAL_UPDATE_RATE,
-            Axis.DEPTH,
-            setting,
-            _full(product((256,), (*_BLOCK_DEPTHS, 256)), 96, 24),
-            sources.arithmetic_mean_mup("abstract: standard residual networks, L blocks"),
-            (another_power(setting),),
-            published="-3/2",
-        )
-        for name, what, setting in (
-            ("one-layer-blocks", "one pre-activation layer", _ONE_LAYER),
-            (
-                "one-layer-post-centred",
-                "one post-activation layer, centred",
-                _vectors(residual(1, form=centred)),
-            ),
-            ("two-layer", "two pre-activation layers", _TWO_LAYERS),
-            ("two-layer-post", "two post-activation layers", _vectors(residual(2, form=post))),
-            (
-                "two-layer-post-centred",
-                "two post-activation layers, centred",
-                _vectors(residual(2, form=centred)),
-            ),
-        )
+    return exponent_claim(
+        id,
+        f"In residual networks of 8 to 256 blocks of {what}, with residual-aware "
+        "initialization, the maximal-update learning rate goes as L^-3/2.",
+        Observable.MAXIMAL_UPDATE_RATE,
+        Axis.DEPTH,
+        setting,
+        _full(product((256,), (*_BLOCK_DEPTHS, 256)), 96, 24),
+        sources.arithmetic_mean_mup("abstract: standard residual networks, L blocks"),
+        (another_power(setting),),
+        Standing.STATED,
+        claimed=stated(Axis.DEPTH, "-3/2"),
     )
 
 
@@ -135,87 +119,118 @@ def _uncentred() -> Prediction:
         margin_reason=EXPONENT_REASON,
         citation=sources.arithmetic_mean_mup("abstract: standard residual networks"),
         controls=(another_power(_ONE_LAYER),),
+        standing=Standing.STATED,
     )
 
 
-def _means_and_last_layers() -> tuple[Prediction, ...]:
+def _ratio(
+    id: str, what: str, setting: Setting, cells: tuple[Cell, ...], control: Control
+) -> Prediction:
     """B6: one exponent, measured in the mean over layers and in the last one, of each network.
 
     In convolutional chains the exact recursion has 1.68 for the last layer and -1.50 for the rate
-    over these depths: the claim was expected to be rejected there, and accepted elsewhere. When
-    both kinds of chains were on record as bends that end within the margin, deeper ones were added,
-    and expected to be accepted (the recursion has 0.05 and 0.03 from 32 to 128 layers). In the
-    controls signals shrink or grow by a factor with each layer, and one end of the network leads.
+    over 2 to 32 layers; from 32 to 128 its ratio has 0.05, and 0.03. In the controls signals shrink
+    or grow by a factor with each layer, and one end of the network leads.
     """
-    vectors, images = _vectors(chain()), CONV_CHAIN
-
-    def thinner(setting: Setting, factor: str) -> Control:
-        architecture = replace(setting.architecture, variance_factor=Fraction(factor))
-        name = f"Var W = {factor}/fan_in instead of 2/fan_in"
-        return Control(name, replace(setting, architecture=architecture))
-
-    kinds = [
-        (name, what, setting, ray(16, depths), thinner(setting, factor))
-        for name, what, setting, depths, factor in (
-            ("chains", "ReLU chains", vectors, (4, 8, 16, 32), "1"),
-            ("conv-chains", "convolutional ReLU chains", images, (2, 4, 8, 16, 32), "1"),
-            ("chains.deep", "ReLU chains of 16 to 128 layers", vectors, (16, 32, 64, 128), "7/4"),
-            (
-                "conv-chains.deep",
-                "convolutional ReLU chains of 32 to 128 layers",
-                images,
-                (32, 64, 128),
-                "7/4",
-            ),
-        )
-    ]
-    for name, what, setting in (
-        ("one-layer-blocks", "one-layer blocks", _ONE_LAYER),
-        ("two-layer-blocks", "two-layer blocks", _TWO_LAYERS),
-        ("conv", "blocks of one convolution", _CONV),
-        ("conv-mlp", "blocks of a convolution and an MLP layer", _CONV_MLP),
-    ):
-        cells = product((64,), (4, 8, 16, 32, 64))
-        kinds.append((name, what, setting, cells, he_initialized(setting)))
-    return tuple(
-        exponent_claim(
-            f"B6.ratio.depth.{name}",
-            f"In {what}, the first-step change of the last layer has the exponent of depth of the "
-            "root mean square over layers: their ratio goes as L^0.",
-            Observable.LAST_LAYER_RATIO,
-            Axis.DEPTH,
-            setting,
-            _full(cells, 96, 24),
-            sources.arithmetic_mean_mup("arithmetic mean over layers, not the last layer"),
-            (control,),
-        )
-        for name, what, setting, cells, control in kinds
+    return exponent_claim(
+        id,
+        f"In {what}, the first-step change of the last layer has the exponent of depth of the "
+        "root mean square over layers: their ratio goes as L^0.",
+        Observable.LAST_LAYER_RATIO,
+        Axis.DEPTH,
+        setting,
+        _full(cells, 96, 24),
+        sources.arithmetic_mean_mup("arithmetic mean over layers, not the last layer"),
+        (control,),
+        Standing.STATED,
     )
 
 
-def _by_training_loss() -> tuple[Prediction, ...]:
-    """B9 and ten passes, by the loss of the batches that are learned and not by a held-out one.
+def _thinner(setting: Setting, factor: str) -> Control:
+    name = f"Var W = {factor}/fan_in instead of 2/fan_in"
+    return Control(name, altered(setting, variance_factor=Fraction(factor)))
 
-    In one pass every batch is new until it is learned, so that both are losses of images that were
-    not seen; in ten passes they are not. The networks and steps are those of their namesakes.
-    """
-    return tuple(
-        replace(
-            prediction,
-            id=f"{prediction.id}.training-loss",
-            sentence=prediction.sentence.replace("held-out loss", "training loss"),
-            observable=Observable.TRAINING_LOSS,
-            regime=Regime(None, None, (), prediction.regime.full or prediction.regime.standard),
-        )
-        for prediction in one_pass_training.PREDICTIONS
-        if prediction.id.startswith("B9.") or prediction.id.endswith("ten-passes")
-    )
 
+def _ratio_in_blocks(id: str, what: str, setting: Setting) -> Prediction:
+    cells = product((64,), (4, 8, 16, 32, 64))
+    return _ratio(id, what, setting, cells, he_initialized(setting))
+
+
+_CHAIN = _vectors(chain())
+_POST, _CENTRED = BlockForm.POST_ACTIVATION, BlockForm.POST_ACTIVATION_CENTRED
 
 PREDICTIONS: tuple[Prediction, ...] = (
-    *_deep_blocks(),
-    *_counted_by_layers(),
+    _deep_blocks("B4.rate.depth.one-layer-blocks.deep", "one pre-activation layer", _ONE_LAYER),
+    _deep_blocks(
+        "B4.rate.depth.one-layer-post-centred.deep",
+        "one post-activation layer, centred",
+        _vectors(residual(1, form=_CENTRED)),
+    ),
+    _deep_blocks("B4.rate.depth.two-layer.deep", "two pre-activation layers", _TWO_LAYERS),
+    _deep_blocks(
+        "B4.rate.depth.two-layer-post.deep",
+        "two post-activation layers",
+        _vectors(residual(2, form=_POST)),
+    ),
+    _deep_blocks(
+        "B4.rate.depth.two-layer-post-centred.deep",
+        "two post-activation layers, centred",
+        _vectors(residual(2, form=_CENTRED)),
+    ),
+    _counted_by_layers(
+        "B4.rate.layers.one-layer-blocks",
+        "B4.rate.depth.one-layer-blocks",
+        "one-layer blocks",
+        _ONE_LAYER,
+    ),
+    _counted_by_layers(
+        "B4.rate.layers.two-layer-blocks",
+        "B4.rate.depth.two-layer",
+        "two-layer blocks",
+        _TWO_LAYERS,
+    ),
+    _counted_by_layers(
+        "B4.rate.layers.conv", "B4.rate.depth.conv", "blocks of one convolution", _CONV
+    ),
+    _counted_by_layers(
+        "B4.rate.layers.conv-mlp",
+        "B4.rate.depth.conv-mlp",
+        "blocks of a convolution and an MLP layer",
+        _CONV_MLP,
+    ),
     _uncentred(),
-    *_means_and_last_layers(),
-    *_by_training_loss(),
+    _ratio(
+        "B6.ratio.depth.chains",
+        "ReLU chains",
+        _CHAIN,
+        ray(16, (4, 8, 16, 32)),
+        _thinner(_CHAIN, "1"),
+    ),
+    _ratio(
+        "B6.ratio.depth.conv-chains",
+        "convolutional ReLU chains",
+        CONV_CHAIN,
+        ray(16, (2, 4, 8, 16, 32)),
+        _thinner(CONV_CHAIN, "1"),
+    ),
+    _ratio(
+        "B6.ratio.depth.chains.deep",
+        "ReLU chains of 16 to 128 layers",
+        _CHAIN,
+        ray(16, (16, 32, 64, 128)),
+        _thinner(_CHAIN, "7/4"),
+    ),
+    _ratio(
+        "B6.ratio.depth.conv-chains.deep",
+        "convolutional ReLU chains of 32 to 128 layers",
+        CONV_CHAIN,
+        ray(16, (32, 64, 128)),
+        _thinner(CONV_CHAIN, "7/4"),
+    ),
+    _ratio_in_blocks("B6.ratio.depth.one-layer-blocks", "one-layer blocks", _ONE_LAYER),
+    _ratio_in_blocks("B6.ratio.depth.two-layer-blocks", "two-layer blocks", _TWO_LAYERS),
+    _ratio_in_blocks("B6.ratio.depth.conv", "blocks of one convolution", _CONV),
+    _ratio_in_blocks(
+        "B6.ratio.depth.conv-mlp", "blocks of a convolution and an MLP layer", _CONV_MLP
+    ),
 )

@@ -1,6 +1,6 @@
-"""How predictions of the catalogue are put: margins, protocols, and claims against power counting.
+"""How predictions of the catalogue are put: constructors, with power counting as a rival.
 
-Imports ``theory`` only.
+Imports ``theory`` only, and of the catalogue what its modules share.
 """
 
 from __future__ import annotations
@@ -11,34 +11,37 @@ from fractions import Fraction
 
 from theory.architecture import Architecture
 from theory.catalogue import sources
+from theory.catalogue.settings import (
+    BY_THE_SOURCE,
+    EXPONENT_MARGIN,
+    EXPONENT_REASON,
+    FACTOR_MARGIN,
+    FACTOR_REASON,
+    OURS,
+    SLIGHT_MARGIN,
+    SLIGHT_REASON,
+    VALUE_MARGIN,
+)
 from theory.counted_observables import counted, counted_best_rate, predicted_exponent
-from theory.experiments import OneStep, Propagation, Setting
+from theory.expectations import Equals, Summary
+from theory.experiments import Setting
 from theory.observables import Observable
 from theory.parameterization import Parameterization
-from theory.prediction import Citation, Control, Prediction, Regime, Rival
-from theory.relations import (
-    CurveEquals,
-    ExponentEquals,
-    Relation,
-)
+from theory.prediction import Citation, Control, Prediction, Regime, Rival, Standing
+from theory.relations import CurveEquals, ExponentEquals, Relation
 from theory.scaling import Axis, Cell
-
-EXPONENT_MARGIN = Fraction(1, 10)
-VALUE_MARGIN = Fraction(3, 100)
-EXPONENT_REASON = "a fifth of the step between neighbouring half-integer exponents"
-
-AT_INITIALIZATION = Propagation(batch=4)
-FIRST_STEP = OneStep(batch=4)
-# For one input the exact numbers of ``theory.exact.first_step`` do not depend on the data, or,
-# where that is an image, only on how its positions are correlated.
-FIRST_STEP_ON_ONE_INPUT = OneStep(batch=1)
 
 Curve = Callable[[Architecture, Parameterization, Cell], float]
 
 
 def stated(axis: Axis, value: str) -> Relation:
-    """An exponent that a source states and power counting contradicts."""
-    return ExponentEquals(axis, Fraction(value), "stated by the source")
+    """An exponent that a source states."""
+    return ExponentEquals(axis, Fraction(value), BY_THE_SOURCE)
+
+
+def asked(axis: Axis, value: str) -> Relation:
+    """An exponent that no source states."""
+    return ExponentEquals(axis, Fraction(value), OURS)
 
 
 def _judged_with_counting(
@@ -68,27 +71,31 @@ def exponent_claim(
     regime: Regime,
     citation: Citation,
     controls: tuple[Control, ...],
-    published: str | Relation | None = None,
+    standing: Standing,
+    *,
+    twin: str | None = None,
+    claimed: Relation | None = None,
     rival_control: Control | None = None,
 ) -> Prediction:
-    """A claim about an exponent: what power counting says, unless the source says otherwise.
+    """A claim about an exponent: what power counting says, unless something else is ``claimed``.
 
     In that case the two are judged side by side; the rival's control is the claim's first one
     unless another is given.
     """
     expected = counted(setting, observable, axis)
-    relation = stated(axis, published) if isinstance(published, str) else published
     prediction = Prediction(
         id=id,
         sentence=sentence,
         observable=observable,
-        relation=relation or expected,
+        relation=claimed or expected,
         setting=setting,
         regime=regime,
         margin=EXPONENT_MARGIN,
         margin_reason=EXPONENT_REASON,
         citation=citation,
         controls=controls,
+        standing=standing,
+        twin=twin,
     )
     power = predicted_exponent(setting, observable, axis)
     return _judged_with_counting(prediction, expected, power, rival_control or controls[0])
@@ -104,6 +111,7 @@ def curve_claim(
     margin_reason: str,
     citation: Citation,
     controls: tuple[Control, ...],
+    standing: Standing,
 ) -> Prediction:
     """A claim about exact values at every depth."""
     return Prediction(
@@ -117,6 +125,7 @@ def curve_claim(
         margin_reason=margin_reason,
         citation=citation,
         controls=controls,
+        standing=standing,
     )
 
 
@@ -129,7 +138,10 @@ def best_rate_claim(
     regime: Regime,
     citation: Citation,
     control: Control,
-    published: Relation | None = None,
+    standing: Standing,
+    *,
+    twin: str | None = None,
+    claimed: Relation | None = None,
     rival_control: Control | None = None,
 ) -> Prediction:
     """A claim about the learning rate of the smallest loss, in the same way."""
@@ -138,13 +150,46 @@ def best_rate_claim(
         id=id,
         sentence=sentence,
         observable=Observable.TRAINED_LOSS,
-        relation=published or expected,
+        relation=claimed or expected,
         setting=setting,
         regime=regime,
         margin=EXPONENT_MARGIN,
         margin_reason=EXPONENT_REASON,
         citation=citation,
         controls=(control,),
+        standing=standing,
+        twin=twin,
     )
     power = predicted_exponent(setting, Observable.TRAINED_LOSS, axis)
     return _judged_with_counting(prediction, expected, power, rival_control or control)
+
+
+def paired_claim(
+    id: str,
+    sentence: str,
+    setting: Setting,
+    relation: Relation,
+    regime: Regime,
+    where: str,
+    control: Control,
+    standing: Standing,
+) -> Prediction:
+    """A claim of AM-muP's source about the maximal-update rates of two settings."""
+    margin, reason = SLIGHT_MARGIN, SLIGHT_REASON
+    if isinstance(relation.expectation, Equals):
+        exponents = relation.summary is Summary.EXPONENT
+        margin = EXPONENT_MARGIN if exponents else FACTOR_MARGIN
+        reason = EXPONENT_REASON if exponents else FACTOR_REASON
+    return Prediction(
+        id=id,
+        sentence=sentence,
+        observable=Observable.MAXIMAL_UPDATE_RATE,
+        relation=relation,
+        setting=setting,
+        regime=regime,
+        margin=margin,
+        margin_reason=reason,
+        citation=sources.arithmetic_mean_mup(where),
+        controls=(control,),
+        standing=standing,
+    )

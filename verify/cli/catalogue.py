@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 import click
 
 from theory.catalogue import find, recorded, select
-from theory.prediction import Grid, Prediction, Profile
+from theory.prediction import Control, Grid, Prediction, Profile, Standing
+from theory.verdict import Verdict
 from verify.cli.options import json_option, patterns_argument
 
 
@@ -17,10 +19,13 @@ def _summary(prediction: Prediction) -> dict[str, object]:
     return {
         "id": prediction.id,
         "sentence": prediction.sentence,
+        "standing": prediction.standing,
+        "twin": prediction.twin,
         "relation": str(prediction.relation),
         "margin": float(prediction.margin),
         "recorded": None if record is None else record.verdict,
         "rival_recorded": None if record is None else record.rival,
+        "shifted": {c.name: str(c.shifted) for c in prediction.controls if c.shifted},
         "citation": str(prediction.citation),
     }
 
@@ -37,6 +42,16 @@ def _grid(grid: Grid | None) -> str:
     return f"{grid.replicates} replicates ({grid.control_replicates} of a control) at {cells}"
 
 
+def _control(prediction: Prediction, control: Control) -> str:
+    """How a control is tried, and whether it is an experiment of its own."""
+    shifted = ""
+    if control.shifted is not None:
+        of_sweep = prediction.relation.quantity.swept_rates() is not None
+        own = "training, its base rates" if of_sweep else "measurement"
+        shifted = f": the claim's own {own} times {control.shifted}"
+    return f"{control.name}{shifted} ({control.setting})"
+
+
 def _details(prediction: Prediction) -> dict[str, object]:
     rival = prediction.rival
     return _summary(prediction) | {
@@ -49,13 +64,11 @@ def _details(prediction: Prediction) -> dict[str, object]:
         "quick": _grid(prediction.regime.quick),
         "standard": _grid(prediction.regime.standard),
         "full": _grid(prediction.regime.grid(Profile.FULL)),
-        "controls": [f"{c.name}: {c.setting}" for c in prediction.controls],
+        "controls": [_control(prediction, control) for control in prediction.controls],
         "rival": None
         if rival is None
         else f"{rival.sentence} [{rival.relation}; {rival.relation.origin}] {rival.citation}",
-        "rival_control": None
-        if rival is None
-        else f"{rival.control.name}: {rival.control.setting}",
+        "rival_control": None if rival is None else _control(prediction, rival.control),
     }
 
 
@@ -68,8 +81,9 @@ def list_predictions(patterns: tuple[str, ...], as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([_summary(prediction) for prediction in chosen], indent=2))
         return
-    headings = ("prediction", "on record", "margin", "relation")
+    headings = ("prediction", "on record", "standing", "margin", "relation")
     click.echo("\n".join(_aligned([headings, *map(_row, chosen)])))
+    click.echo(_rejections(chosen))
 
 
 def _row(prediction: Prediction) -> tuple[str, ...]:
@@ -77,6 +91,7 @@ def _row(prediction: Prediction) -> tuple[str, ...]:
     return (
         prediction.id,
         f"{record.verdict if record else '-'}{_profile_mark(prediction)}",
+        prediction.standing,
         f"{float(prediction.margin):g}",
         str(prediction.relation),
     )
@@ -87,6 +102,25 @@ def _aligned(rows: Sequence[Sequence[str]]) -> Iterable[str]:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         yield "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip()
+
+
+def _is_rejected(prediction: Prediction) -> bool:
+    record = recorded(prediction)
+    return record is not None and record.verdict is Verdict.REJECTED
+
+
+def _rejections(predictions: tuple[Prediction, ...]) -> str:
+    """How many are rejected, by whose statements they are: only some contradict a source."""
+    rejected = [prediction for prediction in predictions if _is_rejected(prediction)]
+    counts = Counter(prediction.standing for prediction in rejected)
+    alone = sum(
+        not _is_rejected(find(prediction.twin)) for prediction in rejected if prediction.twin
+    )
+    return (
+        f"{len(rejected)} of {len(predictions)} are rejected on record: "
+        f"{counts[Standing.STATED]} stated by a source, {counts[Standing.READING]} readings "
+        f"({alone} with a twin that is not rejected), {counts[Standing.PROJECT]} of this project."
+    )
 
 
 @click.command("show")
@@ -101,9 +135,10 @@ def show_prediction(id: str, as_json: bool) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from verify.cli.console import stdout_console
+    from verify.cli.output import stdout_console
 
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    del details["shifted"]  # said of each control
     for name, value in details.items():
         lines = value if isinstance(value, list) else [value]
         text = "\n".join(str(line) for line in lines if line is not None) or "-"

@@ -13,7 +13,6 @@ import click
 import pandas as pd
 
 from reports.document import Report
-from reports.terminal import print_report
 from theory.catalogue import find
 from theory.errors import InputError
 from theory.relations import (
@@ -29,9 +28,8 @@ from theory.relations import (
     ValueEquals,
 )
 from theory.verdict import Verdict
-from verify.cli.console import stdout_console
 from verify.cli.options import json_option, out_option
-from verify.cli.output import folder, write_report
+from verify.cli.output import folder, print_report, write_report
 from verify.documents.table import table_report
 from verify.tables.frame import Columns, listed, named
 from verify.tables.judge import Subject, conclude_task, task_of
@@ -159,10 +157,9 @@ def _relation(
 def _show(report: Report, out: Path | None, as_json: bool) -> None:
     if out is not None:
         write_report(report, folder(out))
+    print_report(report, as_json)
     if as_json:
-        click.echo(report.model_dump_json(indent=2))
         return
-    print_report(report, stdout_console())
     (entry,) = report.predictions
     if entry.verdict in (Verdict.ACCEPTED, Verdict.REJECTED):
         click.echo(entry.reason)

@@ -1,17 +1,37 @@
-"""Where reports go. Imports ``reports``."""
+"""Where results go: the terminal, and the folder of ``--out``. Imports rich and ``reports``."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+from rich.console import Console
 
-from reports.document import Report
-from reports.html import render_html
-from reports.outcome import Outcome, outcome
-from reports.terminal import print_report
 from theory.errors import UnavailableError
-from verify.cli.console import stdout_console
+
+if TYPE_CHECKING:
+    from reports.document import Report
+
+_PIPED_WIDTH = 140
+
+# The exit code of each outcome of a report, and what it means.
+EXITS = {
+    "as recorded": (0, "every verdict is the one on record, if there is one for its data."),
+    "not as recorded": (1, "some verdict is not the one on record."),
+    "undecided": (
+        3,
+        "nothing contradicts the record, but all announced looks were too few to decide "
+        "everything; their reasons say how many replicates would.",
+    ),
+    "interrupted": (4, "interrupted; scaleproof verify continues where it was."),
+}
+
+
+def stdout_console() -> Console:
+    """Standard output: as wide as the terminal, or wide enough for every table in a pipe."""
+    console = Console()
+    return console if console.is_terminal else Console(width=_PIPED_WIDTH)
 
 
 def folder(out: Path) -> Path:
@@ -31,31 +51,30 @@ def folder(out: Path) -> Path:
 
 def write_report(report: Report, out: Path) -> None:
     """The document and the page, in a folder."""
-    (out / "report.json").write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    (out / "report.html").write_text(render_html(report), encoding="utf-8")
+    from reports.renderers import RENDERERS  # needs pydantic, which few commands do
+
+    for name in ("json", "html"):
+        text = RENDERERS[name](report)
+        (out / f"report.{name}").write_text(text, encoding="utf-8")
 
 
-# The exit code of each outcome, and what it means.
-_EXITS = {
-    Outcome.AS_RECORDED: (0, "every verdict is the one on record, if there is one for its data."),
-    Outcome.NOT_AS_RECORDED: (1, "some verdict is not the one on record."),
-    Outcome.UNDECIDED: (
-        3,
-        "nothing contradicts the record, but all announced looks were too few to decide "
-        "everything; their reasons say how many replicates would.",
-    ),
-    Outcome.INTERRUPTED: (4, "interrupted; scaleproof verify continues where it was."),
-}
+def print_report(report: Report, as_json: bool) -> None:
+    """The document, or the table of verdicts, on standard output."""
+    from reports.renderers import RENDERERS
+    from reports.renderers.terminal import render
+
+    text = RENDERERS["json"](report) if as_json else render(report, stdout_console())
+    click.echo(text, nl=False)
 
 
 def finish(report: Report, out: Path, as_json: bool) -> int:
     """Write and print the report of a campaign; the exit code that its outcome has."""
+    from reports.outcome import outcome
+
     write_report(report, out)
-    if as_json:
-        click.echo(report.model_dump_json(indent=2))
-    else:
-        print_report(report, stdout_console())
+    print_report(report, as_json)
+    if not as_json:
         click.echo(f"Report: {out / 'report.html'}")
-    code, meaning = _EXITS[outcome(report)]
+    code, meaning = EXITS[outcome(report)]
     click.echo(f"Exit code {code}: {meaning}", err=True)
     return code

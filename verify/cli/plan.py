@@ -17,7 +17,6 @@ from theory.catalogue import select
 from theory.prediction import Profile
 from verify.campaign.design import Campaign
 from verify.campaign.power import Outlook, outlooks
-from verify.cli.console import stdout_console
 from verify.cli.options import (
     data_option,
     device_option,
@@ -27,6 +26,7 @@ from verify.cli.options import (
     patterns_argument,
     profile_option,
 )
+from verify.cli.output import stdout_console
 from verify.cli.progress import progress
 from verify.measuring.pilot import PILOT_REPLICATES, PILOT_SEED, run_pilot
 from verify.statistics.design import TARGET_POWER
@@ -52,10 +52,11 @@ def plan_predictions(
     A pilot of a few replicates gives the spread; its seed belongs to no campaign, and nothing of it
     is kept.
     """
+    predictions = on_data(select(patterns, profile), data)
+    campaign = Campaign(predictions, profile, PILOT_SEED, device, engine)
     with progress() as advance:
-        predictions = on_data(select(patterns, profile), data)
-        campaign = Campaign(predictions, profile, PILOT_SEED, device, engine)
-        found = outlooks(campaign, run_pilot(campaign, partial(advance, "pilot")))
+        pilot = run_pilot(campaign, partial(advance, "pilot"))
+        found = outlooks(campaign, pilot)
     if as_json:
         click.echo(json.dumps([_document(outlook) for outlook in found], indent=2))
         return

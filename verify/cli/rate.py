@@ -19,7 +19,6 @@ from theory.errors import InputError
 from theory.experiments import Setting
 from theory.scaling import Cell
 from verify.cli.architecture import FORMS, NAMES, architecture_of
-from verify.cli.console import stdout_console
 from verify.cli.options import (
     device_option,
     engine_option,
@@ -28,6 +27,7 @@ from verify.cli.options import (
     seed_option,
     workers_option,
 )
+from verify.cli.output import stdout_console
 from verify.cli.progress import progress
 from verify.rates import (
     LEVEL,

@@ -104,7 +104,7 @@ def _prediction(
         id=prediction.id,
         sentence=prediction.sentence,
         citation=str(prediction.citation),
-        standing=prediction.standing.value,
+        standing=prediction.standing,
         twin=prediction.twin,
         observable=prediction.observable,
         definition=prediction.observable.definition,

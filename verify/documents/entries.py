@@ -23,7 +23,6 @@ from reports.document import (
     LocalExponentEntry,
     LookEntry,
     ReasonEntry,
-    Scale,
     Times,
 )
 from theory.arrays import FloatArray
@@ -155,13 +154,13 @@ def _extrapolation(law: PowerLaw, logs: FloatArray) -> ExtrapolationEntry | None
 class PlotFields(TypedDict):
     """What a plot of a verdict shows: cells, and what their numbers are to its statistic."""
 
-    scale: Scale
+    scale: Summary
     cells: list[CellEntry]
 
 
 def plot_fields(claim: Claim, evidence: Evidence | None) -> PlotFields:
     """The cells of what was judged; none of what could not be."""
-    return {"scale": Scale(claim.relation.summary), "cells": _cell_entries(evidence)}
+    return {"scale": claim.relation.summary, "cells": _cell_entries(evidence)}
 
 
 def _cell_entries(evidence: Evidence | None) -> list[CellEntry]:

@@ -388,7 +388,7 @@ class RegretReading(_OfSweep[Regret]):
             notes = broken.reasons
         outside = transfer.below | transfer.above
         if outside.any():
-            places = np.array(["the size of tuning", *claim.labels])[outside]
+            places = np.array(["", *claim.labels])[outside]
             return Problem((Reason(ReasonKind.CARRIED_RATE_AT_EDGE, tuple(map(str, places))),))
         return Samples(transfer.samples(claim.band.high), notes)
 

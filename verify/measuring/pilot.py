@@ -56,4 +56,6 @@ def run_pilot(
 
 def _small(prediction: Prediction, profile: Profile) -> Prediction:
     grid = Grid(prediction.regime.grid(profile).cells, PILOT_REPLICATES, PILOT_REPLICATES, looks=1)
-    return replace(prediction, regime=Regime(grid, grid, prediction.regime.corrections, grid))
+    corrections = prediction.regime.corrections
+    pilot = Regime(quick=grid, standard=grid, full=grid, corrections=corrections)
+    return replace(prediction, regime=pilot)

@@ -1,4 +1,4 @@
-"""The report as one self-contained HTML page: no network, no script. Imports jinja2."""
+"""The report as one HTML page without network or script. Imports jinja2 and ``reports``."""
 
 from __future__ import annotations
 
@@ -14,23 +14,22 @@ from reports.text import (
     estimate_text,
     family_text,
     predicted_text,
+    shifted_text,
     source_text,
+    standing_text,
     summary,
 )
 
 
-def _plot(entry: PredictionEntry) -> Markup:
-    return Markup(scaling_plot(entry))  # noqa: S704 - matplotlib escapes the text that it draws
-
-
-def render_html(report: Report) -> str:
-    """The page as text."""
+def render(report: Report) -> str:
+    """Return the page."""
     environment = Environment(
         loader=PackageLoader("reports"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
     environment.filters |= {
         "estimate": estimate_text,
@@ -39,7 +38,13 @@ def render_html(report: Report) -> str:
         "agrees": agrees,
         "campaigns": campaigns_text,
         "engines": engines_text,
+        "standing": standing_text,
+        "shifted": shifted_text,
     }
     template = environment.get_template("report.html.j2")
     texts = {"summary": summary, "family": family_text, "source": source_text}
     return template.render(report=report, **{name: text(report) for name, text in texts.items()})
+
+
+def _plot(entry: PredictionEntry) -> Markup:
+    return Markup(scaling_plot(entry))  # noqa: S704 - matplotlib escapes the text that it draws
