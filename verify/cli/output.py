@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
-from reports.outcome import outcome
+from reports.outcome import Outcome, outcome
 from reports.renderers import RENDERERS
 from theory.errors import UnavailableError
 
@@ -19,14 +19,14 @@ _PIPED_WIDTH = 160
 
 # The exit code of each outcome of a report, and what it means.
 EXITS = {
-    "as recorded": (0, "every verdict is the one on record, if there is one for its data."),
-    "not as recorded": (1, "some verdict is not the one on record."),
-    "undecided": (
+    Outcome.AS_RECORDED: (0, "every verdict is the one on record, if there is one for its data."),
+    Outcome.NOT_AS_RECORDED: (1, "some verdict is not the one on record."),
+    Outcome.UNDECIDED: (
         3,
         "nothing contradicts the record, but all announced looks were too few to decide "
         "everything; their reasons say how many replicates would.",
     ),
-    "interrupted": (4, "interrupted; scaleproof verify continues where it was."),
+    Outcome.INTERRUPTED: (4, "interrupted; scaleproof verify continues where it was."),
 }
 
 
@@ -60,7 +60,6 @@ def write_report(report: Report, out: Path) -> None:
 
 def print_report(report: Report, as_json: bool) -> None:
     """The document, or the table of verdicts, on standard output."""
-    from reports.renderers import RENDERERS
     from reports.renderers.terminal import render
 
     text = RENDERERS["json"](report) if as_json else render(report, stdout_console())
