@@ -60,7 +60,6 @@ def write_report(report: Report, out: Path) -> None:
 
 def print_report(report: Report, as_json: bool) -> None:
     """The document, or the table of verdicts, on standard output."""
-    from reports.renderers import RENDERERS
     from reports.renderers.terminal import render
 
     text = RENDERERS["json"](report) if as_json else render(report, stdout_console())
