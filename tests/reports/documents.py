@@ -131,6 +131,7 @@ def prediction(id: str, **changes: Any) -> PredictionEntry:
         "axis": "depth",
         "corrections": ["L^-1"],
         "margin_reason": "a fifth of the rival's exponent",
+        "design": "c0ffee",
         "engines": {"dense": [cell.label for cell in CELLS]},
         "recorded": Verdict.ACCEPTED,
         "checks": CHECKS,
