@@ -13,7 +13,7 @@ from theory.errors import UnavailableError
 if TYPE_CHECKING:
     from reports.document import Report
 
-_PIPED_WIDTH = 140
+_PIPED_WIDTH = 160
 
 # The exit code of each outcome of a report, and what it means.
 EXITS = {
