@@ -28,9 +28,9 @@ if TYPE_CHECKING:
         run_sweep,
     )
     from reports import (
+        RENDERERS,
         json_schema,
-        print_report,
-        render_html,
+        reason_text,
         shipped_json_schema,
     )
     from theory import (
@@ -115,6 +115,7 @@ if TYPE_CHECKING:
         Judgement,
         Measured,
         Outlook,
+        Pilot,
         RateTable,
         Report,
         Store,
@@ -130,8 +131,8 @@ if TYPE_CHECKING:
         measure,
         measure_rates,
         outlooks,
-        plan,
         recorded,
+        run_pilot,
         select,
         tabulate_rates,
         weigh,
@@ -140,6 +141,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "RENDERERS",
     "Activation",
     "Answer",
     "Architecture",
@@ -186,6 +188,7 @@ __all__ = [
     "Outlook",
     "Padding",
     "Parameterization",
+    "Pilot",
     "Power",
     "Prediction",
     "Product",
@@ -239,15 +242,14 @@ __all__ = [
     "ntk",
     "on_images",
     "outlooks",
-    "plan",
-    "print_report",
     "rational",
+    "reason_text",
     "recorded",
-    "render_html",
     "residual",
     "residual_he",
     "resolve_device",
     "run_group",
+    "run_pilot",
     "run_sweep",
     "select",
     "shipped_json_schema",

@@ -178,6 +178,9 @@ class PredictionEntry(VerdictEntry):
     axis: str
     corrections: list[str]
     margin_reason: str
+    design: str | None = Field(
+        description="digest of everything that was fixed about it before the run; None for a table"
+    )
     engines: dict[str, list[str]] = Field(
         description="which cells of its setting were run by which engine; none for a table"
     )

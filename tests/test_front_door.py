@@ -28,7 +28,7 @@ def python(*arguments: object, path: Path = ROOT) -> subprocess.CompletedProcess
 
 def test_every_public_name_is_there() -> None:
     public = {name for module in (theory, verify, reports, probes) for name in module.__all__}
-    assert scaleproof.__all__ == sorted(public)
+    assert sorted(scaleproof.__all__) == sorted(public)
     assert set(dir(scaleproof)) == public | {"__version__"}
     for name in scaleproof.__all__:
         assert getattr(scaleproof, name) is not None

@@ -106,7 +106,7 @@ class Excess(Quantity):
 
 @dataclass(frozen=True, slots=True)
 class OverNumber(Quantity):
-    """The observable over one number; ``DomainError`` unless that is positive and finite."""
+    """The observable over one number; ``InputError`` unless that is positive and finite."""
 
     value: float
 
@@ -173,7 +173,7 @@ class OverSetting(Quantity):
 class _OfSweep(Quantity):
     """A quantity of sweeps over ``rates``, base learning rates in constant ratio.
 
-    Raises ``DomainError`` for fewer than five rates (only a table brings its own, and leaves them
+    Raises ``InputError`` for fewer than five rates (only a table brings its own, and leaves them
     out) or uneven ratios.
     """
 
@@ -258,7 +258,7 @@ class Regret(_OfSweep):
 
 
 def _a_setting(other: Setting | str) -> Setting:
-    """A setting; ``DomainError`` for the name of one in a table."""
+    """A setting; ``InputError`` for the name of one in a table."""
     if isinstance(other, str):
         raise InputError(f"{other!r} is the name of a setting in a table; give a setting")
     return other

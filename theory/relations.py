@@ -38,6 +38,7 @@ from theory.quantities import (
 from theory.scaling import Axis, Rational, rational
 
 BY_WHOEVER_JUDGES = "stated with the measurements"
+_LARGEST_EXPONENT = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +75,12 @@ class Relation:
 
 def ExponentEquals(axis: Axis | str, value: Rational, origin: str = BY_WHOEVER_JUDGES) -> Relation:
     """The observable grows as (size along ``axis``)^``value``."""
-    return Relation(Observed(), Summary.EXPONENT, Equals(rational(value)), axis, origin)
+    return Relation(Observed(), Summary.EXPONENT, Equals(_exponent(value)), axis, origin)
 
 
 def ExponentAtMost(axis: Axis | str, value: Rational, origin: str = BY_WHOEVER_JUDGES) -> Relation:
     """The observable grows no faster than (size along ``axis``)^``value``: stability."""
-    return Relation(Observed(), Summary.EXPONENT, AtMost(rational(value)), axis, origin)
+    return Relation(Observed(), Summary.EXPONENT, AtMost(_exponent(value)), axis, origin)
 
 
 def ExcessExponentEquals(
@@ -87,7 +88,7 @@ def ExcessExponentEquals(
 ) -> Relation:
     """What the observable has over its limit falls as (size along ``axis``)^``value``.
 
-    ``from_below``: what it lacks. Raises ``DomainError`` when the exponent is not negative.
+    ``from_below``: what it lacks. Raises ``InputError`` when the exponent is not negative.
     """
     falls = Equals(_falling(value))
     return Relation(Excess(from_below), Summary.EXPONENT, falls, axis, origin)
@@ -104,7 +105,7 @@ def ExcessExponentAtMost(
 def ValueEquals(axis: Axis | str, value: float, origin: str = BY_WHOEVER_JUDGES) -> Relation:
     """The observable has the mean ``value`` in every cell; the statistic is measured / value.
 
-    Raises ``DomainError`` when the value is not positive, because then a relative margin says
+    Raises ``InputError`` when the value is not positive, because then a relative margin says
     nothing.
     """
     return Relation(OverNumber(value), Summary.RATIO, Equals(1.0), axis, origin)
@@ -113,7 +114,7 @@ def ValueEquals(axis: Axis | str, value: float, origin: str = BY_WHOEVER_JUDGES)
 def ValueAtMost(axis: Axis | str, value: float, origin: str = BY_WHOEVER_JUDGES) -> Relation:
     """The observable has a mean of at most ``value`` in every cell.
 
-    Raises ``DomainError`` when the value is not positive.
+    Raises ``InputError`` when the value is not positive.
     """
     return Relation(OverNumber(value), Summary.RATIO, AtMost(1.0), axis, origin)
 
@@ -169,7 +170,7 @@ def ExponentsEqual(
     """The exponent is the same in ``other``; the statistic is the paired difference.
 
     Networks of the other setting are ``wider`` times as wide, so that a setting can be compared
-    with itself. Raises ``DomainError`` where ``wider`` is not positive, or not 1 along the width.
+    with itself. Raises ``InputError`` where ``wider`` is not positive, or not 1 along the width.
     """
     if wider < 1 or (wider > 1 and axis is not Axis.DEPTH):
         raise InputError(
@@ -194,10 +195,10 @@ def BestRateExponentEquals(
 ) -> Relation:
     """The learning rate at which the observable is smallest goes as (size)^``value``.
 
-    Raises ``DomainError`` for fewer than five rates (only a table brings its own, and leaves them
+    Raises ``InputError`` for fewer than five rates (only a table brings its own, and leaves them
     out) or uneven ratios.
     """
-    return Relation(BestRate(rates), Summary.EXPONENT, Equals(rational(value)), axis, origin)
+    return Relation(BestRate(rates), Summary.EXPONENT, Equals(_exponent(value)), axis, origin)
 
 
 def BestRateDrifts(
@@ -230,7 +231,7 @@ def TransferRegretAtMost(
 ) -> Relation:
     """Zero-shot transfer: tuned at the smallest size and carried, a rate costs at most ``bound``.
 
-    See ``Regret``. Raises ``DomainError`` for a bound that is negative or not finite, and as
+    See ``Regret``. Raises ``InputError`` for a bound that is negative or not finite, and as
     ``BestRateExponentEquals`` does for rates.
     """
     if not 0 <= bound < math.inf:
@@ -246,8 +247,16 @@ def _of_curve(
     return Relation(OverCurve(exact), summary, expectation, axis, origin)
 
 
-def _falling(value: Rational) -> Fraction:
+def _exponent(value: Rational) -> Fraction:
+    """Exact, and of a size that the power of a size can have."""
     exact = rational(value)
+    if abs(exact) > _LARGEST_EXPONENT:
+        raise InputError(f"exponent {value!r}: expected one between -1000 and 1000")
+    return exact
+
+
+def _falling(value: Rational) -> Fraction:
+    exact = _exponent(value)
     if exact >= 0:
         raise InputError(f"exponent {exact}: an excess over a limit needs a negative one")
     return exact

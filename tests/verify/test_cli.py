@@ -146,8 +146,8 @@ def test_list_counts_rejections_by_standing(capsys: pytest.CaptureFixture[str]) 
     assert run("list", "A4", "A7", "A9.rate.depth.plain", "A14.distance") == 0
     *_, last = capsys.readouterr().out.splitlines()
     assert last == (
-        "10 of 15 are rejected on record: 2 stated by a source, 6 readings (2 with a twin that is "
-        "not rejected), 2 of this project."
+        "10 of 15 are rejected on record: 2 stated sentences; 2 second readings, whose twin is "
+        "accepted; 4 readings whose twin is not; 2 of the project's own."
     )
 
 

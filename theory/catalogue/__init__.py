@@ -1,18 +1,9 @@
-"""The predictions on offer, and the verdicts on record. Imports ``theory`` only.
-
-``records/quick.toml``, ``records/standard.toml`` and ``records/full.toml`` hold, for each
-prediction, what a campaign of that profile measured, for a verdict is about its grid; they are
-written after the run and never change a margin, a grid or a control.
-"""
+"""The predictions on offer; ``records`` has the verdicts on record. Imports ``theory`` only."""
 
 from __future__ import annotations
 
-import tomllib
-from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
-from functools import cache
-from importlib.resources import files
 
 from theory.catalogue import (
     activations_and_regularization,
@@ -33,9 +24,9 @@ from theory.catalogue import (
     scaling_trends,
     transformers,
 )
+from theory.catalogue.records import Recorded, recorded
 from theory.errors import InputError
 from theory.prediction import Prediction, Profile
-from theory.verdict import Verdict
 
 PREDICTIONS: tuple[Prediction, ...] = (
     *feature_learning_dynamics.PREDICTIONS,
@@ -57,38 +48,6 @@ PREDICTIONS: tuple[Prediction, ...] = (
     *beyond.PREDICTIONS,
     *transformers.PREDICTIONS,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """The verdicts on record for a prediction and for its rival."""
-
-    verdict: Verdict
-    rival: Verdict | None = None
-
-
-@cache
-def _records(profile: Profile) -> dict[str, Recorded]:
-    path = files("theory.catalogue").joinpath("records", f"{profile}.toml")
-    if not path.is_file():
-        return {}
-    return {
-        id: Recorded(
-            Verdict(entry["verdict"]), Verdict(entry["rival"]) if "rival" in entry else None
-        )
-        for id, entry in tomllib.loads(path.read_text(encoding="utf-8")).items()
-    }
-
-
-def recorded(prediction: Prediction, profile: Profile | None = None) -> Recorded | None:
-    """What is on record for a prediction, or ``None`` when it has not been run yet.
-
-    Without a profile, in the standard one; in the full one, where it is tried there only.
-    """
-    if profile is None:
-        standard = prediction.regime.is_tried(Profile.STANDARD)
-        profile = Profile.STANDARD if standard else Profile.FULL
-    return _records(profile).get(prediction.id)
 
 
 def find(id: str) -> Prediction:

@@ -62,6 +62,11 @@ COMMANDS = {
         "print_rates",
         "Measure the maximal-update rate at several depths, and carry a tuned rate over to them.",
     ),
+    "record": _Entry(
+        "verify.cli.record",
+        "record_report",
+        "Put the verdicts of a campaign on record, for developers of the catalogue.",
+    ),
 }
 
 

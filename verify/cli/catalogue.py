@@ -24,7 +24,7 @@ def _summary(prediction: Prediction) -> dict[str, object]:
         "relation": str(prediction.relation),
         "margin": float(prediction.margin),
         "recorded": None if record is None else record.verdict,
-        "rival_recorded": None if record is None else record.rival,
+        "rival_recorded": None if record is None or record.rival is None else record.rival.verdict,
         "shifted": {c.name: str(c.shifted) for c in prediction.controls if c.shifted},
         "citation": str(prediction.citation),
     }
@@ -104,22 +104,22 @@ def _aligned(rows: Sequence[Sequence[str]]) -> Iterable[str]:
         yield "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip()
 
 
-def _is_rejected(prediction: Prediction) -> bool:
+def _recorded_as(verdict: Verdict, prediction: Prediction) -> bool:
     record = recorded(prediction)
-    return record is not None and record.verdict is Verdict.REJECTED
+    return record is not None and record.verdict is verdict
 
 
 def _rejections(predictions: tuple[Prediction, ...]) -> str:
     """How many are rejected, by whose statements they are: only some contradict a source."""
-    rejected = [prediction for prediction in predictions if _is_rejected(prediction)]
+    rejected = [p for p in predictions if _recorded_as(Verdict.REJECTED, p)]
     counts = Counter(prediction.standing for prediction in rejected)
-    alone = sum(
-        not _is_rejected(find(prediction.twin)) for prediction in rejected if prediction.twin
-    )
+    twins = [find(prediction.twin) for prediction in rejected if prediction.twin]
+    second = sum(_recorded_as(Verdict.ACCEPTED, twin) for twin in twins)
     return (
         f"{len(rejected)} of {len(predictions)} are rejected on record: "
-        f"{counts[Standing.STATED]} stated by a source, {counts[Standing.READING]} readings "
-        f"({alone} with a twin that is not rejected), {counts[Standing.PROJECT]} of this project."
+        f"{counts[Standing.STATED]} stated sentences; {second} second readings, whose twin is "
+        f"accepted; {counts[Standing.READING] - second} readings whose twin is not; "
+        f"{counts[Standing.PROJECT]} of the project's own."
     )
 
 

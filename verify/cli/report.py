@@ -13,6 +13,7 @@ import click
 from theory.errors import UnavailableError
 from verify.campaign.looks import judge_campaign, keep_verdicts
 from verify.campaign.stored import stored_campaign
+from verify.cli.options import json_option
 from verify.cli.output import finish, folder
 from verify.documents.campaign import build_report
 from verify.measuring.store import Store
@@ -20,7 +21,7 @@ from verify.measuring.store import Store
 
 @click.command("report")
 @click.argument("measured", metavar="FOLDER", type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@json_option
 def report_campaign(measured: Path, as_json: bool) -> int:
     """Judge the latest campaign of a folder again, and write its report there.
 

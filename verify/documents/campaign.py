@@ -74,7 +74,7 @@ def _rival(answer: Answer, record: Recorded | None) -> RivalEntry:
     return RivalEntry(
         sentence=rival.sentence,
         citation=str(rival.citation),
-        recorded=None if record is None else record.rival,
+        recorded=None if record is None or record.rival is None else record.rival.verdict,
         control=_control(answer, rival.control, answer.controls[0]),
         **plot_fields(answer.claim, answer.judgement.evidence),
         **verdict_fields(answer.claim, answer.judgement, answer.looks),
@@ -114,6 +114,7 @@ def _prediction(
         axis=str(relation.axis),
         corrections=[str(power) for power in prediction.regime.corrections],
         margin_reason=prediction.margin_reason,
+        design=campaign.designs[prediction.id],
         engines=_engines(campaign, plan, answer),
         recorded=None if record is None else record.verdict,
         checks=checks_entry(evidence),

@@ -45,6 +45,7 @@ def table_report(
         axis=columns.x,
         corrections=list(task.corrections),
         margin_reason="stated with the table" if prediction is None else prediction.margin_reason,
+        design=None,
         engines={},
         recorded=None if record is None else record.verdict,
         checks=checks_entry(evidence),

@@ -114,7 +114,7 @@ class Reading(Generic[AnyQuantity]):
         return False, False
 
     def check_cells(self, labels: Sequence[str], sizes: FloatArray) -> None:
-        """Raise ``DomainError`` for cells that the quantity cannot be read from."""
+        """Raise ``InputError`` for cells that the quantity cannot be read from."""
 
     def law_sizes(self, sizes: FloatArray, expected: float) -> FloatArray:
         """The sizes of which the quantity is a power, of the cells that have a statistic."""
@@ -410,7 +410,7 @@ def claim_of(
     """A claim on cells with these labels, sizes (cells,) and corrections (cells, columns).
 
     ``curve_values`` gives the exact values (cells,) of a curve, when they are first needed. Raises
-    ``DomainError`` for cells that cannot identify an exponent, and for a rate that is not carried
+    ``InputError`` for cells that cannot identify an exponent, and for a rate that is not carried
     from the smallest cell.
     """
     read = reading(relation.quantity)

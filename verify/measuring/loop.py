@@ -54,7 +54,7 @@ def begin(campaign: Campaign, store: Store, patterns: Sequence[str] = ()) -> Pla
 def check_engine(campaign: Campaign) -> None:
     """Refuse, before anything is measured, an engine that cannot run every trial.
 
-    Raises ``DomainError``, naming the first setting that needs another one.
+    Raises ``InputError``, naming the first setting that needs another one.
     """
     store = Store(Path(":memory:"))
     schedule(campaign, begin(campaign, store), questions(campaign), 0)
@@ -63,7 +63,7 @@ def check_engine(campaign: Campaign) -> None:
 def run(seed: int, device: str, group: Group) -> list[Measurements]:
     """Measure a group: one result for each of its settings.
 
-    Raises ``DomainError`` where this process reads other images than the one that planned it.
+    Raises ``UnavailableError`` where this process reads other images than the one that planned it.
     """
     if tuple(image_digests(group.settings)) != group.images:
         raise UnavailableError(

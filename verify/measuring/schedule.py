@@ -47,7 +47,7 @@ def schedule(campaign: Campaign, plan: Plan, asked: Sequence[Question], look: in
     """The groups of a look at some questions in the order in which they are measured.
 
     Each trial comes once, and is entered into the plan. The plan says how far the rates of a sweep
-    have been widened. Raises ``DomainError`` for a forced engine that cannot run a trial.
+    have been widened. Raises ``InputError`` for a forced engine that cannot run a trial.
     """
     needed: dict[tuple[Setting, Cell], int] = {}
     for question in asked:
@@ -87,7 +87,7 @@ def groups_of(
 ) -> Iterator[Group]:
     """A sweep in groups of the size that is fast: all rates of few replicates, if they fit.
 
-    Raises ``DomainError`` where a forced engine cannot run the settings.
+    Raises ``InputError`` where a forced engine cannot run the settings.
     """
     engine = engine_of(settings[0], cell, device, forced)
     members = group_size(settings[0], cell, device, engine)

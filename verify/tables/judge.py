@@ -23,9 +23,7 @@ from verify.judging.claim import Claim, Measured
 from verify.judging.evidence import Evidence, Unjudged, weigh
 from verify.judging.quantities import FAMILY_ALPHA, Column, claim_of, reading
 from verify.judging.verdict import Judgement, conclude, fit_levels_of
-from verify.tables.frame import Columns, Grid, arranged, correction, listed
-
-_LARGEST_EXPONENT = 1000
+from verify.tables.frame import Arrangement, Columns, arranged, correction, listed
 
 
 class Task(NamedTuple):
@@ -60,7 +58,7 @@ def judge(
 
     There is no negative control: whoever measured has to show one. An empty text or ``None`` in y,
     and a row that is not there, is missing; a nan in a column of numbers is what a computation gave
-    and counts as diverged, so drop such rows if they were never measured. Raises ``DomainError``
+    and counts as diverged, so drop such rows if they were never measured. Raises ``InputError``
     for anything that cannot be judged.
     """
     if isinstance(corrections, str):
@@ -87,7 +85,7 @@ class Subject:
         x: str | None = None,
         corrections: Sequence[str] = (),
     ) -> Subject:
-        """Raises ``DomainError`` for what no table can be judged by."""
+        """Raises ``InputError`` for what no table can be judged by."""
         prediction = claim if isinstance(claim, Prediction) else None
         relation = claim.relation if isinstance(claim, Prediction) else claim
         _check_relation(relation, prediction)
@@ -124,7 +122,7 @@ def _without_control(evidence: Evidence) -> Evidence:
 
 
 def task_of(frame: pd.DataFrame, columns: Columns, subject: Subject) -> Task:
-    """Measurements and claim; ``DomainError`` says what is wrong with the table or the claim."""
+    """Measurements and claim; ``InputError`` says what is wrong with the table or the claim."""
     relation, prediction = subject.relation, subject.prediction
     _check_columns(columns, relation)
     grid = arranged(frame, columns)
@@ -171,8 +169,6 @@ def _check_relation(relation: Relation, prediction: Prediction | None) -> None:
         raise InputError(f"{id} needs networks to be computed for; give a prediction that has it")
     if compared is not None and not isinstance(compared, str):
         raise InputError(f"{id}: give the other setting as the pairing column names it")
-    if abs(relation.expected) > _LARGEST_EXPONENT:
-        raise InputError(f"exponent {relation.expected:g}: expected one between -1000 and 1000")
 
 
 def _check_columns(columns: Columns, relation: Relation) -> None:
@@ -198,7 +194,7 @@ def _margin(margin: float | Fraction | None) -> float:
 
 
 def _corrections(
-    frame: pd.DataFrame, columns: Columns, grid: Grid, subject: Subject
+    frame: pd.DataFrame, columns: Columns, grid: Arrangement, subject: Subject
 ) -> FloatArray | None:
     """Declared columns of the regression (sizes, columns), if there are any."""
     if not subject.corrections:
@@ -212,7 +208,9 @@ def _corrections(
     return np.array(parts).T
 
 
-def _cells(frame: pd.DataFrame, columns: Columns, grid: Grid, prediction: Prediction) -> list[Cell]:
+def _cells(
+    frame: pd.DataFrame, columns: Columns, grid: Arrangement, prediction: Prediction
+) -> list[Cell]:
     """Widths and depths: x along the prediction's axis, the other one from a column of its name."""
     along = prediction.relation.axis
     (across,) = (axis for axis in Axis if axis is not along)
@@ -224,7 +222,7 @@ def _cells(frame: pd.DataFrame, columns: Columns, grid: Grid, prediction: Predic
     ]
 
 
-def _measured(grid: Grid, relation: Relation) -> Measured:
+def _measured(grid: Arrangement, relation: Relation) -> Measured:
     column = reading(relation.quantity).column
     if column is Column.RATE:
         ratios = grid.rates[1:] / grid.rates[:-1]
