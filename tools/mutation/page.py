@@ -31,7 +31,6 @@ class _Result:
     module: str
     mutants: int
     tried: int
-    seconds: int
     equivalent: list[tuple[list[str], str]]
     unexplained: list[list[str]]
 
@@ -47,7 +46,7 @@ class _Result:
     def row(self) -> str:
         return (
             f"| `{self.module}` | {self.mutants} | {self.tried} | {self.killed} | {self.share:.1%} "
-            f"| {len(self.equivalent)} | {len(self.unexplained)} | {self.seconds} |"
+            f"| {len(self.equivalent)} | {len(self.unexplained)} |"
         )
 
 
@@ -88,11 +87,11 @@ def _page(results: list[_Result]) -> str:
     lines = [
         _HEADER,
         f"{killed} of {total} mutants are killed, {equivalent} are equivalent. Shares are those of",
-        "killed mutants among those that are not equivalent. Seconds are of processor time, of all",
-        f"runs together. Where fewer were tried than there are, they are a sample (seed {SEED}).",
+        "killed mutants among those that are not equivalent. Where fewer were tried than there are,",
+        f"they are a sample (seed {SEED}).",
         "",
-        "| module | mutants | tried | killed | share | equivalent | unexplained | seconds |",
-        "|---|---|---|---|---|---|---|---|",
+        "| module | mutants | tried | killed | share | equivalent | unexplained |",
+        "|---|---|---|---|---|---|---|",
         *(r.row() for r in results),
         "",
     ]
