@@ -52,7 +52,14 @@ def test_every_name_of_the_front_door_is_there() -> None:
 
 
 @pytest.mark.parametrize(
-    "package", [*WITHOUT_TORCH, "verify.judging.verdict", "verify.tables.judge", "verify.cli.judge"]
+    "package",
+    [
+        *WITHOUT_TORCH,
+        "verify.judging.verdict",
+        "verify.campaign.looks",
+        "verify.tables.judge",
+        "verify.cli.judge",
+    ],
 )
 def test_torch_is_not_loaded(package: str) -> None:
     program = f"import sys, {package}; sys.exit('torch' in sys.modules)"

@@ -1,5 +1,6 @@
 """Tables of the docs: what is generated is committed, and what each of them holds."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from theory import DomainError, Profile, Verdict
 from theory.catalogue import find
 from theory.catalogue.records import SECOND_SEED, Finding, Provenance, Recorded
+from theory.prediction import Standing
 from verify.documents.checkout import source_checkout
 from verify.documents.record import records_text
 from verify.documents.tables import (
@@ -82,6 +84,37 @@ def test_a_row_says_all_that_is_on_record(records: dict[str, dict[str, Recorded]
     assert row[:2] == ["| A4.total.depth", "standard"]
     assert row[3:5] == ["**rejected**", "+0.006 [-0.024, +0.037]"]
     assert row[5:] == ["-0.5", "accepted (exponent of L = 0) |"]
+
+
+def test_rejections_are_counted_by_whose_statements_they_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A source of which one reading is rejected is refuted only where its twin is, too."""
+    claim = find("A4.total.depth")
+    reading = replace(claim, standing=Standing.READING)
+    catalogue = (
+        replace(claim, id="P", standing=Standing.PROJECT, twin=None),
+        replace(reading, id="R1", twin="R2"),
+        replace(reading, id="R2", twin="R1"),
+        replace(reading, id="R3", twin="R4"),
+        replace(reading, id="R4", twin="R3"),
+        replace(reading, id="R5", twin="R9"),
+        replace(claim, id="S", standing=Standing.STATED, twin=None),
+    )
+    monkeypatch.setattr("theory.catalogue.PREDICTIONS", catalogue)
+    records = {prediction.id: entry(Verdict.REJECTED) for prediction in catalogue}
+    records |= {"R2": entry(Verdict.ACCEPTED), "S@mnist5k": entry(Verdict.REJECTED)}
+    said, _, *lines = generated("rejected-standard", {"standard": records})
+    assert said == (
+        "6 of 7 predictions are rejected: 1 stated; 1 reading, twin accepted; "
+        "2 reading, twin rejected; 1 reading, twin not tried; 1 project."
+    )
+    assert [id for id, _ in ids(lines)] == ["S", "R1", "R3", "R4", "R5", "P"]
+    assert generated("counts-standard", {"standard": records}) == [
+        "Of 7 predictions, 1 is accepted (1 reading, twin rejected), 6 are rejected (1 stated; "
+        "1 reading, twin accepted; 2 reading, twin rejected; 1 reading, twin not tried; "
+        "1 project), none is inconclusive and none is invalid."
+    ]
 
 
 @pytest.mark.parametrize(

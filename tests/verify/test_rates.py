@@ -77,7 +77,7 @@ def test_rates_do_not_depend_on_how_networks_are_grouped(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In groups of three, each is that of its replicate measured alone."""
-    monkeypatch.setattr("verify.measuring.loop.group_size", lambda *_: 3)
+    monkeypatch.setattr("verify.measuring.schedule.group_size", lambda *_: 3)
     cells = depth_cells(16, (2, 5))
     rates = measure_rates(BLOCKS, cells, seed=3, replicates=8, engine=engine)
     for column, cell in enumerate(cells):

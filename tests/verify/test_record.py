@@ -454,6 +454,7 @@ def test_the_commit_is_that_of_the_checkout_and_says_when_its_code_was_changed(
     assert len(commit) == 12
     record.write_text("[campaigns]\n")
     assert commit_of(tmp_path) == commit, "a record is no code"
+    assert commit_of(tmp_path / "theory") is None, "a copy within another repository"
     code.write_text("one = 2\n")
     assert commit_of(tmp_path) == f"{commit}-dirty"
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
+from reports.outcome import Outcome, outcome
+from reports.renderers import RENDERERS
 from theory.errors import UnavailableError
 
 if TYPE_CHECKING:
@@ -17,14 +19,14 @@ _PIPED_WIDTH = 160
 
 # The exit code of each outcome of a report, and what it means.
 EXITS = {
-    "as recorded": (0, "every verdict is the one on record, if there is one for its data."),
-    "not as recorded": (1, "some verdict is not the one on record."),
-    "undecided": (
+    Outcome.AS_RECORDED: (0, "every verdict is the one on record, if there is one for its data."),
+    Outcome.NOT_AS_RECORDED: (1, "some verdict is not the one on record."),
+    Outcome.UNDECIDED: (
         3,
         "nothing contradicts the record, but all announced looks were too few to decide "
         "everything; their reasons say how many replicates would.",
     ),
-    "interrupted": (4, "interrupted; scaleproof verify continues where it was."),
+    Outcome.INTERRUPTED: (4, "interrupted; scaleproof verify continues where it was."),
 }
 
 
@@ -51,8 +53,6 @@ def folder(out: Path) -> Path:
 
 def write_report(report: Report, out: Path) -> None:
     """The document and the page, in a folder."""
-    from reports.renderers import RENDERERS  # needs pydantic, which few commands do
-
     for name in ("json", "html"):
         text = RENDERERS[name](report)
         (out / f"report.{name}").write_text(text, encoding="utf-8")
@@ -60,7 +60,6 @@ def write_report(report: Report, out: Path) -> None:
 
 def print_report(report: Report, as_json: bool) -> None:
     """The document, or the table of verdicts, on standard output."""
-    from reports.renderers import RENDERERS
     from reports.renderers.terminal import render
 
     text = RENDERERS["json"](report) if as_json else render(report, stdout_console())
@@ -69,8 +68,6 @@ def print_report(report: Report, as_json: bool) -> None:
 
 def finish(report: Report, out: Path, as_json: bool) -> int:
     """Write and print the report of a campaign; the exit code that its outcome has."""
-    from reports.outcome import outcome
-
     write_report(report, out)
     print_report(report, as_json)
     if not as_json:

@@ -81,7 +81,7 @@ def generated(name: str, records: AllRecords) -> list[str]:
     if kind == "claim":
         rows = [row for row in _rows(records) if _is_about(row[1], what)]
     if kind == "campaign":
-        rows = [row for row in _rows(records) if row[2].campaign.name == what]
+        rows = [row for row in _rows(records) if row[2][row[1]].campaign.name == what]
     if rows:
         return _table(rows)
     if name == "seeds" and records[SECOND_SEED]:
@@ -98,7 +98,7 @@ def _is_about(id: str, prefix: str) -> bool:
     return claim == prefix or claim.startswith(f"{prefix}.") or claim[0] == prefix
 
 
-Row = tuple[str, str, Recorded]  # profile, id, what is on record
+Row = tuple[str, str, Records]  # profile, id, and what is on record of that profile
 
 
 def in_catalogue_order(ids: Iterable[str]) -> list[str]:
@@ -114,7 +114,7 @@ def in_catalogue_order(ids: Iterable[str]) -> list[str]:
 def _rows(records: AllRecords) -> list[Row]:
     """Everything on record: by prediction, each in every profile."""
     ids = in_catalogue_order({id for profile in Profile for id in records[profile]})
-    return [(str(p), id, records[p][id]) for id in ids for p in Profile if id in records[p]]
+    return [(str(p), id, records[p]) for id in ids for p in Profile if id in records[p]]
 
 
 def prediction_of(id: str) -> Prediction:
@@ -128,20 +128,31 @@ def _table(rows: Iterable[Row]) -> list[str]:
 
 
 def _cells(row: Row) -> tuple[str, ...]:
-    profile, id, record = row
-    prediction = prediction_of(id)
+    profile, id, records = row
+    prediction, record = prediction_of(id), records[id]
     rival = ""
     if prediction.rival is not None and record.rival is not None:
         rival = f"{_emphasized(record.rival.verdict)} ({prediction.rival.relation})"
     return (
         id,
         profile,
-        str(prediction.standing),
+        standing(prediction, records),
         _emphasized(record.verdict),
         _estimate(record),
         predicted(prediction.relation, float(prediction.margin)),
         rival,
     )
+
+
+def standing(prediction: Prediction, records: Records) -> str:
+    """Whose statement it is; of a reading also the verdict on its twin in the same profile.
+
+    A source of which one reading is rejected may have meant the other one.
+    """
+    if prediction.twin is None:
+        return str(prediction.standing)
+    twin = records.get(prediction.twin)
+    return f"{prediction.standing}, twin {'not tried' if twin is None else twin.verdict}"
 
 
 def predicted(relation: Relation, margin: float) -> str:
@@ -174,9 +185,15 @@ def _on_digits(records: Records) -> dict[str, Recorded]:
     return {id: record for id, record in records.items() if "@" not in id}
 
 
-def _by_standing(ids: Iterable[str]) -> str:
-    counts = Counter(prediction_of(id).standing for id in ids)
-    return ", ".join(f"{counts[name]} {name}" for name in Standing if counts[name])
+def _by_standing(ids: Iterable[str], records: Records) -> str:
+    """How many have which standing, what a source states first."""
+    ordered = sorted(map(prediction_of, ids), key=_rank_of_standing)
+    counts = Counter(standing(prediction, records) for prediction in ordered)
+    return "; ".join(f"{count} {name}" for name, count in counts.items())
+
+
+def _rank_of_standing(prediction: Prediction) -> int:
+    return list(Standing).index(prediction.standing)
 
 
 def _counts(records: Records) -> str:
@@ -185,7 +202,8 @@ def _counts(records: Records) -> str:
     parts = []
     for verdict in (Verdict.ACCEPTED, Verdict.REJECTED, Verdict.INCONCLUSIVE, Verdict.INVALID):
         ids = [id for id, record in counted.items() if record.verdict is verdict]
-        said = f"{len(ids)} are {verdict} ({_by_standing(ids)})" if ids else f"none is {verdict}"
+        whose = f" ({_by_standing(ids, records)})" if ids else ""
+        said = f"{len(ids) or 'none'} {'are' if len(ids) > 1 else 'is'} {verdict}{whose}"
         parts.append(said)
     return f"Of {len(counted)} predictions, {', '.join(parts[:-1])} and {parts[-1]}."
 
@@ -194,9 +212,9 @@ def _rejected(profile: str, records: Records) -> list[str]:
     """How many are rejected, and which: what a source states before readings and our own."""
     counted = _on_digits(records)
     ids = [id for id, record in counted.items() if record.verdict is Verdict.REJECTED]
-    ids.sort(key=lambda name: list(Standing).index(prediction_of(name).standing))
-    said = f"{len(ids)} of {len(counted)} predictions are rejected: {_by_standing(ids)}."
-    return [said, "", *_table((profile, id, counted[id]) for id in ids)]
+    ids.sort(key=lambda name: _rank_of_standing(prediction_of(name)))
+    said = f"{len(ids)} of {len(counted)} predictions are rejected: {_by_standing(ids, records)}."
+    return [said, "", *_table((profile, id, records) for id in ids)]
 
 
 def _seeds(first: Records, second: Records) -> list[str]:
@@ -216,15 +234,16 @@ def _seeds(first: Records, second: Records) -> list[str]:
         )
     header = ("prediction", "standing", "seed", "second seed", "estimate", "second estimate")
     ids = in_catalogue_order(second)
-    cells = (_compared(id, first[id], second[id]) for id in ids)
+    cells = (_compared(id, first, second) for id in ids)
     return [said, "", *markdown_table((*header, "z", "rival", "second rival"), cells)]
 
 
-def _compared(id: str, one: Recorded, two: Recorded) -> tuple[str, ...]:
+def _compared(id: str, first: Records, second: Records) -> tuple[str, ...]:
+    one, two = first[id], second[id]
     rivals = [_emphasized(each.rival.verdict) if each.rival else "" for each in (one, two)]
     return (
         id,
-        str(prediction_of(id).standing),
+        standing(prediction_of(id), first),
         f"{one.campaign.seed}: {_emphasized(one.verdict)}",
         f"{two.campaign.seed}: {_emphasized(two.verdict)}",
         _estimate(one),

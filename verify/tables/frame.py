@@ -47,7 +47,7 @@ class Columns:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Grid:
+class Arrangement:
     """Rows put into an array: values (settings, replicates, sizes, rates), nan where absent.
 
     ``missing`` says which are absent or empty; ``names`` are the settings, of which there is one
@@ -118,7 +118,7 @@ def _sizes(frame: pd.DataFrame, column: str) -> FloatArray:
     return values
 
 
-def arranged(frame: pd.DataFrame, columns: Columns) -> Grid:
+def arranged(frame: pd.DataFrame, columns: Columns) -> Arrangement:
     """The rows as an array; ``InputError`` for duplicates, and for fewer than two replicates."""
     if frame.empty:
         raise InputError("the table has no rows; expected one for each measurement")
@@ -146,7 +146,7 @@ def arranged(frame: pd.DataFrame, columns: Columns) -> Grid:
     values, missing = np.full(shape, np.nan), np.ones(shape, dtype=bool)
     values[places] = numbers(frame, columns.y, empty=True)
     missing[places] = _gaps(frame, columns.y)
-    return Grid(tuple(names), sizes, rates, values, missing)
+    return Arrangement(tuple(names), sizes, rates, values, missing)
 
 
 def named(frame: pd.DataFrame, column: str) -> tuple[list[str], IntArray]:

@@ -23,7 +23,7 @@ from verify.judging.claim import Claim, Measured
 from verify.judging.evidence import Evidence, Unjudged, weigh
 from verify.judging.quantities import FAMILY_ALPHA, Column, claim_of, reading
 from verify.judging.verdict import Judgement, conclude, fit_levels_of
-from verify.tables.frame import Columns, Grid, arranged, correction, listed
+from verify.tables.frame import Arrangement, Columns, arranged, correction, listed
 
 _LARGEST_EXPONENT = 1000
 
@@ -198,7 +198,7 @@ def _margin(margin: float | Fraction | None) -> float:
 
 
 def _corrections(
-    frame: pd.DataFrame, columns: Columns, grid: Grid, subject: Subject
+    frame: pd.DataFrame, columns: Columns, grid: Arrangement, subject: Subject
 ) -> FloatArray | None:
     """Declared columns of the regression (sizes, columns), if there are any."""
     if not subject.corrections:
@@ -212,7 +212,9 @@ def _corrections(
     return np.array(parts).T
 
 
-def _cells(frame: pd.DataFrame, columns: Columns, grid: Grid, prediction: Prediction) -> list[Cell]:
+def _cells(
+    frame: pd.DataFrame, columns: Columns, grid: Arrangement, prediction: Prediction
+) -> list[Cell]:
     """Widths and depths: x along the prediction's axis, the other one from a column of its name."""
     along = prediction.relation.axis
     (across,) = (axis for axis in Axis if axis is not along)
@@ -224,7 +226,7 @@ def _cells(frame: pd.DataFrame, columns: Columns, grid: Grid, prediction: Predic
     ]
 
 
-def _measured(grid: Grid, relation: Relation) -> Measured:
+def _measured(grid: Arrangement, relation: Relation) -> Measured:
     column = reading(relation.quantity).column
     if column is Column.RATE:
         ratios = grid.rates[1:] / grid.rates[:-1]

@@ -1,0 +1,66 @@
+"""Try every mutant and write docs/mutants.md: ``python -m tools.mutation [module ...]``.
+
+Fails where fewer than 95 percent are killed, where a survivor has no reason, and where a reason has
+no survivor. Results of single modules are kept in ``.mutants``, from which the page is made.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import sys
+from pathlib import Path
+
+import click
+
+from tools.mutation.modules import TESTS
+from tools.mutation.mutants import mutants_of
+from tools.mutation.page import write_page
+from tools.mutation.session import killed
+
+ROOT = Path(__file__).parents[2]
+SEED = 0
+
+
+@click.command()
+@click.argument("modules", nargs=-1)
+@click.option("--sample", type=int, help="Of larger modules, only so many mutants.")
+def main(modules: tuple[str, ...], sample: int | None) -> None:
+    """Run the given modules, all if none, and write the page."""
+    # One thread: forked processes inherit no pool of them. CI: tests draw the same examples.
+    os.environ |= {"OMP_NUM_THREADS": "1", "CI": "1"}
+    # What tests import of others is imported once, before the first fork.
+    import pandas  # noqa: F401
+    import scipy.stats  # noqa: F401
+    import statsmodels.regression.linear_model  # noqa: F401
+    import torch  # noqa: F401
+
+    for module in modules or TESTS:
+        start = _seconds()
+        mutants = list(mutants_of(module, (ROOT / module).read_text()))
+        tried = mutants
+        if sample is not None and len(mutants) > sample:
+            tried = random.Random(SEED).sample(mutants, sample)  # noqa: S311
+        dead = killed(ROOT, module, TESTS[module], tried)
+        survivors = [m for m, is_dead in zip(tried, dead, strict=True) if not is_dead]
+        result = {
+            "mutants": len(mutants),
+            "tried": len(tried),
+            "seconds": round(_seconds() - start),
+            "survivors": [m.key for m in survivors],
+        }
+        stored = ROOT / ".mutants" / (module.replace("/", ".") + ".json")
+        stored.write_text(json.dumps(result, indent=1))
+        click.echo(f"{module}: {len(tried)} mutants, {len(survivors)} survive")
+    sys.exit(write_page(ROOT))
+
+
+def _seconds() -> float:
+    """Processor time of this process and of those that it has waited for."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,58 @@
+"""Which modules are mutated, and the tests that concern each: they alone may kill its mutants.
+
+Given as arguments of pytest.
+"""
+
+from __future__ import annotations
+
+_STATISTICS: dict[str, tuple[str, ...]] = {
+    f"verify/statistics/{name}.py": (f"tests/verify/statistics/test_{name}.py",)
+    for name in (
+        "design",
+        "equivalence",
+        "excess",
+        "fit_checks",
+        "minimum",
+        "multiplicity",
+        "regression",
+        "transfer",
+    )
+}
+
+_JUDGING: dict[str, tuple[str, ...]] = {
+    f"verify/judging/{name}.py": (f"tests/verify/judging/test_{name}.py",)
+    for name in ("evidence", "reasons", "verdict")
+} | {"verify/judging/quantities.py": ("tests/verify/test_verdict.py",)}
+
+_FIRST_STEP = "tests/theory/test_first_step.py"
+# Sums over thousands of layers: they compare power counting with the sums, in minutes.
+_SUMS = (
+    f"--deselect={_FIRST_STEP}::test_power_counting_agrees_with_the_sums_as_depth_doubles",
+    f"--deselect={_FIRST_STEP}::test_power_counting_agrees_with_the_sums_for_random_exponents",
+)
+
+_THEORY: dict[str, tuple[str, ...]] = {
+    "theory/power_counting.py": ("tests/theory/test_power_counting.py",),
+    "theory/relations.py": ("tests/theory/test_relations.py",),
+    "theory/expectations.py": ("tests/theory/test_relations.py",),
+    "theory/exact/first_step.py": (_FIRST_STEP, *_SUMS),
+    "theory/exact/first_step_limits.py": (_FIRST_STEP, *_SUMS),
+    "theory/exact/propagation.py": ("tests/theory/test_propagation.py",),
+    "theory/exact/gaussian.py": ("tests/theory/test_gaussian.py",),
+    "theory/exact/quadrature.py": ("tests/theory/test_gaussian.py",),
+    "theory/exact/high_precision.py": ("tests/theory/test_gaussian.py",),
+    "theory/exact/convolutional_chains.py": ("tests/theory/test_convolutional_chains.py",),
+    "theory/exact/feature_dynamics.py": ("tests/theory/test_neural_feature_dynamics.py",),
+}
+
+_WEIGHTS = "tests/probes/weights/test_weights.py"
+
+_PROBES: dict[str, tuple[str, ...]] = {
+    "probes/weights/base.py": (_WEIGHTS,),
+    "probes/weights/decoupled.py": (_WEIGHTS,),
+    "probes/weights/dense.py": (_WEIGHTS,),
+    "probes/weights/gaussian_matrix.py": ("tests/probes/test_gaussian_matrix.py",),
+    "probes/weights/matrix_free.py": (_WEIGHTS,),
+}
+
+TESTS: dict[str, tuple[str, ...]] = _STATISTICS | _JUDGING | _THEORY | _PROBES
