@@ -38,6 +38,7 @@ from theory.quantities import (
 from theory.scaling import Axis, Rational, rational
 
 BY_WHOEVER_JUDGES = "stated with the measurements"
+_LARGEST_EXPONENT = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +75,12 @@ class Relation:
 
 def ExponentEquals(axis: Axis | str, value: Rational, origin: str = BY_WHOEVER_JUDGES) -> Relation:
     """The observable grows as (size along ``axis``)^``value``."""
-    return Relation(Observed(), Summary.EXPONENT, Equals(rational(value)), axis, origin)
+    return Relation(Observed(), Summary.EXPONENT, Equals(_exponent(value)), axis, origin)
 
 
 def ExponentAtMost(axis: Axis | str, value: Rational, origin: str = BY_WHOEVER_JUDGES) -> Relation:
     """The observable grows no faster than (size along ``axis``)^``value``: stability."""
-    return Relation(Observed(), Summary.EXPONENT, AtMost(rational(value)), axis, origin)
+    return Relation(Observed(), Summary.EXPONENT, AtMost(_exponent(value)), axis, origin)
 
 
 def ExcessExponentEquals(
@@ -197,7 +198,7 @@ def BestRateExponentEquals(
     Raises ``InputError`` for fewer than five rates (only a table brings its own, and leaves them
     out) or uneven ratios.
     """
-    return Relation(BestRate(rates), Summary.EXPONENT, Equals(rational(value)), axis, origin)
+    return Relation(BestRate(rates), Summary.EXPONENT, Equals(_exponent(value)), axis, origin)
 
 
 def BestRateDrifts(
@@ -246,8 +247,16 @@ def _of_curve(
     return Relation(OverCurve(exact), summary, expectation, axis, origin)
 
 
-def _falling(value: Rational) -> Fraction:
+def _exponent(value: Rational) -> Fraction:
+    """Exact, and of a size that the power of a size can have."""
     exact = rational(value)
+    if abs(exact) > _LARGEST_EXPONENT:
+        raise InputError(f"exponent {value!r}: expected one between -1000 and 1000")
+    return exact
+
+
+def _falling(value: Rational) -> Fraction:
+    exact = _exponent(value)
     if exact >= 0:
         raise InputError(f"exponent {exact}: an excess over a limit needs a negative one")
     return exact

@@ -20,9 +20,11 @@ _STATISTICS: dict[str, tuple[str, ...]] = {
 }
 
 _JUDGING: dict[str, tuple[str, ...]] = {
-    f"verify/judging/{name}.py": (f"tests/verify/judging/test_{name}.py",)
-    for name in ("evidence", "reasons", "verdict")
-} | {"verify/judging/quantities.py": ("tests/verify/test_verdict.py",)}
+    "verify/judging/evidence.py": ("tests/verify/judging/test_evidence.py",),
+    "verify/judging/quantities.py": ("tests/verify/test_verdict.py",),
+    "verify/judging/reasons.py": ("tests/verify/judging/test_reasons.py",),
+    "verify/judging/verdict.py": ("tests/verify/judging/test_verdict.py",),
+}
 
 _FIRST_STEP = "tests/theory/test_first_step.py"
 # Sums over thousands of layers: they compare power counting with the sums, in minutes.
@@ -35,7 +37,7 @@ _THEORY: dict[str, tuple[str, ...]] = {
     "theory/power_counting.py": ("tests/theory/test_power_counting.py",),
     "theory/relations.py": ("tests/theory/test_relations.py",),
     "theory/expectations.py": ("tests/theory/test_relations.py",),
-    "theory/exact/first_step.py": (_FIRST_STEP, *_SUMS),
+    "theory/exact/first_step.py": ("tests/theory/exact/test_first_step.py", _FIRST_STEP, *_SUMS),
     "theory/exact/first_step_limits.py": (_FIRST_STEP, *_SUMS),
     "theory/exact/propagation.py": ("tests/theory/test_propagation.py",),
     "theory/exact/gaussian.py": ("tests/theory/test_gaussian.py",),

@@ -44,7 +44,7 @@ class Baseline:
     @property
     def limit(self) -> int:
         """Seconds of processor time after which a mutant counts as one that never ends."""
-        return 3 + int(3 * sum(self.seconds.values()))
+        return 2 + int(4 * sum(self.seconds.values()))
 
 
 def killed(root: Path, module: str, tests: Sequence[str], mutants: Sequence[Mutant]) -> list[bool]:

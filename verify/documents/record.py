@@ -153,7 +153,7 @@ def _design_of_entry(entry: PredictionEntry) -> dict[str, object]:
         "relation": entry.relation,
         "margin": entry.margin,
         "corrections": tuple(entry.corrections),
-        "grid": tuple(sorted(cell for cells in entry.engines.values() for cell in cells)),
+        "grid": tuple(sorted({cell for cells in entry.engines.values() for cell in cells})),
         "replicates": entry.looks[0].replicates if entry.looks else None,
         "controls": tuple(f"{c.name}: {c.setting}" for c in entry.controls),
         "rival": None if rival is None else rival.relation,

@@ -25,8 +25,6 @@ from verify.judging.quantities import FAMILY_ALPHA, Column, claim_of, reading
 from verify.judging.verdict import Judgement, conclude, fit_levels_of
 from verify.tables.frame import Arrangement, Columns, arranged, correction, listed
 
-_LARGEST_EXPONENT = 1000
-
 
 class Task(NamedTuple):
     """Measurements with the claim that is made of them, ready to be weighed."""
@@ -171,8 +169,6 @@ def _check_relation(relation: Relation, prediction: Prediction | None) -> None:
         raise InputError(f"{id} needs networks to be computed for; give a prediction that has it")
     if compared is not None and not isinstance(compared, str):
         raise InputError(f"{id}: give the other setting as the pairing column names it")
-    if abs(relation.expected) > _LARGEST_EXPONENT:
-        raise InputError(f"exponent {relation.expected:g}: expected one between -1000 and 1000")
 
 
 def _check_columns(columns: Columns, relation: Relation) -> None:

@@ -16,7 +16,7 @@ from theory.experiments import Propagation
 from theory.prediction import product
 from theory.verdict import Reason, ReasonKind
 from verify.judging.claim import Claim
-from verify.judging.evidence import Exponents, InCells, Unjudged
+from verify.judging.evidence import Evidence, Exponents, InCells, Unjudged
 from verify.judging.verdict import (
     MOST_SKEWNESS_ERROR,
     _overall,
@@ -90,8 +90,9 @@ def in_cells(means: list[float], spread: float, claim: Claim = RATIO) -> InCells
 
 
 def test_a_verdict_has_the_interval_of_its_cell_at_its_share_of_the_level() -> None:
-    """Three cells share the level 0.06; t(0.99, 2) is 6.965, the standard error s / root 3."""
-    judgement = conclude(in_cells([1.0, 1.25, 0.9], spread=0.05), 0.06)
+    """Two cells share the level 0.04; t(0.99, 2) is 6.965, the standard error s / root 3."""
+    claim = claimed(ValueEquals(Axis.DEPTH, 1.0, "a test"), 0.5, 3, cells=THREE[:2])
+    judgement = conclude(in_cells([1.0, 1.25], 0.05, claim), 0.04)
     half_width = 6.964557 * 0.05 / math.sqrt(3)
     assert judgement.verdict is Verdict.ACCEPTED
     assert judgement.interval is not None
@@ -160,8 +161,7 @@ def test_what_cannot_be_summed_up_keeps_its_verdict_and_a_rejection_waits_for_it
 
 def of_which(share: int, sign: float = 1.0) -> FloatArray:
     """A hundred values of which so many are one, the others zero: skewness (1 - 2p) / root(pq)."""
-    values: FloatArray = sign * (np.arange(100) < share)
-    return values
+    return np.where(np.arange(100) < share, sign, 0.0)
 
 
 def error_of(share: int) -> float:
@@ -213,17 +213,42 @@ def test_skewness_of_any_cell_spoils_an_acceptance_and_of_the_telling_one_a_reje
             assert judgement.reasons[0].places == (str(THREE[2]),)
 
 
-def exponents(p_value: float) -> Exponents:
-    """Evidence of which only the p-value of its misfit is looked at."""
+def exponents(misfit: float = 1.0, exponent: float = 1.0, trimmed: float = 1.0) -> Exponents:
+    """Evidence of an exponent for the band [0.5, 1.5], with checks that are written down."""
     law = PowerLaw(np.array([1.0, 2.0, 4.0]), np.empty((3, 0)), "depth")
-    nothing = np.zeros(1)
-    checks = FitChecks(None, None, None, np.array([p_value]), nothing)
-    return Exponents(RATIO, np.zeros((3, 1)), 1.0, (), law, np.zeros((3, 3)), checks)
+    p_value = np.array([misfit])
+    checks = FitChecks(None, None, p_value, p_value, np.array([trimmed]))
+    samples = exponent + 0.01 * np.array([[-1.0], [0.0], [1.0]])
+    return Exponents(RATIO, samples, 1.0, (), law, np.zeros((3, 3)), checks)
+
+
+@pytest.mark.parametrize(
+    ("exponent", "trimmed", "verdict", "kind"),
+    [
+        (1.0, 1.0, Verdict.ACCEPTED, ReasonKind.INSIDE),
+        (1.0, 2.0, Verdict.INVALID, ReasonKind.HEAVY_TAILS),
+        (2.0, 2.0, Verdict.REJECTED, ReasonKind.DISJOINT),
+        (2.0, 1.0, Verdict.INVALID, ReasonKind.HEAVY_TAILS),
+    ],
+)
+def test_a_fit_spoils_an_acceptance_by_its_rules_and_a_rejection_by_others(
+    exponent: float, trimmed: float, verdict: Verdict, kind: ReasonKind
+) -> None:
+    judgement = conclude(exponents(1.0, exponent, trimmed), 0.05)
+    assert judgement.verdict is verdict
+    assert [reason.kind for reason in judgement.reasons] == [kind]
+
+
+def test_a_misfit_on_which_nothing_hangs_is_said_at_the_level_of_its_family() -> None:
+    for fit_level, kind in ((0.03, ReasonKind.MISFIT), (0.01, ReasonKind.MISFIT_ALONE)):
+        judgement = conclude(exponents(misfit=0.02), 0.05, fit_level)
+        assert judgement.verdict is Verdict.ACCEPTED
+        assert [reason.kind for reason in judgement.reasons] == [ReasonKind.INSIDE, kind]
 
 
 def test_levels_of_misfits_are_shared_by_those_that_have_a_fit() -> None:
     """Three of five have one; two of these are discovered, at 2/3 of the share."""
-    family = [
+    family: list[Evidence] = [
         exponents(0.001),
         in_cells([1.0], 0.1),
         exponents(0.02),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from theory.relations import Band
+from theory.expectations import Band
 from verify.statistics.design import (
     MOST_REPLICATES,
     PILOT_CONFIDENCE,

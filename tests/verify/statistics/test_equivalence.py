@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from theory import DomainError
-from theory.relations import Band
+from theory.expectations import Band
 from verify.statistics.equivalence import (
     Interval,
     Intervals,

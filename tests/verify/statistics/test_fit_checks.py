@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from theory.relations import Band
+from theory.expectations import Band
 from verify.statistics.equivalence import Intervals
 from verify.statistics.fit_checks import (
     CHECK_LEVEL,

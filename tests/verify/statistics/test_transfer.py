@@ -6,6 +6,7 @@ Rates 1, 2, 4, 8, 16 and sizes 1, 2, 4; losses are e to the power of what is wri
 import numpy as np
 import pytest
 
+from theory.arrays import FloatArray
 from verify.statistics.transfer import Transfer, _capped, _means, _neighbours, _read
 
 RATES = np.array([1.0, 2.0, 4.0, 8.0, 16.0])
@@ -46,11 +47,12 @@ def test_every_size_is_read_in_its_own_sweep() -> None:
     np.testing.assert_allclose(found.regret, np.tile([1.0, 1.0, 0.25], (4, 1)), atol=1e-12)
 
 
-def tuned_at(*places: float) -> np.ndarray:
+def tuned_at(*places: float) -> FloatArray:
     """Losses whose first size is best at another place in every replicate, the others at 2."""
     steps = np.arange(5.0)
     first = np.stack([(steps - place) ** 2 for place in places])
-    return np.exp(np.stack([first, *[np.tile(BOWL, (len(places), 1))] * 2], axis=1))
+    losses: FloatArray = np.exp(np.stack([first, *[np.tile(BOWL, (len(places), 1))] * 2], axis=1))
+    return losses
 
 
 def test_a_rate_that_any_jackknifed_mean_carries_beyond_the_grid_is_named() -> None:
