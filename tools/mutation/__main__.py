@@ -16,17 +16,17 @@ import click
 
 from tools.mutation.modules import TESTS
 from tools.mutation.mutants import mutants_of
-from tools.mutation.page import write_page
+from tools.mutation.page import SEED, write_page
 from tools.mutation.session import killed
 
 ROOT = Path(__file__).parents[2]
-SEED = 0
 
 
 @click.command()
 @click.argument("modules", nargs=-1)
 @click.option("--sample", type=int, help="Of larger modules, only so many mutants.")
-def main(modules: tuple[str, ...], sample: int | None) -> None:
+@click.option("--survivors", is_flag=True, help="Only those that survived the last time.")
+def main(modules: tuple[str, ...], sample: int | None, survivors: bool) -> None:
     """Run the given modules, all if none, and write the page."""
     # One thread: forked processes inherit no pool of them. CI: tests draw the same examples.
     os.environ |= {"OMP_NUM_THREADS": "1", "CI": "1"}
@@ -38,21 +38,20 @@ def main(modules: tuple[str, ...], sample: int | None) -> None:
 
     for module in modules or TESTS:
         start = _seconds()
+        stored = ROOT / ".mutants" / (module.replace("/", ".") + ".json")
         mutants = list(mutants_of(module, (ROOT / module).read_text()))
         tried = mutants
         if sample is not None and len(mutants) > sample:
             tried = random.Random(SEED).sample(mutants, sample)  # noqa: S311
+        result = {"mutants": len(mutants), "tried": len(tried), "seconds": 0}
+        if survivors:
+            result = json.loads(stored.read_text())
+            tried = [mutant for mutant in mutants if list(mutant.key) in result["survivors"]]
         dead = killed(ROOT, module, TESTS[module], tried)
-        survivors = [m for m, is_dead in zip(tried, dead, strict=True) if not is_dead]
-        result = {
-            "mutants": len(mutants),
-            "tried": len(tried),
-            "seconds": round(_seconds() - start),
-            "survivors": [m.key for m in survivors],
-        }
-        stored = ROOT / ".mutants" / (module.replace("/", ".") + ".json")
+        alive = [mutant.key for mutant, is_dead in zip(tried, dead, strict=True) if not is_dead]
+        result |= {"seconds": result["seconds"] + round(_seconds() - start), "survivors": alive}
         stored.write_text(json.dumps(result, indent=1))
-        click.echo(f"{module}: {len(tried)} mutants, {len(survivors)} survive")
+        click.echo(f"{module}: {len(tried)} mutants, {len(alive)} survive")
     sys.exit(write_page(ROOT))
 
 

@@ -33,8 +33,19 @@ _SUMS = (
     f"--deselect={_FIRST_STEP}::test_power_counting_agrees_with_the_sums_for_random_exponents",
 )
 
+_COUNTING = "tests/theory/test_power_counting.py"
+
 _THEORY: dict[str, tuple[str, ...]] = {
-    "theory/power_counting.py": ("tests/theory/test_power_counting.py",),
+    "theory/power_counting.py": (
+        "tests/theory/test_power_counting_by_hand.py",
+        _COUNTING,
+        # Of random exponents: minutes.
+        f"--deselect={_COUNTING}::test_the_symmetry_changes_no_exponent",
+        f"--deselect={_COUNTING}::test_the_suggested_rate_mends_a_change_that_grows",
+        f"--deselect={_COUNTING}::test_changes_are_linear_in_the_rate",
+        f"--deselect={_COUNTING}::test_at_the_largest_stable_rate_the_fastest_change_is_of_order_one",
+        f"--deselect={_COUNTING}::test_the_phase_diagram_of_depth_comes_out",
+    ),
     "theory/relations.py": ("tests/theory/test_relations.py",),
     "theory/expectations.py": ("tests/theory/test_relations.py",),
     "theory/exact/first_step.py": ("tests/theory/exact/test_first_step.py", _FIRST_STEP, *_SUMS),

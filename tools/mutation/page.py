@@ -12,6 +12,7 @@ import click
 from tools.mutation.modules import TESTS
 
 LEAST_KILLED = 0.95
+SEED = 0  # of samples
 _HEADER = """# Mutants
 
 Does a broken program break a test? `tox run -e mutants` changes one token of a module at a time and
@@ -30,7 +31,6 @@ class _Result:
     module: str
     mutants: int
     tried: int
-    seconds: int
     equivalent: list[tuple[list[str], str]]
     unexplained: list[list[str]]
 
@@ -38,11 +38,15 @@ class _Result:
     def killed(self) -> int:
         return self.tried - len(self.equivalent) - len(self.unexplained)
 
+    @property
+    def share(self) -> float:
+        """Killed mutants among those that are not equivalent."""
+        return self.killed / max(1, self.tried - len(self.equivalent))
+
     def row(self) -> str:
-        share = self.killed / self.tried
         return (
-            f"| `{self.module}` | {self.mutants} | {self.tried} | {self.killed} | {share:.1%} "
-            f"| {len(self.equivalent)} | {len(self.unexplained)} | {self.seconds} |"
+            f"| `{self.module}` | {self.mutants} | {self.tried} | {self.killed} | {self.share:.1%} "
+            f"| {len(self.equivalent)} | {len(self.unexplained)} |"
         )
 
 
@@ -57,7 +61,7 @@ def write_page(root: Path) -> int:
     idle = [key for key in reasons if key[0] in measured and key not in used]
     for key in idle:
         click.echo("\n  ".join(("killed, but listed as equivalent:", *key)))
-    failed = [r for r in results if r.killed < LEAST_KILLED * r.tried or r.unexplained]
+    failed = [r for r in results if r.share < LEAST_KILLED or r.unexplained]
     return int(bool(failed or idle))
 
 
@@ -79,11 +83,15 @@ def _result(path: Path, module: str, reasons: dict[tuple[str, str, str, str], st
 def _page(results: list[_Result]) -> str:
     total = sum(r.tried for r in results)
     killed = sum(r.killed for r in results)
+    equivalent = sum(len(r.equivalent) for r in results)
     lines = [
         _HEADER,
-        f"{killed} of {total} mutants are killed ({killed / total:.1%}).\n",
-        "| module | mutants | tried | killed | share | equivalent | unexplained | seconds |",
-        "|---|---|---|---|---|---|---|---|",
+        f"{killed} of {total} mutants are killed, {equivalent} are equivalent. Shares are those of",
+        "killed mutants among those that are not equivalent. Where fewer were tried than there are,",
+        f"they are a sample (seed {SEED}).",
+        "",
+        "| module | mutants | tried | killed | share | equivalent | unexplained |",
+        "|---|---|---|---|---|---|---|",
         *(r.row() for r in results),
         "",
     ]

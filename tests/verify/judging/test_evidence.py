@@ -66,6 +66,13 @@ def test_one_cell_outside_rejects_and_the_clearest_of_them_counts(
     assert evidence.p_value == pytest.approx(3 * p_value(distance))
 
 
+def test_two_cells_share_the_level_between_them() -> None:
+    claim = claimed(ValueEquals(Axis.DEPTH, 2.0, "a test"), 0.5, 3, cells=CELLS[:2])
+    evidence = weigh(claim, Measured(2 * (np.array([1.0, 1.25]) + 0.1 * SIDEWAYS)))
+    assert isinstance(evidence, InCells)
+    assert evidence.p_value == pytest.approx(2 * p_value(2.5))
+
+
 def test_a_p_value_of_many_cells_is_one_at_most() -> None:
     evidence = weigh(RATIO, Measured(2 * (np.array([1.0, 1.49, 1.0]) + 0.3 * SIDEWAYS)))
     assert isinstance(evidence, InCells)

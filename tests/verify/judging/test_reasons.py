@@ -139,3 +139,5 @@ def test_a_movement_beyond_the_margin_is_said_as_resolved_or_not() -> None:
     assert not list(bends(checks(place(2.0, 1.0), place(2.0, -1.0)), MARGIN))
     (upward,) = bends(checks(end=place(2.0, 1.5)), MARGIN)
     assert upward.kind is KIND.BEND
+    (downward,) = bends(checks(end=place(2.0, -1.2)), MARGIN)
+    assert downward.kind is KIND.BEND_UNRESOLVED
