@@ -75,9 +75,7 @@ def _result(path: Path, module: str, reasons: dict[tuple[str, str, str, str], st
     keys = [tuple(key) for key in stored["survivors"]]
     equivalent = [(list(key[1:]), reasons[key]) for key in keys if key in reasons]
     unexplained = [list(key[1:]) for key in keys if key not in reasons]
-    return _Result(
-        module, stored["mutants"], stored["tried"], stored["seconds"], equivalent, unexplained
-    )
+    return _Result(module, stored["mutants"], stored["tried"], equivalent, unexplained)
 
 
 def _page(results: list[_Result]) -> str:
@@ -87,8 +85,8 @@ def _page(results: list[_Result]) -> str:
     lines = [
         _HEADER,
         f"{killed} of {total} mutants are killed, {equivalent} are equivalent. Shares are those of",
-        "killed mutants among those that are not equivalent. Where fewer were tried than there are,",
-        f"they are a sample (seed {SEED}).",
+        "killed mutants among those that are not equivalent. Where fewer were tried than there",
+        f"are, they are a sample (seed {SEED}).",
         "",
         "| module | mutants | tried | killed | share | equivalent | unexplained |",
         "|---|---|---|---|---|---|---|",
