@@ -44,10 +44,8 @@ def predicted_exponent(setting: Setting, observable: Observable, axis: Axis) -> 
         return _finite_size(setting, observable).along(axis)
     if observable in _VALUES:
         raise NoTheoryError(f"{observable} is a number, not a power of {axis}")
-    if observable is Observable.REFERENCE_DISTANCE:
-        raise NoTheoryError(f"{observable}: powers count no distance to a larger network")
     moved = count.total_stream_change.along(axis)
-    return {
+    exponents = {
         Observable.FORWARD_SECOND_MOMENT: (
             2 * setting.parameterization[Role.INPUT].scale.along(axis)
         ),
@@ -61,7 +59,10 @@ def predicted_exponent(setting: Setting, observable: Observable, axis: Axis) -> 
         Observable.DRIFT_SHARE: _drift_share(setting.architecture).along(axis),
         Observable.TRAINED_LOSS: count.largest_stable_rate.along(axis),
         Observable.TRAINING_LOSS: count.largest_stable_rate.along(axis),
-    }[observable]
+    }
+    if observable not in exponents:
+        raise NoTheoryError(f"{observable}: powers are not counted of it")
+    return exponents[observable]
 
 
 _VALUES = {
