@@ -11,6 +11,7 @@ import os
 import random
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -43,7 +44,7 @@ def main(modules: tuple[str, ...], sample: int | None, survivors: bool) -> None:
         tried = mutants
         if sample is not None and len(mutants) > sample:
             tried = random.Random(SEED).sample(mutants, sample)  # noqa: S311
-        result = {"mutants": len(mutants), "tried": len(tried), "seconds": 0}
+        result: dict[str, Any] = {"mutants": len(mutants), "tried": len(tried), "seconds": 0}
         if survivors:
             result = json.loads(stored.read_text())
             tried = [mutant for mutant in mutants if list(mutant.key) in result["survivors"]]
