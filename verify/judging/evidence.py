@@ -105,7 +105,7 @@ def _without_gaps(measured: Measured) -> tuple[Measured | None, tuple[Reason, ..
         return measured, ()
     incomplete: BoolArray = np.any(measured.missing, axis=1)
     counts = {"incomplete": int(incomplete.sum()), "replicates": len(incomplete)}
-    if incomplete.mean() > MOST_MISSING or len(incomplete) - incomplete.sum() < 2:
+    if incomplete.mean() > MOST_MISSING:
         most = {**counts, "most": MOST_MISSING}
         return None, (Reason(ReasonKind.MISSING_TRIALS, numbers=most),)
     kept = np.logical_not(incomplete)

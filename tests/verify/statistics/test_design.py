@@ -128,3 +128,30 @@ def test_a_million_replicates_are_the_most() -> None:
     reach = quantile / 1000
     assert replicates_to_decide(unit, within(reach * (1 + 1e-9)), 0.05) == 1_000_000
     assert replicates_to_decide(unit, within(reach * (1 - 1e-9)), 0.05) is None
+
+
+def fewest_that_decide(samples: np.ndarray, band: Band, level: float) -> int:
+    """By trying every count until the t interval of that spread ends within the distance."""
+    mean, spread = samples.mean(), samples.std(ddof=1)
+    distance = min(abs(mean - band.low), abs(mean - band.high))
+    counts = range(2, 10_000)
+    return next(
+        n for n in counts if stats.t.ppf(1 - level / 2, n - 1) * spread / math.sqrt(n) <= distance
+    )
+
+
+@pytest.mark.parametrize("mean", [-0.35, -0.12, 0.02, 0.17, 0.3])
+@pytest.mark.parametrize("spread", [0.004, 0.05, 0.4])
+def test_the_replicates_that_decide_are_the_fewest(mean: float, spread: float) -> None:
+    """For a band that is not symmetric, from either side of either end."""
+    noise = np.random.default_rng(0).normal(0.0, 1.0, 9)
+    samples = mean + spread * (noise - noise.mean()) / noise.std(ddof=1)
+    band = Band(-0.3, 0.2)
+    expected = fewest_that_decide(samples, band, 0.05)
+    assert replicates_to_decide(samples, band, 0.05) == expected
+
+
+def test_the_largest_spread_of_several_needs_the_margin() -> None:
+    """A spread of nearly nothing beside it leaves the search as wide as the largest one needs."""
+    together = detectable_margin(np.array([1e-9, 1.0]), 12, within, 0.05)
+    assert together == pytest.approx(detectable_margin(1.0, 12, within, 0.025), rel=0.01)
