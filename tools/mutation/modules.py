@@ -22,6 +22,7 @@ _STATISTICS: dict[str, tuple[str, ...]] = {
 _JUDGING: dict[str, tuple[str, ...]] = {
     "verify/judging/evidence.py": ("tests/verify/judging/test_evidence.py",),
     "verify/judging/quantities.py": (
+        "tests/verify/judging/test_quantities.py",
         "tests/verify/test_verdict.py",
         "tests/conformance/test_quantities.py",
         "tests/verify/test_excess.py",
