@@ -27,7 +27,7 @@ from theory import (
     residual,
     transformer,
 )
-from theory.power_counting import Layer, fastest
+from theory.power_counting import Layer, PowerCount, fastest
 from theory.scaling import ONE
 
 HALF = Fraction(1, 2)
@@ -290,3 +290,37 @@ def test_a_change_that_grows_is_as_bad_as_the_worse_of_stream_and_output() -> No
     hidden = Layer(Role.HIDDEN, 1)
     (problem,) = [problem for problem in diagnose(chain(), mup()) if problem.layer == hidden]
     assert (problem.exponent, problem.rate_factor) == (Fraction(3, 2), Fraction(-3, 2))
+
+
+def small_input(network: Architecture, alpha: str) -> PowerCount:
+    """Counts of branches of L^-alpha on an input of L^-1/8."""
+    base = mup()
+    item = replace(base[Role.INPUT], std=Power(depth="-1/8"))
+    rule = base.changed("small", {Role.INPUT: item}, Power(depth=-Fraction(alpha)))
+    return count_powers(network, rule)
+
+
+def test_the_readout_meets_the_stream_where_nothing_divides_it() -> None:
+    last = Layer(Role.OUTPUT)
+    assert last.place == 0
+    assert small_input(residual(1), "1/2").gradient[last] == Power(-1, "-1/8")
+
+
+def test_gradients_that_grow_alone_are_unstable() -> None:
+    """Branches of L^-5/8 keep a normalized stream at L^-1/8, and gradients grow as L^1/8."""
+    count = small_input(residual(1, normalization=Normalization.RMS), "5/8")
+    assert count.accumulated.depth == Fraction(-1, 8)
+    assert count.stream_gradient.depth == Fraction(1, 8)
+    assert not count.stable_at_initialization(Axis.DEPTH)
+    assert count.stable_at_initialization(Axis.WIDTH)
+
+
+def test_training_is_unstable_where_the_stream_alone_moves_more_with_depth() -> None:
+    """A chain at rates over L changes its output by order one, and its stream by L^1/2."""
+    base = mup()
+    item = base[Role.HIDDEN]
+    slow = {Role.HIDDEN: replace(item, rate=item.rate * Power(depth=-1))}
+    count = count_powers(chain(), base.changed("slow", slow))
+    assert count.stable_at_initialization(Axis.DEPTH)
+    assert (count.total_stream_change, count.total_output_change) == (Power(depth="1/2"), ONE)
+    assert not count.stable_in_training(Axis.DEPTH)
