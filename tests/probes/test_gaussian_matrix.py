@@ -329,6 +329,6 @@ def test_what_is_left_of_a_row_counts_from_its_limit_on() -> None:
     gram = (rows @ rows.mT).numpy()
     for limit, kept in ((0.5, 1.0), (0.7, 0.0)):
         new, triangle, left = _orthonormal_rows(rows, gram, np.full((1, 2), limit))
-        np.testing.assert_allclose(new[0].numpy(), [[1, 0], [0, kept]], atol=1e-15)
-        np.testing.assert_allclose(triangle[0].numpy(), [[1, 0], [0.8, 0.6 * kept]], atol=1e-15)
-        np.testing.assert_allclose(left, [[1, 0.6 * kept]])
+        np.testing.assert_allclose(new[0].numpy(), [[1.0, 0.0], [0.0, kept]], atol=1e-15)
+        np.testing.assert_allclose(triangle[0].numpy(), [[1.0, 0.0], [0.8, 0.6 * kept]], atol=1e-15)
+        np.testing.assert_allclose(left, [[1.0, 0.6 * kept]])
