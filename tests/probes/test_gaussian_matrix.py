@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from probes.weights.gaussian_matrix import GaussianMatrix, Product
+from probes.weights.gaussian_matrix import GaussianMatrix, Product, _orthonormal_rows
 from theory import DomainError
 
 TOLERANCE = {torch.float64: 1e-12, torch.float32: 2e-5}
@@ -303,3 +303,32 @@ def test_infinities_stay_with_their_matrix() -> None:
     assert not answer[0].isfinite().all()
     alone = GaussianMatrix(6, 5, 2)
     torch.testing.assert_close(answer[1], alone.matmul(x[1]).total)
+
+
+def test_only_directions_that_are_new_are_remembered() -> None:
+    """Of a repeated query none, of one beside a neighbour of itself the neighbour's."""
+    matrix = GaussianMatrix(8, 7, [1, 2], torch.float64)
+    generator = torch.Generator().manual_seed(0)
+    x, y = torch.randn(2, 2, 7, 1, dtype=torch.float64, generator=generator)
+    near = x + 1e-3 * y
+    for query, remembered in ((x, 1), (x, 1), (torch.cat([x, near], -1), 2), (near, 2)):
+        matrix.matmul(query)
+        assert matrix._right.directions.shape == (2, remembered, 7)
+        assert matrix._right.images.shape == (2, remembered, 8)
+
+
+def test_a_query_may_be_part_of_a_graph() -> None:
+    x = torch.ones(5, 1).requires_grad_()
+    answer = GaussianMatrix(6, 5, 1).matmul(x).total
+    torch.testing.assert_close(answer.detach(), GaussianMatrix(6, 5, 1).matmul(torch.ones(5, 1))[0])
+
+
+def test_what_is_left_of_a_row_counts_from_its_limit_on() -> None:
+    """(4/5, 3/5) leaves 3/5 beside (1, 0), and nothing where 7/10 is the limit."""
+    rows = torch.tensor([[[1.0, 0.0], [0.8, 0.6]]], dtype=torch.float64)
+    gram = (rows @ rows.mT).numpy()
+    for limit, kept in ((0.5, 1.0), (0.7, 0.0)):
+        new, triangle, left = _orthonormal_rows(rows, gram, np.full((1, 2), limit))
+        np.testing.assert_allclose(new[0].numpy(), [[1.0, 0.0], [0.0, kept]], atol=1e-15)
+        np.testing.assert_allclose(triangle[0].numpy(), [[1.0, 0.0], [0.8, 0.6 * kept]], atol=1e-15)
+        np.testing.assert_allclose(left, [[1.0, 0.6 * kept]])

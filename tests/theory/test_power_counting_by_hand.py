@@ -10,9 +10,13 @@ import pytest
 
 from theory import (
     Activation,
+    Architecture,
     Axis,
     BlockForm,
+    Convolution,
+    Normalization,
     Optimizer,
+    Padding,
     Parameterization,
     Power,
     Role,
@@ -23,7 +27,7 @@ from theory import (
     residual,
     transformer,
 )
-from theory.power_counting import Layer, fastest
+from theory.power_counting import Layer, PowerCount, fastest
 from theory.scaling import ONE
 
 HALF = Fraction(1, 2)
@@ -126,6 +130,9 @@ def test_queries_and_keys_answer_by_each_other(optimizer: Optimizer) -> None:
         assert count.stream_change[query] == Power(0, HALF - third)
         assert count.output_change[query] == Power("-1/2", 1 - third - size)
     assert count.stream_change[key] == count.own_change[key] * Power(depth=HALF)
+    # multiplier n^-1/2 x readout 1/(n size) x the other's scale x n^-1/2
+    assert count.gradient[query] == Power(-2, -third - size)
+    assert count.gradient[key] == Power(-2, -size)
 
 
 def test_the_fastest_of_several_is_taken_in_each_direction() -> None:
@@ -180,3 +187,140 @@ def test_problems_name_what_grows_by_how_much_and_the_rate_that_mends_it() -> No
     assert change.layer == Layer(Role.BRANCH_LAST, 1)
     assert (change.exponent, change.rate_factor) == (HALF, -HALF)
     assert (branches.axis, change.axis) == (Axis.DEPTH, Axis.DEPTH)
+
+
+@pytest.mark.parametrize("optimizer", Optimizer)
+def test_normalized_streams_divide_what_the_input_put_in(optimizer: Optimizer) -> None:
+    """An input of size L^-1/8 and branches of L^-5/16: the stream ends at L^3/16, 5/16 above it.
+
+    A change of the input arrives L^5/16 as large, the readout divides by L^3/16, and the gradient
+    at the input is one over what the input put in.
+    """
+    base = mup(optimizer)
+    roles = {
+        Role.INPUT: replace(base[Role.INPUT], std=Power(depth="-1/8")),
+        Role.BRANCH_LAST: replace(base[Role.BRANCH_LAST], std=Power(depth="-1/16")),
+    }
+    network = residual(1, normalization=Normalization.RMS)
+    count = count_powers(network, base.changed("small", roles, Power(depth="-1/4")))
+    first, last = Layer(Role.INPUT), Layer(Role.OUTPUT)
+    assert count.size == count.accumulated == Power(depth="3/16")
+    assert count.stream_gradient == Power(depth="1/8")
+    assert count.gradient[first] == Power(-1, "1/8")
+    assert count.gradient[last] == Power(-1)
+    own = Power(depth="1/8") if optimizer is Optimizer.SGD else ONE
+    assert count.own_change[first] == own
+    assert count.stream_change[first] == own * Power(depth="5/16")
+    assert count.output_change[first] == own * Power(depth="1/8")
+    assert count.own_change[last] == ONE == count.output_change[last]
+
+
+@pytest.mark.parametrize(
+    ("factor", "activation", "changes", "critical"),
+    [
+        (2, Activation.RELU, {}, True),
+        ("20000/10001", Activation.LEAKY_RELU, {}, True),
+        (2, Activation.LEAKY_RELU, {}, False),
+        (2, Activation.RELU, {"dropout": Fraction(1, 2)}, False),
+        (1, Activation.RELU, {"dropout": Fraction(1, 2)}, True),
+        (2, Activation.TANH, {}, False),
+        (2, Activation.RELU, {"normalization": Normalization.BATCH}, False),
+        (2, Activation.RELU, {"convolution": Convolution(side=4)}, True),
+        (2, Activation.RELU, {"convolution": Convolution(side=4, padding=Padding.ZERO)}, False),
+    ],
+)
+def test_a_chain_is_critical_where_layers_keep_the_size_of_every_signal(
+    factor: int | str, activation: Activation, changes: dict[str, object], critical: bool
+) -> None:
+    """C (left^2 + right^2) / 2 = 1 - dropout, of homogeneous activations that lose nothing."""
+    network: Architecture = replace(chain(factor, activation), **changes)  # type: ignore[arg-type]
+    assert count_powers(network, mup()).critical is critical
+
+
+def test_where_a_scale_lives_changes_the_entries_of_gradients_alone() -> None:
+    """Multiplier times L, std over L, rate over L^2: the same network, gradients L as large."""
+    base = mup()
+    item, by_depth = base[Role.BRANCH_LAST], Power(depth=1)
+    moved = replace(
+        item,
+        multiplier=item.multiplier * by_depth,
+        std=item.std / by_depth,
+        rate=item.rate / by_depth / by_depth,
+        epsilon=item.epsilon * by_depth,
+    )
+    count = count_powers(residual(1), base)
+    other = count_powers(residual(1), base.changed("moved", {Role.BRANCH_LAST: moved}))
+    block = Layer(Role.BRANCH_LAST, 1)
+    assert other.gradient[block] == count.gradient[block] * by_depth
+    assert other == count
+
+
+def with_rate(alpha: str, role: Role, rate: str) -> Parameterization:
+    """MuP with branches of L^-alpha and the SGD rate of one role times L^rate."""
+    base = mup()
+    item = replace(base[role], rate=base[role].rate * Power(depth=rate))
+    return base.changed("other rate", {role: item}, Power(depth=-Fraction(alpha)))
+
+
+def test_training_is_stable_where_signals_are_and_no_change_grows() -> None:
+    """Changes go as 1 - 2 alpha + rate: 1/2 and 0 here."""
+    fast = count_powers(residual(1), with_rate("1/2", Role.BRANCH_LAST, "1/2"))
+    assert fast.total_stream_change.depth == HALF
+    assert fast.stable_at_initialization(Axis.DEPTH)
+    assert not fast.stable_in_training(Axis.DEPTH)
+    slow = count_powers(residual(1), with_rate("1/4", Role.BRANCH_LAST, "-1/2"))
+    assert slow.total_stream_change == ONE
+    assert not slow.stable_at_initialization(Axis.DEPTH)
+    assert not slow.stable_in_training(Axis.DEPTH)
+
+
+def test_blocks_move_the_stream_as_the_fastest_of_their_layers_does() -> None:
+    """The last layers are L^1/2 slower than the first, which go as 1 - 2 alpha: 0, then -1."""
+    first = Layer(Role.BRANCH_FIRST, 1)
+    moving = count_powers(residual(2), with_rate("1/2", Role.BRANCH_LAST, "-1/2"))
+    assert moving.nontrivial(Axis.DEPTH)
+    lazy = diagnose(residual(2), with_rate("1", Role.BRANCH_LAST, "-1/2"))
+    (led,) = [problem for problem in lazy if "led by" in problem.quantity]
+    assert (led.layer, led.axis) == (first, Axis.DEPTH)
+    assert (led.exponent, led.rate_factor) == (Fraction(-1), Fraction(1))
+
+
+def test_a_change_that_grows_is_as_bad_as_the_worse_of_stream_and_output() -> None:
+    """Layers of a chain move the stream by L^3/2 and the output by L."""
+    hidden = Layer(Role.HIDDEN, 1)
+    (problem,) = [problem for problem in diagnose(chain(), mup()) if problem.layer == hidden]
+    assert (problem.exponent, problem.rate_factor) == (Fraction(3, 2), Fraction(-3, 2))
+
+
+def small_input(network: Architecture, alpha: str) -> PowerCount:
+    """Counts of branches of L^-alpha on an input of L^-1/8."""
+    base = mup()
+    item = replace(base[Role.INPUT], std=Power(depth="-1/8"))
+    rule = base.changed("small", {Role.INPUT: item}, Power(depth=-Fraction(alpha)))
+    return count_powers(network, rule)
+
+
+def test_the_readout_meets_the_stream_where_nothing_divides_it() -> None:
+    last = Layer(Role.OUTPUT)
+    assert last.place == 0
+    assert small_input(residual(1), "1/2").gradient[last] == Power(-1, "-1/8")
+
+
+def test_gradients_that_grow_alone_are_unstable() -> None:
+    """Branches of L^-5/8 keep a normalized stream at L^-1/8, and gradients grow as L^1/8."""
+    count = small_input(residual(1, normalization=Normalization.RMS), "5/8")
+    assert count.accumulated.depth == Fraction(-1, 8)
+    assert count.stream_gradient.depth == Fraction(1, 8)
+    assert not count.stable_at_initialization(Axis.DEPTH)
+    assert count.stable_at_initialization(Axis.WIDTH)
+
+
+def test_training_is_unstable_where_the_stream_alone_moves_more_with_depth() -> None:
+    """A chain at rates over L changes its output by order one, and its stream by L^1/2."""
+    base = mup()
+    item = base[Role.HIDDEN]
+    slow = {Role.HIDDEN: replace(item, rate=item.rate * Power(depth=-1))}
+    count = count_powers(chain(), base.changed("slow", slow))
+    assert count.stable_at_initialization(Axis.DEPTH)
+    assert (count.total_stream_change, count.total_output_change) == (Power(depth="1/2"), ONE)
+    assert not count.stable_in_training(Axis.DEPTH)

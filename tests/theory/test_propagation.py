@@ -47,6 +47,7 @@ from theory.exact.first_step_limits import output_change_limit, reuse_ratio_limi
 from theory.exact.gaussian import MOMENTS
 from theory.exact.propagation import (
     backward_second_moment,
+    branch_second_moment,
     chain_log_variance,
     depth_limit,
     forward_second_moment,
@@ -292,6 +293,43 @@ def test_covariances_of_two_inputs_propagate_like_arc_cosine_kernels(
 def test_inputs_are_a_square_matrix() -> None:
     with pytest.raises(DomainError, match="square Gram matrix"):
         propagate(residual(1), depth_mup(), Cell(8, 2), np.ones((2, 3)))
+
+
+def test_inputs_are_symmetric_to_rounding() -> None:
+    gram = np.array([[1.0, 0.25], [0.25 * (1 + 1e-14), 1.0]])
+    assert propagate(residual(1), depth_mup(), Cell(8, 2), gram).stream.shape == (3, 2, 2)
+    gram[1, 0] = 0.25 * (1 + 1e-10)
+    with pytest.raises(DomainError, match="not symmetric"):
+        propagate(residual(1), depth_mup(), Cell(8, 2), gram)
+
+
+def test_branches_are_the_mean_step_of_the_stream() -> None:
+    """Linear blocks with T/L = 1 double q three times: (8 - 1) / 3."""
+    network = replace(residual(1, Activation.IDENTITY), variance_factor=Fraction(3))
+    assert branch_second_moment(network, depth_mup(), Cell(8, 3)) == pytest.approx(7 / 3)
+
+
+def test_between_the_stream_of_a_chain_and_its_weights_is_nothing() -> None:
+    """One factor for each of the L - 1 matrices."""
+    result = propagate(chain(), mup(), Cell(8, 4), np.eye(2))
+    np.testing.assert_array_equal(result.closing, np.ones((3, 2, 2)))
+
+
+def test_the_limit_of_relu_blocks_is_an_exponential_with_its_first_correction() -> None:
+    """(1 + 2/L)^L = e^2 (1 - 2/L + O(1/L^2)), forward and backward, at T = 4."""
+    limit = depth_limit(replace(residual(1), variance_factor=Fraction(4)))
+    end = math.exp(2)
+    assert limit.forward == pytest.approx(end, rel=1e-9)
+    assert limit.backward == pytest.approx(end, rel=1e-9)
+    assert limit.forward_correction == pytest.approx(-2 * end, rel=1e-8)
+    assert limit.backward_correction == pytest.approx(-2 * end, rel=1e-8)
+
+
+def test_log_variance_of_chains_is_the_kurtosis_of_two_slopes() -> None:
+    """E phi^4 = 3 (a^4 + b^4) / 2: |Z| has the kurtosis of Z, 3."""
+    assert chain_log_variance(Activation.ABS, Cell(100, 9)) == pytest.approx(2 * 8 / 100)
+    leaky = 6 * (1 + 1e-8) / (1 + 1e-4) ** 2 - 1
+    assert chain_log_variance(Activation.LEAKY_RELU, Cell(100, 9)) == pytest.approx(leaky * 0.08)
 
 
 def test_log_variance_of_relu_chains_is_five_per_layer() -> None:

@@ -200,6 +200,44 @@ def test_what_moves_carries_the_derivative_along_the_first_step(kind: Kind) -> N
     torch.testing.assert_close(passes(), plain)
 
 
+def test_a_pass_is_replayed_as_it_was_though_the_weight_has_moved_since() -> None:
+    weight, matrix = dense(rule())
+    g, x = next(batches(1))
+    weight.product(x, 2.0, None).backward(g)  # type: ignore[no-untyped-call]
+    weight.descend(g, x, 2.0)
+    with moving([weight]):
+        replayed = weight.product(x, 2.0, None)
+        primal, tangent = torch.autograd.forward_ad.unpack_dual(replayed)  # type: ignore[no-untyped-call]
+    torch.testing.assert_close(primal, 2.0 * x @ matrix.mT)
+    torch.testing.assert_close(tangent, 2.0 * weight.change_times(x))
+
+
+def test_a_replayed_pass_asks_nothing_of_initial_values_where_inputs_do_not_move() -> None:
+    sides: list[Side] = []
+    initial = GaussianMatrix(N_OUT, N_IN, [1, 2], torch.float64)
+    weight = MatrixFreeWeight(initial, STD, rule(), lambda side, _: sides.append(side))
+    g, x = next(batches(1))
+    weight.product(x, 2.0, None)
+    weight.receive(g, x, 2.0)
+    with moving([weight]):
+        weight.product(x, 2.0, None)
+    assert sides == [Side.FORWARD]
+
+
+def test_a_rule_without_constants_has_no_momentum_no_decay_and_no_epsilon() -> None:
+    plain = rule()
+    assert (plain.momentum, plain.weight_decay, plain.epsilon) == (0.0, 0.0, 0.0)
+
+
+@KINDS
+def test_members_can_be_chosen_before_anything_was_learned(kind: Kind) -> None:
+    order = torch.tensor([1, 0])
+    weight, matrix = kind(rule())
+    weight.keep(order)
+    _, x = next(batches(1))
+    torch.testing.assert_close(weight.times(x, 1.0), x @ matrix[order].mT)
+
+
 @KINDS
 def test_members_that_are_kept_go_on_as_before(kind: Kind) -> None:
     """With their matrices, velocities, learned parts and learning rates, in the order given."""

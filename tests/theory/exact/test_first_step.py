@@ -4,6 +4,7 @@ With T the variance factor, depth-muP has x = T / L per block: identity blocks m
 moments by 1 + x, ReLU blocks by 1 + x/2.
 """
 
+import math
 from dataclasses import replace
 from fractions import Fraction
 
@@ -15,9 +16,13 @@ from theory import (
     Architecture,
     BlockForm,
     Cell,
+    Convolution,
     DomainError,
     Normalization,
     Optimizer,
+    Padding,
+    Power,
+    Role,
     am_mup,
     chain,
     depth_mup,
@@ -123,6 +128,92 @@ def test_relu_blocks_that_end_with_the_activation_move_by_the_same_traces(decoup
     square = alone if decoupled else coupled
     changes = stream_changes(network, depth_mup(), Cell(16, 1), decoupled)
     np.testing.assert_allclose(changes, [2.0, square], rtol=1e-10)
+
+
+@pytest.mark.parametrize("decoupled", [False, True])
+def test_a_block_of_two_error_functions_moves_by_moments_of_its_slope(decoupled: bool) -> None:
+    """W_2 erf(W_1 h) with gains 1 and 2, and u = W_1 h of variance 1.
+
+    E erf(u)^2 = (2 / pi) asin(2/3), E erf'(u)^2 = 4 / (pi 5^1/2) and E erf'(u)^4 = 16 / (3 pi^2).
+    """
+    network = replace(residual(2, Activation.ERF), variance_factor=Fraction(2))
+    d2, d4 = 4 / (math.pi * math.sqrt(5)), 16 / (3 * math.pi**2)
+    a, b = 1.0, 2 * (2 / math.pi) * math.asin(2 / 3)  # changes: gain times what enters
+    t = 2 * d2  # tr T_1 T_1^T, and of T_0 too, for the first gain is one
+    u1, s1 = 4 * d4, 4 * d4 + 4 * d2**2
+    s0 = t**2 + s1
+    if decoupled:
+        square = (1 + t) ** 2 + 2 * b + a**2 * u1 + b**2
+    else:
+        crossed = 2 * (a * t + b + a * s1 + b * t)
+        square = (1 + t) ** 2 + (s0 - t**2 + 2 * t) + crossed + a**2 * s1 + 2 * a * b * t + b**2
+    changes = stream_changes(network, depth_mup(), Cell(16, 1), decoupled)
+    np.testing.assert_allclose(changes, [1 + t, square], rtol=1e-10)
+
+
+@pytest.mark.parametrize("decoupled", [False, True])
+def test_relu_blocks_of_one_layer_scatter_by_the_slopes_on_their_path(decoupled: bool) -> None:
+    """Two blocks with x = 1: q = 1, 3/2 and p = 9/4, 3/2, 1; reach C_l = C_{l-1} (1 + x/2) + x q/2.
+
+    C = 1, 2, 15/4, and 1, 3/2, 9/4 when nothing answers. Both slopes of a path are one with the
+    probability a = 1/4 + asin((2/3)^1/2) / 2 pi. The rest is the sum of ``_along_paths``.
+    """
+    a = 1 / 4 + math.asin(math.sqrt(2 / 3)) / (2 * math.pi)
+    network = replace(residual(1), variance_factor=Fraction(2))
+    expected = [9 / 4, 8 + a, 363 / 16 + 3 * a]
+    if decoupled:
+        expected = [9 / 4, 43 / 8 + a, 177 / 16 + 3 * a]
+    changes = stream_changes(network, depth_mup(), Cell(16, 2), decoupled)
+    np.testing.assert_allclose(changes, expected, rtol=1e-10)
+
+
+@pytest.mark.parametrize("decoupled", [False, True])
+@pytest.mark.parametrize(
+    "architecture", [chain(), residual(1), residual(2), residual(1, form=BlockForm.POST_ACTIVATION)]
+)
+def test_changes_are_of_first_order_in_the_rate(
+    architecture: Architecture, decoupled: bool
+) -> None:
+    """Every rate times L = 3: second moments of changes are nine times as large."""
+    base = depth_mup()
+    fast = {role: replace(item, rate=item.rate * Power(depth=1)) for role, item in base.roles}
+    slowly, quickly = (
+        stream_changes(architecture, parameterization, Cell(8, 3), decoupled)
+        for parameterization in (base, base.changed("fast", fast))
+    )
+    np.testing.assert_allclose(quickly, 9 * slowly, rtol=1e-10)
+
+
+@pytest.mark.parametrize(("decoupled", "multiples"), [(False, [1, 6, 19]), (True, [1, 3, 5])])
+def test_layers_of_a_relu_chain_move_by_cubes_and_alone_by_their_number(
+    decoupled: bool, multiples: list[int]
+) -> None:
+    """(2 l^3 + l) / 3 and 2 l - 1 times the first, which is E phi'^2 = 1/2 of the last signal."""
+    changes = stream_changes(chain(), mup(), Cell(8, 3), decoupled)
+    np.testing.assert_allclose(changes, np.array(multiples) / 2)
+
+
+def test_images_of_one_position_are_vectors() -> None:
+    """Also with a readout L = 3 times as large, whose gradients make moments nine times larger."""
+    image = replace(chain(), convolution=Convolution(kernel=1, side=1))
+    np.testing.assert_allclose(stream_changes(image, mup(), Cell(8, 3)), [0.5, 3.0, 9.5])
+    item = mup()[Role.OUTPUT]
+    large = mup().changed("large", {Role.OUTPUT: replace(item, std=item.std * Power(depth=1))})
+    np.testing.assert_allclose(stream_changes(image, large, Cell(8, 3)), [4.5, 27.0, 85.5])
+
+
+def test_of_convolutional_networks_only_plain_circular_relu_chains_have_sums() -> None:
+    image = replace(chain(), convolution=Convolution())
+    for other in (
+        replace(image, activation=Activation.ABS),
+        replace(image, dropout=Fraction(1, 2)),
+        replace(image, convolution=Convolution(padding=Padding.ZERO)),
+        replace(residual(2), convolution=Convolution()),
+    ):
+        with pytest.raises(DomainError, match="of convolutional networks"):
+            stream_changes(other, mup(), Cell(8, 2))
+    with pytest.raises(DomainError, match="not worked out"):
+        stream_changes(image, mup(), Cell(8, 2), decoupled=True)
 
 
 def test_linear_kernels_of_two_inputs_are_their_gram_matrix_times_powers() -> None:
