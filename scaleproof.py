@@ -306,3 +306,6 @@ if _problem := _intruder():
         sys.stderr.write(f"scaleproof: {_problem}\n")
         sys.exit(2)
     raise ImportError(_problem, name="scaleproof")
+
+if __name__ == "__main__":
+    main()

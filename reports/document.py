@@ -118,6 +118,9 @@ class ControlEntry(VerdictEntry):
 
     name: str
     setting: str
+    of_rates: bool = Field(
+        description="what is shifted are the base rates of training, and not the measurement"
+    )
     shifted: str | None = Field(
         description="the known power, such as L^1/2, by which its measurement is the claim's own "
         "times a factor; None where it is a measurement of its own"

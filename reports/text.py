@@ -61,7 +61,8 @@ def shifted_text(control: ControlEntry) -> str:
     """What a control is that measures nothing of its own; empty for others."""
     if control.shifted is None:
         return ""
-    return f"the claim's own measurement times {control.shifted}"
+    own = "training, its base rates" if control.of_rates else "measurement"
+    return f"the claim's own {own} times {control.shifted}"
 
 
 def shifted_controls(report: Report) -> Iterator[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import verify
+from verify.measuring.fingerprint import SAID_AFTERWARDS
 
 ROOT = Path(__file__).parent.parent
 MAY_IMPORT = {
@@ -40,6 +41,16 @@ def test_imports_go_one_way(package: str) -> None:
         if package in WITHOUT_TORCH:
             forbidden |= imported_by(path) & {"torch"}
         assert not forbidden, f"{path.relative_to(ROOT)} imports {sorted(forbidden)}"
+
+
+def test_what_is_said_of_measurements_afterwards_is_not_used_to_measure() -> None:
+    """The fingerprint of code leaves it out."""
+    for path in (ROOT / "probes").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("theory."):
+                room = (node.module or "").split(".")[1]
+                said = room in SAID_AFTERWARDS or f"{room}.py" in SAID_AFTERWARDS
+                assert not said, f"{path.relative_to(ROOT)} imports theory.{room}"
 
 
 def test_every_name_of_the_front_door_is_there() -> None:

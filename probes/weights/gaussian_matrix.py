@@ -20,15 +20,12 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from probes.randomness import NormalStream
-from theory.arrays import FloatArray
+from theory.arrays import BoolArray, FloatArray
 from theory.errors import InputError
-
-Flags = npt.NDArray[np.bool_]
 
 # A direction is new when it stands out of the span of earlier queries by this many roundings.
 ROUNDINGS = 64
@@ -74,7 +71,7 @@ class _Answers:
     def __init__(self, directions: Tensor, images: Tensor) -> None:
         self.directions, self.images = directions, images
 
-    def split(self, queries: Tensor) -> tuple[Tensor, Tensor, Tensor, Flags]:
+    def split(self, queries: Tensor) -> tuple[Tensor, Tensor, Tensor, BoolArray]:
         """``queries`` = known @ directions + coefficients @ new, and which rows of new are new.
 
         Block Gram-Schmidt, repeated where much was cancelled: after a second round the new rows are
@@ -90,7 +87,7 @@ class _Answers:
         known, coefficients, new, is_new = self._split(self._parts(queries / largest))
         return known * largest, coefficients * largest, new, is_new
 
-    def _split(self, parts: _Parts) -> tuple[Tensor, Tensor, Tensor, Flags]:
+    def _split(self, parts: _Parts) -> tuple[Tensor, Tensor, Tensor, BoolArray]:
         known, scale = parts.known, parts.scale
         smallest = ROUNDINGS * torch.finfo(known.dtype).eps
         new, coefficients, left = _orthonormal_rows(parts.rest, parts.gram, smallest * scale)
@@ -122,7 +119,7 @@ class _Answers:
         known = torch.bmm(rows, self.directions.mT)
         return known, torch.baddbmm(rows, known, self.directions, alpha=-1)
 
-    def add(self, directions: Tensor, images: Tensor, is_new: Flags) -> None:
+    def add(self, directions: Tensor, images: Tensor, is_new: BoolArray) -> None:
         """Remember directions, but those that are new to no matrix of the stack."""
         if not is_new.all():
             used = torch.from_numpy(is_new.any(0)).to(images.device)

@@ -94,7 +94,8 @@ CHECKS = ChecksEntry(
 
 def control(**changes: Any) -> ControlEntry:
     """A control that was rejected, as it must be."""
-    fields = {"name": "alpha = 0", "setting": "residual networks under muP", "shifted": None}
+    fields: dict[str, object] = {"name": "alpha = 0", "shifted": None, "of_rates": False}
+    fields["setting"] = "residual networks under muP"
     return ControlEntry.model_validate(VERDICT | REJECTED | fields | changes)
 
 

@@ -65,6 +65,8 @@ def test_a_control_says_whether_it_measures_something() -> None:
     assert shifted_text(control()) == ""
     shifted = control(shifted="L^1/2")
     assert shifted_text(shifted) == "the claim's own measurement times L^1/2"
+    relabelled = control(shifted="L^-1/2", of_rates=True)
+    assert shifted_text(relabelled) == "the claim's own training, its base rates times L^-1/2"
 
 
 def test_a_one_sided_claim_is_told_by_its_end() -> None:

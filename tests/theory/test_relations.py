@@ -11,8 +11,12 @@ from theory import (
     Axis,
     BestRateDrifts,
     BestRateExponentEquals,
+    Cell,
+    CurveEquals,
     Direction,
     DomainError,
+    ExcessExponentAtMost,
+    ExcessExponentEquals,
     ExponentAtMost,
     ExponentEquals,
     ExponentOfCurve,
@@ -34,8 +38,8 @@ from theory import (
     residual,
 )
 from theory.exact.propagation import forward_second_moment
-from theory.expectations import Band
-from theory.quantities import widened
+from theory.expectations import AtMost, Band, Drifts, Equals, Smaller
+from theory.quantities import Curve, widened
 from theory.relations import Relation
 
 HALF = Fraction(1, 2)
@@ -166,3 +170,51 @@ def test_predictions_name_settings_axes_and_rates(prediction: Prediction) -> Non
 def test_looks_are_at_most_three(looks: int, prediction: Prediction) -> None:
     with pytest.raises(DomainError, match="expected 1 to 3"):
         Grid(prediction.regime.grid(Profile.QUICK).cells, 8, 8, looks)
+
+
+def test_a_curve_is_a_ratio_of_one_and_says_who_computes_it() -> None:
+    relation = CurveEquals(Axis.DEPTH, forward_second_moment)
+    assert relation.band(0.03) == pytest.approx(Band(0.97, 1.03))
+    assert str(relation) == "value = forward_second_moment at every cell"
+    assert relation.origin == "computed by theory.exact.propagation.forward_second_moment"
+    curve = relation.quantity.exact_curve()
+    assert curve == Curve("theory.exact.propagation", "forward_second_moment")
+    named = Curve("theory.exact.propagation", "forward_second_moment")
+    network = (residual(2), depth_mup(), Cell(8, 4))
+    assert named(*network) == forward_second_moment(*network)
+
+
+@pytest.mark.parametrize(
+    ("relation", "band", "sign"),
+    [
+        (ExcessExponentEquals, Band(-1.1, -0.9), "="),
+        (ExcessExponentAtMost, Band(-math.inf, -0.9), "<="),
+    ],
+)
+def test_an_excess_is_over_its_limit_unless_it_is_said_to_be_missing(
+    relation: Callable[..., Relation], band: Band, sign: str
+) -> None:
+    over = relation(Axis.WIDTH, -1, "a test")
+    assert over.band(0.1) == pytest.approx(band)
+    assert str(over) == f"exponent of n of the excess over the limit {sign} -1"
+    missing = relation(Axis.WIDTH, -1, "a test", from_below=True)
+    assert str(missing) == f"exponent of n of what is missing to the limit {sign} -1"
+    relation(Axis.WIDTH, Fraction(-1, 1000), "a test")
+    for power in (0, Fraction(1, 2)):
+        with pytest.raises(DomainError, match="an excess over a limit needs a negative one"):
+            relation(Axis.WIDTH, power, "a test")
+
+
+@pytest.mark.parametrize("relation", [ExponentEquals, ExponentAtMost, BestRateExponentEquals])
+def test_an_exponent_is_one_that_a_logarithm_can_have(relation: Callable[..., Relation]) -> None:
+    for largest in (1000, -1000):
+        assert relation("depth", largest).expected == largest
+    for beyond in (Fraction(1000001, 1000), -1001, "1e400"):
+        with pytest.raises(DomainError, match="expected one between -1000 and 1000"):
+            relation("depth", beyond)
+
+
+def test_one_sided_claims_end_where_there_is_no_difference() -> None:
+    assert Smaller().expected == Drifts(Direction.RISES).expected == 0.0
+    assert (Equals(HALF).expected, AtMost(HALF).expected) == (0.5, 0.5)
+    assert Equals(HALF).drift is None

@@ -46,8 +46,9 @@ from verify.campaign.power import Outlook, outlooks
 from verify.campaign.trials import Trials
 from verify.judging.evidence import Evidence
 from verify.judging.verdict import Judgement, conclude, fit_levels_of
-from verify.measuring.loop import measure
+from verify.measuring.loop import begin, keep, measure, run
 from verify.measuring.pilot import PILOT_SEED, run_pilot
+from verify.measuring.schedule import schedule
 from verify.measuring.store import Store
 
 
@@ -379,6 +380,20 @@ def test_a_minimum_at_the_edge_widens_the_grid_and_then_is_invalid(store: Store)
     measured = len(groups(campaign, store))
     measure(campaign, store)
     assert len(groups(campaign, store)) == measured
+
+
+def test_a_sweep_that_has_yet_to_become_wider_is_not_judged(store: Store) -> None:
+    """As when Ctrl-C comes between the last trial of a grid and the next, wider one."""
+    campaign = of(sweep_prediction(SWEEP))
+    plan = begin(campaign, store)
+    for group in schedule(campaign, plan, questions(campaign), 0):
+        keep(plan, store, group, run(campaign.seed, campaign.device, group))
+    (answer,) = judge_campaign(campaign, store)
+    assert not answer.complete
+    assert answer.judgement.reason == "interrupted after 0 of 3 replicates"
+    measure(campaign, store)
+    (answer,) = judge_campaign(campaign, store)
+    assert answer.complete
 
 
 def test_a_minimum_at_the_lower_edge_widens_the_grid_downwards(store: Store) -> None:

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,13 +14,16 @@ import pytest
 from reports import Report
 from tests.verify.campaigns import groups
 from tests.verify.test_cli import run
-from theory import Axis, CurveEquals, Prediction, Profile
+from theory import Axis, CurveEquals, Prediction, Profile, UnavailableError, ValueEquals
+from theory.catalogue import find
 from theory.scaling import Cell
-from verify.campaign.design import Campaign
+from verify.campaign.design import Campaign, questions
 from verify.campaign.looks import judge_campaign
 from verify.campaign.stored import stored_campaign
+from verify.documents.campaign import build_report
 from verify.measuring import fingerprint as fingerprints
-from verify.measuring.loop import measure
+from verify.measuring.loop import begin, measure
+from verify.measuring.schedule import schedule
 from verify.measuring.store import Store
 
 
@@ -37,6 +41,7 @@ def test_a_stored_campaign_has_the_same_report_but_for_times(
     assert run("report", tmp_path, "--json") == code
     again = Report.model_validate_json(capsys.readouterr().out)
     assert again == report_in(tmp_path)
+    assert again.times.started == first.times.started
     assert again.model_copy(update={"times": first.times}) == first
     assert (
         first.command == "scaleproof verify A6.own.width --profile quick --seed 3 --device cpu "
@@ -173,3 +178,78 @@ def test_the_plan_says_which_engine_ran_what(tmp_path: Path) -> None:
     (entry,) = json.loads((tmp_path / "report.json").read_text())["predictions"]
     assert list(entry["engines"]) == ["dense"]
     assert entry["engines"]["dense"][0] == "n=64, L=8"
+
+
+def test_two_processes_may_begin_the_same_campaign(prediction: Prediction, tmp_path: Path) -> None:
+    campaign, file = Campaign((prediction,), Profile.QUICK, seed=1), tmp_path / "m.sqlite"
+    one, other = Store(file), Store(file)
+    plans = [begin(campaign, store) for store in (one, other)]
+    asked = questions(campaign)
+    first, second = (schedule(campaign, plan, asked, 0) for plan in plans)
+    assert first == second
+    measure(campaign, one)
+    (answer,) = judge_campaign(campaign, other)
+    assert answer.complete
+
+
+def test_another_process_with_other_code_does_not_take_a_campaign_away(
+    prediction: Prediction, tmp_path: Path
+) -> None:
+    campaign, file = Campaign((prediction,), Profile.QUICK, seed=1), tmp_path / "m.sqlite"
+    store = Store(file)
+    measure(campaign, store)
+    with pytest.MonkeyPatch.context() as changed:
+        changed.setattr(fingerprints, "fingerprint", lambda: "other code")
+        changed.setattr("verify.measuring.loop.fingerprint", lambda: "other code")
+        groups(campaign, Store(file))
+    (answer,) = judge_campaign(campaign, store)
+    assert answer.complete
+    (later,) = judge_campaign(campaign, Store(file))
+    assert later.judgement.reason == "interrupted after 0 of 12 replicates"
+
+
+def test_a_campaign_of_python_says_the_command_that_repeats_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = Store(tmp_path / "measurements.sqlite")
+    campaign = Campaign((find("A6.own.width"),), Profile.QUICK, seed=3)
+    begin(campaign, store)
+    assert run("report", tmp_path, "--json") == 4
+    report = Report.model_validate_json(capsys.readouterr().out)
+    assert report.command.startswith("scaleproof verify A6.own.width --profile quick --seed 3")
+    begin(campaign, store, patterns=["A6.own.*"])
+    run("report", tmp_path, "--json")
+    again = Report.model_validate_json(capsys.readouterr().out)
+    assert again.command.startswith("scaleproof verify 'A6.own.*' --profile quick --seed 3")
+
+
+def test_conditions_are_those_of_the_plan_and_not_of_whoever_judges(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("verify", "A6.own.width", "--out", tmp_path)
+    first = report_in(tmp_path)
+    monkeypatch.setattr("platform.python_version", lambda: "4.0.0")
+    run("report", tmp_path)
+    again = report_in(tmp_path)
+    assert again.times.started == first.times.started
+    assert again.environment == first.environment
+
+
+def test_without_a_plan_there_is_no_report(prediction: Prediction, tmp_path: Path) -> None:
+    store = Store(tmp_path / "measurements.sqlite")
+    campaign = Campaign((prediction,), Profile.QUICK, seed=1)
+    answers = judge_campaign(campaign, store)
+    with pytest.raises(UnavailableError, match="was not begun in this store"):
+        build_report(campaign, store, answers, datetime.now(UTC), complete=False)
+
+
+def test_words_are_no_design_and_numbers_are_to_the_last_digit(prediction: Prediction) -> None:
+    def key(changed: Prediction) -> str:
+        return Campaign((changed,), Profile.QUICK, seed=1).key
+
+    relation = ValueEquals(Axis.DEPTH, 1.0, "a test")
+    valued = replace(prediction, relation=relation)
+    assert key(replace(valued, relation=replace(relation, origin="other words"))) == key(valued)
+    assert key(replace(valued, sentence="Other words.")) == key(valued)
+    nearly = ValueEquals(Axis.DEPTH, 1.0 + 1e-12, "a test")
+    assert key(replace(valued, relation=nearly)) != key(valued)

@@ -385,6 +385,13 @@ def test_what_python_gives_is_checked() -> None:
         judged(huge, CLAIM, margin=0.1)
 
 
+def test_what_is_claimed_is_a_relation_about_its_own_column() -> None:
+    with pytest.raises(DomainError, match="has its sizes in column 'depth'"):
+        judged(table(), CLAIM, x="width", margin=0.1)
+    with pytest.raises(DomainError, match="expected a relation or a prediction, such as"):
+        judged(table(), "C1.rate.depth")  # type: ignore[arg-type]
+
+
 def test_copies_of_one_replicate_are_not_replicates() -> None:
     frame = table(spread=0.0)
     judgement = judged(frame, CLAIM, margin=0.1)

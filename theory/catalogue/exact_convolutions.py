@@ -25,12 +25,13 @@ from theory.catalogue.settings import (
     half_variance,
     one_step,
 )
-from theory.catalogue.statements import Curve, exponent_claim
+from theory.catalogue.statements import exponent_claim
 from theory.convolution import Convolution
 from theory.exact.first_step import maximal_update_rate, stream_change
 from theory.experiments import Setting
 from theory.observables import Observable
 from theory.prediction import Control, Grid, Prediction, Regime, Rival, Standing, product, ray
+from theory.quantities import CurveFunction
 from theory.relations import CurveEquals, ExponentOfCurve, GeometricMeanEquals
 from theory.scaling import Axis, Power
 
@@ -66,7 +67,7 @@ class _Quantity:
 
     name: str
     observable: Observable
-    curve: Curve
+    curve: CurveFunction
 
 
 _RATE = _Quantity(

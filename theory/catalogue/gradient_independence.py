@@ -15,7 +15,7 @@ from fractions import Fraction
 from theory.architecture import Activation, residual
 from theory.catalogue import sources
 from theory.catalogue.settings import rates_times
-from theory.catalogue.statements import Curve, curve_claim, exponent_claim
+from theory.catalogue.statements import curve_claim, exponent_claim
 from theory.exact.first_step import output_reuse_ratio, stream_reuse_ratio
 from theory.experiments import Coupling, Decoupling, Experiment, Setting
 from theory.observables import Observable
@@ -30,6 +30,7 @@ from theory.prediction import (
     ray,
 )
 from theory.presets import completep, depth_mup
+from theory.quantities import CurveFunction
 from theory.relations import ExponentAtMost
 from theory.scaling import Axis, Power
 
@@ -309,7 +310,7 @@ _VALUE_REASONS = {
     _HALF: "an eighth of what reuse adds (0.25 to the output, 0.37 to the stream)",
     _ONE: "a quarter of what reuse adds at L = 2; it falls as 1/L",
 }
-_RATIOS: dict[Observable, tuple[str, Curve]] = {
+_RATIOS: dict[Observable, tuple[str, CurveFunction]] = {
     Observable.OUTPUT_REUSE_RATIO: ("the output", output_reuse_ratio),
     Observable.STREAM_REUSE_RATIO: ("the last stream state", stream_reuse_ratio),
 }

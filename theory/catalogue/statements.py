@@ -5,11 +5,9 @@ Imports ``theory`` only, and of the catalogue what its modules share.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 
-from theory.architecture import Architecture
 from theory.catalogue import sources
 from theory.catalogue.settings import (
     BY_THE_SOURCE,
@@ -26,12 +24,10 @@ from theory.counted_observables import counted, counted_best_rate, predicted_exp
 from theory.expectations import Equals, Summary
 from theory.experiments import Setting
 from theory.observables import Observable
-from theory.parameterization import Parameterization
 from theory.prediction import Citation, Control, Prediction, Regime, Rival, Standing
+from theory.quantities import CurveFunction
 from theory.relations import CurveEquals, ExponentEquals, Relation
-from theory.scaling import Axis, Cell
-
-Curve = Callable[[Architecture, Parameterization, Cell], float]
+from theory.scaling import Axis
 
 
 def stated(axis: Axis, value: str) -> Relation:
@@ -105,7 +101,7 @@ def curve_claim(
     id: str,
     sentence: str,
     observable: Observable,
-    curve: Curve,
+    curve: CurveFunction,
     setting: Setting,
     regime: Regime,
     margin_reason: str,

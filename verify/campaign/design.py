@@ -10,15 +10,18 @@ shares add up to the whole.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
 from functools import cached_property
 
 import numpy as np
 
 from theory.arrays import FloatArray
+from theory.errors import InputError
+from theory.expectations import Expectation
 from theory.experiments import Setting
 from theory.prediction import Control, Grid, Prediction, Profile, Rival
-from theory.quantities import Curve
+from theory.quantities import Curve, Quantity
 from theory.relations import Relation
 from theory.scaling import Axis
 from verify.judging.claim import Claim
@@ -61,24 +64,40 @@ class Campaign:
 
 
 def _design(prediction: Prediction, grid: Grid) -> str:
-    """Everything about a prediction that a verdict depends on: another one is another design."""
-    asked = [(prediction.relation, prediction.setting, prediction.controls)]
+    """Everything about a prediction that a verdict depends on: another one is another design.
+
+    Words are no part of it, nor who says so. Images are told apart by what they are, in the plan.
+    """
+    asked = [(prediction.relation, prediction.controls)]
     if prediction.rival is not None:
-        asked.append((prediction.rival.relation, prediction.setting, (prediction.rival.control,)))
-    parts = [f"{prediction.observable}", f"{prediction.margin}", f"{grid}"]
+        asked.append((prediction.rival.relation, (prediction.rival.control,)))
+    cells = "; ".join(map(str, grid.cells))
+    parts = [prediction.setting.key(), f"{prediction.observable}", f"{prediction.margin}"]
+    parts += [cells, f"{grid.replicates} {grid.control_replicates} {grid.looks}"]
     parts += [str(power) for power in prediction.regime.corrections]
-    for relation, setting, controls in asked:
-        parts += [_stated(relation), setting.key()]
-        parts += [f"{control.name}: {control.setting.key()}" for control in controls]
+    for relation, controls in asked:
+        parts += [_relation_key(relation), *(control.setting.key() for control in controls)]
     return _digest(*parts)
 
 
-def _stated(relation: Relation) -> str:
-    """A relation, with the settings and rates that its words leave out."""
-    quantity, other = relation.quantity, relation.quantity.compared_with()
-    rates = " ".join(map(str, quantity.swept_rates() or ()))
-    compared = other.key() if isinstance(other, Setting) else ""
-    return f"{relation}; {relation.origin}; {rates}; {compared}"
+def _relation_key(relation: Relation) -> str:
+    """A relation with every number to its last digit, and a curve by its name."""
+    quantity, expectation = relation.quantity, relation.expectation
+    return "; ".join(
+        [f"{relation.axis}", f"{relation.summary}", _fields(quantity), _fields(expectation)]
+    )
+
+
+def _fields(part: Quantity | Expectation) -> str:
+    """The class and the fields of a part of a relation."""
+    values = [_value(getattr(part, each.name)) for each in fields(part)]  # type: ignore[arg-type]
+    return f"{type(part).__name__}({', '.join(values)})"
+
+
+def _value(value: object) -> str:
+    if isinstance(value, Setting):
+        return value.key()
+    return value.name if isinstance(value, Curve) else repr(value)
 
 
 def _digest(*parts: str) -> str:
@@ -110,6 +129,7 @@ class Question:
         """The claim about the prediction's setting, with everything that is fixed before the run.
 
         The same claim (its predicted values too) is to be contradicted by a control's trials.
+        Raises ``InputError`` for cells from which it cannot be read.
         """
         prediction, cells, axis = self.prediction, grid.cells, self.relation.axis
         assert isinstance(axis, Axis)
@@ -120,15 +140,28 @@ class Question:
         def curve_values(curve: Curve) -> FloatArray:
             return np.array([curve(*network, cell) for cell in cells])
 
-        return claim_of(
-            self.relation,
-            float(prediction.margin),
-            replicates,
-            [str(cell) for cell in cells],
-            np.array([float(cell.along(axis)) for cell in cells]),
-            corrections.reshape(len(cells), len(powers)),
-            curve_values,
-        )
+        try:
+            return claim_of(
+                self.relation,
+                float(prediction.margin),
+                replicates,
+                [str(cell) for cell in cells],
+                np.array([float(cell.along(axis)) for cell in cells]),
+                corrections.reshape(len(cells), len(powers)),
+                curve_values,
+            )
+        except InputError as error:
+            raise InputError(f"{self.id}: {error}") from None
+
+
+def settings_of(campaign: Campaign) -> Iterator[Setting]:
+    """Every setting that a campaign measures: claims', controls' and those compared with."""
+    for question in questions(campaign):
+        yield question.prediction.setting
+        yield from (control.setting for control in question.controls)
+        other = question.relation.quantity.compared_with()
+        if isinstance(other, Setting):
+            yield other
 
 
 def questions(campaign: Campaign) -> list[Question]:

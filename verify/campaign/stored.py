@@ -16,7 +16,7 @@ _MOST_LISTED = 5
 def stored_campaign(store: Store) -> Campaign:
     """The campaign that was begun last, about the predictions of today's catalogue.
 
-    Raises ``InputError`` where there is none, and where the catalogue no longer has one of its
+    Raises ``DomainError`` where there is none, and where the catalogue no longer has one of its
     predictions, or has another design of it: what was not fixed before the run is not judged.
     """
     plan = store.latest()

@@ -7,7 +7,7 @@ of every sweep. Whoever measures writes it, and judging reads it, whatever the c
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
@@ -66,31 +66,47 @@ class Trials:
         return read.parts(self.setting, self.grid.cells, self.rates)
 
     def measured(self) -> Measured:
-        """Values of the replicates that are complete in every cell of every setting."""
+        """Values of the replicates that are complete in every cell of every setting.
+
+        There are none of a sweep that has yet to become wider.
+        """
+        measured = self._at_planned_rates()
+        if self._wider(measured) is None:
+            return measured
+        other = None if measured.other is None else measured.other[:0]
+        return replace(measured, values=measured.values[:0], other=other)
+
+    def widen(self) -> bool:
+        """Whether complete measurements show that the rates end too early; they are wider then."""
+        wider = self._wider(self._at_planned_rates())
+        if wider is not None:
+            self.plan.enter_sweep(self._name, wider)
+        return wider is not None
+
+    def _at_planned_rates(self) -> Measured:
         read = reading(self.question.relation.quantity)
         rates = np.array([float(rate) for rate in self.rates])
         return read.arranged(self._values(), rates)
 
-    def widen(self) -> bool:
-        """Whether complete measurements show that the rates end too early; they are wider then."""
+    def _wider(self, measured: Measured) -> Sweep | None:
+        """How far the sweep has to be widened, if complete measurements show that it ends early."""
         sweep = self.plan.sweep(self._name)
         if sweep.times == MOST_WIDENINGS or not self.rates:
-            return False
-        relation, measured = self.question.relation, self.measured()
+            return None
         if len(measured.values) < self.replicates:
-            return False
+            return None
+        relation = self.question.relation
         axis = relation.axis
         assert isinstance(axis, Axis)
         assert measured.rates is not None
         sizes = np.array([float(cell.along(axis)) for cell in self.grid.cells])
         read = reading(relation.quantity)
         below, above = read.ends_too_early(measured.values, measured.rates, sizes)
-        if below or above:
-            more = Sweep(
-                sweep.below + WIDER_BY * below, sweep.above + WIDER_BY * above, sweep.times + 1
-            )
-            self.plan.enter_sweep(self._name, more)
-        return below or above
+        if not (below or above):
+            return None
+        return Sweep(
+            sweep.below + WIDER_BY * below, sweep.above + WIDER_BY * above, sweep.times + 1
+        )
 
     @property
     def _name(self) -> str:

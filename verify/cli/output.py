@@ -26,7 +26,10 @@ EXITS = {
         "nothing contradicts the record, but all announced looks were too few to decide "
         "everything; their reasons say how many replicates would.",
     ),
-    Outcome.INTERRUPTED: (4, "interrupted; scaleproof verify continues where it was."),
+    Outcome.INTERRUPTED: (
+        4,
+        "interrupted; the same scaleproof verify goes on, if its code is the same.",
+    ),
 }
 
 

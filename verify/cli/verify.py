@@ -28,7 +28,7 @@ from verify.cli.options import (
 from verify.cli.output import finish, folder
 from verify.cli.progress import progress
 from verify.documents.campaign import build_report
-from verify.measuring.loop import check_engine, measure
+from verify.measuring.loop import begin, check_engine, measure
 from verify.measuring.store import Store
 
 
@@ -64,6 +64,7 @@ def verify_predictions(
     check_engine(campaign)
     started = datetime.now(UTC)
     store = Store(folder(out) / "measurements.sqlite")
+    begin(campaign, store, patterns)
     complete = True
     try:
         with progress() as advance:
@@ -77,6 +78,7 @@ def verify_predictions(
     except KeyboardInterrupt:
         complete = False
     answers = judge_campaign(campaign, store)
+    complete = complete and all(answer.complete for answer in answers)
     if complete:
         keep_verdicts(campaign, store, answers)
     report = build_report(campaign, store, answers, started, complete)

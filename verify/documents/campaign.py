@@ -37,6 +37,7 @@ def _control(answer: Answer, control: Control, judgement: Judgement) -> ControlE
         name=control.name,
         setting=str(control.setting),
         shifted=None if control.shifted is None else str(control.shifted),
+        of_rates=answer.claim.relation.quantity.swept_rates() is not None,
         **verdict_fields(answer.claim, judgement),
     )
 
@@ -139,7 +140,8 @@ def build_report(
 ) -> Report:
     """The document of a judged campaign; each prediction's answer is followed by its rival's.
 
-    ``complete``: it was not interrupted. Conditions are those under which it was planned.
+    ``complete``: it was not interrupted; ``started``: when this work on it began. Conditions, and
+    when the campaign began, are those of its plan. Raises ``UnavailableError`` without one.
     """
     plan = store.plan(campaign.key)
     provenance = plan.provenance
@@ -162,6 +164,6 @@ def build_report(
         complete=complete,
         command=_command(campaign, provenance.patterns, campaign.predictions),
         environment=environment(campaign.device, provenance.versions),
-        times=times(started),
+        times=times(datetime.fromisoformat(provenance.started), started),
         predictions=entries,
     )

@@ -211,7 +211,7 @@ def environment(
     versions = measured or {}
     return Environment(
         scaleproof=versions.get("scaleproof") or version("scaleproof"),
-        python=platform.python_version(),
+        python=versions.get("python") or platform.python_version(),
         torch=versions.get("torch"),
         numpy=versions.get("numpy") or np.__version__,
         scikit_learn=versions.get("scikit-learn"),
@@ -219,9 +219,9 @@ def environment(
     )
 
 
-def times(started: datetime) -> Times:
-    """When it began, and how long it took until now."""
+def times(started: datetime, since: datetime) -> Times:
+    """When it began, and how long the work took that ``since`` then was done."""
     return Times(
         started=started.isoformat(timespec="seconds"),
-        seconds=(datetime.now(UTC) - started).total_seconds(),
+        seconds=(datetime.now(UTC) - since).total_seconds(),
     )

@@ -69,6 +69,6 @@ def table_report(
         complete=True,
         command=command,
         environment=environment(),
-        times=times(started),
+        times=times(started, started),
         predictions=[entry],
     )

@@ -1,4 +1,4 @@
-"""From evidence to a verdict. Imports numpy, scipy, ``theory`` and ``verify``.
+"""From evidence to a verdict. Imports numpy, scipy, ``theory``, ``verify``, ``reports.reasons``.
 
 The second pass: ``conclude`` takes the evidence of ``verify.judging.evidence`` and the levels that
 its family leaves to it.

@@ -1,7 +1,8 @@
 """What measurements depend on: code, versions, images, setting, cell, seed, device and engine.
 
 A measurement is found again only if all of these are the same. Code is that of ``probes`` and
-``theory``, but for its catalogue, comments and docstrings. Imports ``probes.data`` and ``theory``.
+``theory``, without comments and docstrings, and without what is said of measurements afterwards.
+Imports ``probes.data`` and ``theory``.
 """
 
 from __future__ import annotations
@@ -18,13 +19,24 @@ from probes.data.images import load
 from theory.experiments import Setting, images_besides_digits
 from theory.scaling import Cell
 
+# Predictions enter by their settings; what they say, and how it is judged, changes no measurement.
+SAID_AFTERWARDS = (
+    "catalogue",
+    "expectations.py",
+    "prediction.py",
+    "quantities.py",
+    "relations.py",
+    "verdict.py",
+)
 MEASURING_PACKAGES = ("torch", "numpy", "scikit-learn")
 
 
 def _code(folder: Traversable) -> Iterable[str]:
     """What every module does: its statements, without comments, layout and docstrings."""
     for entry in sorted(folder.iterdir(), key=lambda item: item.name):
-        if entry.is_dir() and entry.name != "catalogue":  # its predictions enter by setting
+        if entry.name in SAID_AFTERWARDS:
+            continue
+        if entry.is_dir():
             yield from _code(entry)
         elif entry.name.endswith(".py"):
             yield ast.dump(_Undocumented().visit(ast.parse(entry.read_bytes())))

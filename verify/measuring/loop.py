@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -12,28 +13,29 @@ from probes.data.images import load
 from probes.trials import Measurements, resolve_device, run_sweep
 from theory.errors import UnavailableError
 from theory.experiments import images_besides_digits
-from verify.campaign.design import Campaign, Question, questions
+from theory.prediction import claim_id
+from verify.campaign.design import Campaign, Question, questions, settings_of
 from verify.campaign.looks import judge_campaign
 from verify.campaign.trials import trials_of
 from verify.measuring.executors import TooLittleMemoryError, Workers
 from verify.measuring.fingerprint import MEASURING_PACKAGES, fingerprint, image_digests
 from verify.measuring.schedule import Group, missing, planned_trial, schedule
-from verify.measuring.store import Plan, Provenance, Store
+from verify.measuring.store import Plan, PlannedDesign, Provenance, Store
 
 
-def begin(campaign: Campaign, store: Store, patterns: Sequence[str] = ()) -> Plan:
+def begin(campaign: Campaign, store: Store, patterns: Sequence[str] | None = None) -> Plan:
     """Enter a campaign into a store: what it asks, and under which conditions it is measured.
 
-    ``patterns``: what was asked for on the command line. Raises ``DomainError`` for images that
-    cannot be read.
+    ``patterns``: what the command line asks for; the predictions themselves unless given. Raises
+    ``DomainError`` for images that cannot be read.
     """
     predictions = campaign.predictions
-    sources = sorted(images_besides_digits(each.setting for each in predictions))
+    sources = sorted(images_besides_digits(settings_of(campaign)))
     images = [load(source) for source in sources]
-    packages = ("scaleproof", *MEASURING_PACKAGES)
+    versions = {package: version(package) for package in ("scaleproof", *MEASURING_PACKAGES)}
     provenance = Provenance(
         predictions=tuple(prediction.id for prediction in predictions),
-        patterns=tuple(patterns),
+        patterns=tuple(map(claim_id, predictions) if patterns is None else patterns),
         data=tuple(sources),
         images="; ".join(map(str, images)) or None,
         profile=campaign.profile,
@@ -42,13 +44,14 @@ def begin(campaign: Campaign, store: Store, patterns: Sequence[str] = ()) -> Pla
         engine=campaign.engine,
         code=fingerprint(),
         started=datetime.now(UTC).isoformat(timespec="seconds"),
-        versions={package: version(package) for package in packages},
+        versions=versions | {"python": platform.python_version()},
     )
-    plan = store.begin(campaign.key, "; ".join(each.digest for each in images), provenance)
-    for prediction in predictions:
-        design = campaign.designs[prediction.id]
-        plan.enter_prediction(prediction.id, design, float(prediction.margin))
-    return plan
+    designs = [
+        PlannedDesign(prediction.id, campaign.designs[prediction.id], float(prediction.margin))
+        for prediction in predictions
+    ]
+    shown = "; ".join(each.digest for each in images)
+    return store.begin(campaign.key, shown, provenance, designs)
 
 
 def check_engine(campaign: Campaign) -> None:
@@ -93,7 +96,7 @@ def measure(
     store: Store,
     progress: Callable[[int, float, float], None] = lambda _look, _done, _total: None,
     workers: int = 1,
-    patterns: Sequence[str] = (),
+    patterns: Sequence[str] | None = None,
 ) -> None:
     """Measure what the store does not hold yet, look by look, until everything is decided.
 
@@ -115,7 +118,7 @@ def _measure(
     store: Store,
     progress: Callable[[int, float, float], None],
     workers: Workers,
-    patterns: Sequence[str],
+    patterns: Sequence[str] | None,
 ) -> None:
     plan = begin(campaign, store, patterns)
     for look in range(campaign.looks):

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -64,8 +64,7 @@ class Provenance:
     """Under which conditions a campaign was planned.
 
     ``predictions`` are ids, ``patterns`` what was asked for, ``data`` the images that are no digits
-    by source and ``images`` in words,
-    and ``versions`` those of the packages that measure.
+    by source, ``images`` the same in words, and ``versions`` those of what measures.
     """
 
     predictions: tuple[str, ...]
@@ -99,6 +98,15 @@ class PlannedTrial:
 
 
 @dataclass(frozen=True, slots=True)
+class PlannedDesign:
+    """A prediction by id with the digest of its design, and its margin."""
+
+    prediction: str
+    design: str
+    margin: float
+
+
+@dataclass(frozen=True, slots=True)
 class PastVerdict:
     """What became of a prediction in one campaign of a store; ``None`` while it is unfinished."""
 
@@ -121,6 +129,7 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         """Open or create the file; ``UnavailableError`` when that is impossible."""
+        self._begun: dict[str, int] = {}
         try:
             self.connection = sqlite3.connect(path)
             self.connection.execute("PRAGMA journal_mode=WAL")
@@ -171,31 +180,50 @@ class Store:
         ]
         return np.array(values, dtype=np.float64)
 
-    def begin(self, campaign: str, images: str, provenance: Provenance) -> Plan:
-        """The plan of a campaign by its key, entered unless the same code has planned it before."""
+    def begin(
+        self, campaign: str, images: str, provenance: Provenance, designs: Sequence[PlannedDesign]
+    ) -> Plan:
+        """The plan of a campaign by its key, entered unless the same code has planned it before.
+
+        What was asked for is that of the last time, and it started at the first.
+        """
         identity = (campaign, provenance.code, images)
         with self.connection:
+            earlier = self._identified(identity)
+            if earlier is not None:
+                provenance = replace(provenance, started=Plan(self, earlier).provenance.started)
             self.connection.execute(
-                "INSERT OR IGNORE INTO plans (campaign, code, images, provenance) "
-                "VALUES (?, ?, ?, ?)",
+                "INSERT INTO plans (campaign, code, images, provenance, begun) VALUES "
+                "(?, ?, ?, ?, (SELECT coalesce(max(begun), 0) + 1 FROM plans)) ON CONFLICT "
+                "DO UPDATE SET provenance = excluded.provenance, begun = excluded.begun",
                 (*identity, json.dumps(asdict(provenance))),
             )
-            self.connection.execute(
-                "UPDATE plans SET begun = (SELECT max(begun) + 1 FROM plans) "
-                "WHERE campaign = ? AND code = ? AND images = ?",
-                identity,
+            row = self._identified(identity)
+            assert row is not None
+            self.connection.executemany(
+                "INSERT OR IGNORE INTO verdicts VALUES (?, ?, ?, ?, NULL)",
+                [(row, each.prediction, each.design, each.margin) for each in designs],
             )
-        (row,) = self.connection.execute(
-            "SELECT id FROM plans WHERE campaign = ? AND code = ? AND images = ?", identity
-        ).fetchone()
+        self._begun[campaign] = row
         return Plan(self, row)
 
+    def _identified(self, identity: tuple[str, str, str]) -> int | None:
+        """The row of the plan of a campaign, by these codes and images."""
+        row = self.connection.execute(
+            "SELECT id FROM plans WHERE campaign = ? AND code = ? AND images = ?", identity
+        ).fetchone()
+        return None if row is None else int(row[0])
+
     def plan(self, campaign: str) -> Plan:
-        """The plan of a campaign, by its key, that was begun last; an empty one without any."""
+        """The plan of a campaign by its key: that which was begun here, or else begun last.
+
+        It is an empty one where there is none. Another process may begin the same campaign with
+        other code meanwhile.
+        """
         row = self.connection.execute(
             "SELECT id FROM plans WHERE campaign = ? ORDER BY begun DESC LIMIT 1", (campaign,)
         ).fetchone()
-        return Plan(self, None if row is None else row[0])
+        return Plan(self, self._begun.get(campaign, None if row is None else row[0]))
 
     def latest(self) -> Plan | None:
         """The plan that was begun last, of whatever campaign, if there is any."""
@@ -261,18 +289,20 @@ class Plan:
 
     @property
     def provenance(self) -> Provenance:
-        """Under which conditions it was planned."""
-        (text,) = self._store.connection.execute(
+        """Under which conditions it was planned; ``UnavailableError`` for an empty plan."""
+        row = self._store.connection.execute(
             "SELECT provenance FROM plans WHERE id = ?", (self.row,)
         ).fetchone()
-        return _provenance(text)
+        if row is None:
+            raise UnavailableError("the campaign was not begun in this store; measure it first")
+        return _provenance(row[0])
 
     def trial(self, setting: Setting, cell: Cell) -> PlannedTrial | None:
         """The trial that answers for a setting and a cell, if it is planned."""
         return self._trials.get((_key_of(setting), cell.width, cell.depth))
 
     def enter_trials(self, trials: Mapping[tuple[Setting, Cell], PlannedTrial]) -> None:
-        """Plan trials; what is planned already stays as it is."""
+        """Plan trials; another process that measures the same plan enters the same ones."""
         new = {
             (_key_of(setting), cell.width, cell.depth): trial
             for (setting, cell), trial in trials.items()
@@ -280,7 +310,9 @@ class Plan:
         new = {place: trial for place, trial in new.items() if place not in self._trials}
         rows = [(self.row, *place, trial.trial, trial.engine) for place, trial in new.items()]
         with self._store.connection:
-            self._store.connection.executemany("INSERT INTO trials VALUES (?, ?, ?, ?, ?, ?)", rows)
+            self._store.connection.executemany(
+                "INSERT OR IGNORE INTO trials VALUES (?, ?, ?, ?, ?, ?)", rows
+            )
         self._trials |= new
 
     def values(
@@ -312,14 +344,6 @@ class Plan:
                 "SELECT prediction, design FROM verdicts WHERE plan = ?", (self.row,)
             ).fetchall()
         )
-
-    def enter_prediction(self, prediction: str, design: str, margin: float) -> None:
-        """Put on record that a prediction is tried, before it is measured."""
-        with self._store.connection:
-            self._store.connection.execute(
-                "INSERT OR IGNORE INTO verdicts VALUES (?, ?, ?, ?, NULL)",
-                (self.row, prediction, design, margin),
-            )
 
     def enter_verdict(self, prediction: str, verdict: Verdict) -> None:
         """Put on record what became of it: the same plan gives the same verdict."""

@@ -70,9 +70,13 @@ def judge(
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What is claimed of a table: a relation about its columns, or a prediction, with a margin."""
+    """What is claimed of a table: a relation about its columns, or a prediction, with a margin.
+
+    ``x`` is the column of sizes.
+    """
 
     relation: Relation
+    x: str
     margin: float
     corrections: tuple[str, ...]
     prediction: Prediction | None
@@ -88,10 +92,17 @@ class Subject:
         """Raises ``InputError`` for what no table can be judged by."""
         prediction = claim if isinstance(claim, Prediction) else None
         relation = claim.relation if isinstance(claim, Prediction) else claim
+        if not isinstance(relation, Relation):
+            raise InputError(
+                f"{claim!r}: expected a relation or a prediction, such as "
+                'scaleproof.find("A6.own.depth")'
+            )
         _check_relation(relation, prediction)
-        named = replace(relation, axis=x or str(relation.axis))
+        column = str(relation.axis)
+        if x not in (None, column) and not isinstance(relation.axis, Axis):
+            raise InputError(f"x {x!r}: [{relation}] has its sizes in column {column!r}")
         if prediction is None:
-            return cls(named, _margin(margin), tuple(corrections), None)
+            return cls(relation, x or column, _margin(margin), tuple(corrections), None)
         if margin is not None:
             raise InputError(
                 f"margin {margin}: {prediction.id} brings its own, {float(prediction.margin):g}; "
@@ -100,12 +111,7 @@ class Subject:
         if corrections:
             raise InputError(f"{prediction.id} declares its own corrections; leave them out")
         powers = tuple(str(power) for power in prediction.regime.corrections)
-        return cls(named, float(prediction.margin), powers, prediction)
-
-    @property
-    def x(self) -> str:
-        """The column of sizes."""
-        return str(self.relation.axis)
+        return cls(relation, x or column, float(prediction.margin), powers, prediction)
 
 
 def conclude_task(task: Task) -> Judgement:
