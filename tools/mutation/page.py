@@ -57,7 +57,8 @@ def write_page(root: Path) -> int:
     results = [_result(path, module, reasons) for module, path in _stored(root)]
     (root / "docs/mutants.md").write_text(_page(results))
     used = {(r.module, *key) for r in results for key, _ in r.equivalent}
-    measured = {r.module for r in results}
+    # A sample may leave an equivalent out.
+    measured = {r.module for r in results if r.tried == r.mutants}
     idle = [key for key in reasons if key[0] in measured and key not in used]
     for key in idle:
         click.echo("\n  ".join(("killed, but listed as equivalent:", *key)))
@@ -78,6 +79,11 @@ def _result(path: Path, module: str, reasons: dict[tuple[str, str, str, str], st
     return _Result(module, stored["mutants"], stored["tried"], equivalent, unexplained)
 
 
+def _not_run(results: list[_Result]) -> str:
+    missing = [f"`{module}`" for module in TESTS if module not in {r.module for r in results}]
+    return f" Not run yet: {', '.join(missing)}." if missing else ""
+
+
 def _page(results: list[_Result]) -> str:
     total = sum(r.tried for r in results)
     killed = sum(r.killed for r in results)
@@ -86,7 +92,7 @@ def _page(results: list[_Result]) -> str:
         _HEADER,
         f"{killed} of {total} mutants are killed, {equivalent} are equivalent. Shares are those of",
         "killed mutants among those that are not equivalent. Where fewer were tried than there",
-        f"are, they are a sample (seed {SEED}).",
+        f"are, they are a sample (seed {SEED}).{_not_run(results)}",
         "",
         "| module | mutants | tried | killed | share | equivalent | unexplained |",
         "|---|---|---|---|---|---|---|",

@@ -132,13 +132,16 @@ def test_relu_blocks_that_end_with_the_activation_move_by_the_same_traces(decoup
 
 @pytest.mark.parametrize("decoupled", [False, True])
 def test_a_block_of_two_error_functions_moves_by_moments_of_its_slope(decoupled: bool) -> None:
-    """W_2 erf(W_1 h) with gains 1 and 2, and u = W_1 h of variance 1.
+    """W_2 erf(W_1 h) with gains 1 and 2, and u = W_1 h of variance 4, as the input.
 
-    E erf(u)^2 = (2 / pi) asin(2/3), E erf'(u)^2 = 4 / (pi 5^1/2) and E erf'(u)^4 = 16 / (3 pi^2).
+    E erf(u)^2 = (2 / pi) asin(8/9), E erf'(u)^2 = 4 / (pi 17^1/2) and
+    E erf'(u)^4 = 16 / (pi^2 33^1/2).
     """
     network = replace(residual(2, Activation.ERF), variance_factor=Fraction(2))
-    d2, d4 = 4 / (math.pi * math.sqrt(5)), 16 / (3 * math.pi**2)
-    a, b = 1.0, 2 * (2 / math.pi) * math.asin(2 / 3)  # changes: gain times what enters
+    base = depth_mup()
+    item = replace(base[Role.INPUT], std=Power(width="1/2"))  # at width 4
+    d2, d4 = 4 / (math.pi * math.sqrt(17)), 16 / (math.pi**2 * math.sqrt(33))
+    a, b = 4.0, 2 * (2 / math.pi) * math.asin(8 / 9)  # changes: gain times what enters
     t = 2 * d2  # tr T_1 T_1^T, and of T_0 too, for the first gain is one
     u1, s1 = 4 * d4, 4 * d4 + 4 * d2**2
     s0 = t**2 + s1
@@ -147,7 +150,8 @@ def test_a_block_of_two_error_functions_moves_by_moments_of_its_slope(decoupled:
     else:
         crossed = 2 * (a * t + b + a * s1 + b * t)
         square = (1 + t) ** 2 + (s0 - t**2 + 2 * t) + crossed + a**2 * s1 + 2 * a * b * t + b**2
-    changes = stream_changes(network, depth_mup(), Cell(16, 1), decoupled)
+    large = base.changed("large", {Role.INPUT: item})
+    changes = stream_changes(network, large, Cell(4, 1), decoupled)
     np.testing.assert_allclose(changes, [1 + t, square], rtol=1e-10)
 
 
@@ -229,6 +233,13 @@ def test_linear_kernels_of_two_inputs_are_their_gram_matrix_times_powers() -> No
     total = GRAM * (1 + x) ** (depth - 1) * (2 * (1 + x) + depth * x)
     np.testing.assert_allclose(kernel.total, total)
     np.testing.assert_allclose(kernel.output_change(LABELS), total @ LABELS / 2)
+
+
+def test_all_layers_of_a_linear_block_add_the_same_to_the_kernel() -> None:
+    depth, x = 4, 3 / 4
+    kernel = tangent_kernel(linear(residual(3)), depth_mup(), Cell(8, depth), GRAM)
+    share = x * GRAM * (1 + x) ** (depth - 1)
+    np.testing.assert_allclose(kernel.blocks, np.tile(share, (depth, 3, 1, 1)))
 
 
 def test_decoupled_linear_kernels_have_the_last_gradient_everywhere() -> None:
