@@ -1,7 +1,7 @@
 """Try every mutant and write docs/mutants.md: ``python -m tools.mutation [module ...]``.
 
 Fails where fewer than 95 percent are killed, where a survivor has no reason, and where a reason has
-no survivor. Results of single modules are kept in ``.mutants``, from which the page is made.
+no survivor. The page is made of the results of all modules, which stand in ``results``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import click
 
 from tools.mutation.modules import TESTS
 from tools.mutation.mutants import mutants_of
-from tools.mutation.page import SEED, write_page
+from tools.mutation.page import SEED, stored_in, write_page
 from tools.mutation.session import killed
 
 ROOT = Path(__file__).parents[2]
@@ -39,7 +39,7 @@ def main(modules: tuple[str, ...], sample: int | None, survivors: bool) -> None:
 
     for module in modules or TESTS:
         start = _seconds()
-        stored = ROOT / ".mutants" / (module.replace("/", ".") + ".json")
+        stored = stored_in(ROOT, module)
         mutants = list(mutants_of(module, (ROOT / module).read_text()))
         tried = mutants
         if sample is not None and len(mutants) > sample:
@@ -51,7 +51,7 @@ def main(modules: tuple[str, ...], sample: int | None, survivors: bool) -> None:
         dead = killed(ROOT, module, TESTS[module], tried)
         alive = [mutant.key for mutant, is_dead in zip(tried, dead, strict=True) if not is_dead]
         result |= {"seconds": result["seconds"] + round(_seconds() - start), "survivors": alive}
-        stored.write_text(json.dumps(result, indent=1))
+        stored.write_text(json.dumps(result, indent=1) + "\n")
         click.echo(f"{module}: {len(tried)} mutants, {len(alive)} survive")
     sys.exit(write_page(ROOT))
 

@@ -67,8 +67,13 @@ def write_page(root: Path) -> int:
 
 
 def _stored(root: Path) -> list[tuple[str, Path]]:
-    paths = ((m, root / ".mutants" / (m.replace("/", ".") + ".json")) for m in TESTS)
+    paths = ((module, stored_in(root, module)) for module in TESTS)
     return [(module, path) for module, path in paths if path.exists()]
+
+
+def stored_in(root: Path, module: str) -> Path:
+    """Where a module's results stand, so that running another module keeps its part of the page."""
+    return root / "tools/mutation/results" / (module.replace("/", ".") + ".json")
 
 
 def _result(path: Path, module: str, reasons: dict[tuple[str, str, str, str], str]) -> _Result:
