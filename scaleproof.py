@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from probes import (
+        ConditionedProduct,
         Engine,
         GaussianMatrix,
         Network,
-        Product,
         Trace,
         WeightKey,
         engine_of,
@@ -153,6 +153,7 @@ __all__ = [
     "Cell",
     "Citation",
     "Claim",
+    "ConditionedProduct",
     "Control",
     "Convergence",
     "Convolution",
@@ -191,7 +192,6 @@ __all__ = [
     "Pilot",
     "Power",
     "Prediction",
-    "Product",
     "Profile",
     "Propagation",
     "RateTable",

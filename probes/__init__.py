@@ -4,13 +4,13 @@ from probes.costs import engine_of, group_size
 from probes.engines import Engine
 from probes.network import Network, Trace, WeightKey
 from probes.trials import network_of, resolve_device, run_group, run_sweep
-from probes.weights.gaussian_matrix import GaussianMatrix, Product
+from probes.weights.gaussian_matrix import ConditionedProduct, GaussianMatrix
 
 __all__ = [
+    "ConditionedProduct",
     "Engine",
     "GaussianMatrix",
     "Network",
-    "Product",
     "Trace",
     "WeightKey",
     "engine_of",

@@ -13,9 +13,9 @@ from torch import Tensor
 
 from probes.network import Network, WeightKey
 from probes.randomness import NormalStream, answer_generator
-from probes.weights.base import Rule, Weight
+from probes.weights.base import UpdateRule, Weight
 from probes.weights.dense import DenseWeight
-from probes.weights.gaussian_matrix import GaussianMatrix, Product
+from probes.weights.gaussian_matrix import ConditionedProduct, GaussianMatrix
 from probes.weights.matrix_free import MatrixFreeWeight, Side
 from theory.architecture import Role
 from theory.experiments import Experiment, Setting
@@ -45,9 +45,9 @@ def needs_matrices(setting: Setting) -> str | None:
     return None
 
 
-def rule_of(network: Network, experiment: Experiment, role: Role, rates: Tensor) -> Rule:
+def rule_of(network: Network, experiment: Experiment, role: Role, rates: Tensor) -> UpdateRule:
     """How the weights of a role learn, for members with these base learning rates (R,)."""
-    return Rule(
+    return UpdateRule(
         network.parameterization.optimizer,
         rates[:, None, None],
         network.rate(role),
@@ -85,7 +85,7 @@ def matrix_free_weights(
     replicates: Sequence[int],
     device: torch.device,
     dtype: torch.dtype = torch.float32,
-    observer: Callable[[WeightKey, Side, Product], None] | None = None,
+    observer: Callable[[WeightKey, Side, ConditionedProduct], None] | None = None,
     generator: Callable[[int, int, Cell], np.random.Generator] = answer_generator,
 ) -> dict[WeightKey, MatrixFreeWeight]:
     """Weights of the matrix-free engine; ``observer`` sees every answer of every weight.

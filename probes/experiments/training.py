@@ -128,7 +128,7 @@ def _leave(weights: Mapping[WeightKey, Weight], finite: Tensor) -> Tensor:
     """Take the members that diverged out of the weights; the places of those that stay."""
     (kept,) = finite.nonzero(as_tuple=True)
     for weight in weights.values():
-        weight.keep(kept)
+        weight.select(kept)
     return kept
 
 

@@ -22,7 +22,7 @@ from theory.parameterization import Optimizer
 
 
 @dataclass(frozen=True, eq=False)
-class Rule:
+class UpdateRule:
     """How a weight of some role learns: the optimizer, and its constants for that role.
 
     ``base_rate`` (R, 1, 1) is the base learning rate eta of every member, ``factor`` what the role
@@ -52,7 +52,7 @@ class Rule:
         members = [slice(*each) for each in zip(starts, ends.tolist(), strict=True)]
         return list(zip(rates.tolist(), members, strict=True))
 
-    def of(self, members: Tensor) -> Rule:
+    def of(self, members: Tensor) -> UpdateRule:
         """The rule of some of the members."""
         return replace(self, base_rate=self.base_rate[members])
 
@@ -65,7 +65,7 @@ class Weight(ABC):
     one; once the weight ``learns``, it is taken as a step at once.
     """
 
-    def __init__(self, rule: Rule) -> None:
+    def __init__(self, rule: UpdateRule) -> None:
         self.rule = rule
         self.learns = False
         self.gradient: tuple[Tensor, Tensor] | None = None
@@ -96,7 +96,7 @@ class Weight(ABC):
     def descend(self, g: Tensor, x: Tensor, scale: float) -> None:
         """One step of the optimizer, for the gradient that is scale times that of the factors."""
 
-    def keep(self, members: Tensor) -> None:
+    def select(self, members: Tensor) -> None:
         """Go on with some of the members only; their indices are given."""
         self.rule, self.gradient = self.rule.of(members), None
         self._answer = self.no_gradient

@@ -35,10 +35,10 @@ class DecoupledWeight(Weight):
         self._forward.descend(g, x, scale)
         self._backward.descend(g, x, scale)
 
-    def keep(self, members: Tensor) -> None:
-        super().keep(members)
-        self._forward.keep(members)
-        self._backward.keep(members)
+    def select(self, members: Tensor) -> None:
+        super().select(members)
+        self._forward.select(members)
+        self._backward.select(members)
 
 
 def decoupled(

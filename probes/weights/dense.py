@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.optim.adamw import adamw
 
-from probes.weights.base import Rule, Weight
+from probes.weights.base import UpdateRule, Weight
 from theory.parameterization import Optimizer
 
 ADAM_MEAN, ADAM_SQUARE = 0.9, 0.999
@@ -19,7 +19,7 @@ ADAM_MEAN, ADAM_SQUARE = 0.9, 0.999
 class DenseWeight(Weight):
     """A stack of matrices (R, n_out, n_in), updated in place."""
 
-    def __init__(self, matrix: Tensor, rule: Rule) -> None:
+    def __init__(self, matrix: Tensor, rule: UpdateRule) -> None:
         super().__init__(rule)
         self.matrix = matrix
         self._moments: tuple[Tensor, ...] = ()
@@ -91,7 +91,7 @@ class DenseWeight(Weight):
                 maximize=False,
             )
 
-    def keep(self, members: Tensor) -> None:
-        super().keep(members)
+    def select(self, members: Tensor) -> None:
+        super().select(members)
         self.matrix = self.matrix[members]
         self._moments = tuple(moment[members] for moment in self._moments)

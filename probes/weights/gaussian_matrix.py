@@ -35,7 +35,7 @@ UNCANCELLED = 0.25
 WELL_CONDITIONED = 0.01
 
 
-class Product(NamedTuple):
+class ConditionedProduct(NamedTuple):
     """An answer, and the part of it that earlier queries determine."""
 
     total: Tensor
@@ -218,11 +218,11 @@ class GaussianMatrix:
         self._left = _Answers(empty.expand(-1, 0, n_out), empty.expand(-1, 0, n_in))
         self._revealed: Tensor | None = None
 
-    def matmul(self, x: Tensor) -> Product:
+    def matmul(self, x: Tensor) -> ConditionedProduct:
         """W x for x of shape ([R,] n_in, k): two parts of shape ([R,] n_out, k)."""
         return self._ask(x, self._right, self._left, transposed=False)
 
-    def rmatmul(self, g: Tensor) -> Product:
+    def rmatmul(self, g: Tensor) -> ConditionedProduct:
         """W^T g for g of shape ([R,] n_out, k): two parts of shape ([R,] n_in, k)."""
         return self._ask(g, self._left, self._right, transposed=True)
 
@@ -242,7 +242,7 @@ class GaussianMatrix:
             self._revealed = outside
         return self._revealed[0] if self._is_single else self._revealed
 
-    def keep(self, members: Tensor) -> None:
+    def select(self, members: Tensor) -> None:
         """Go on with some of the stack only; their indices are given."""
         kept = members.cpu()
         self._members = kept if self._members is None else self._members[kept]
@@ -259,7 +259,9 @@ class GaussianMatrix:
         # Contiguous: on views with gaps, torch falls back from one batched product to a loop.
         return drawn.to(self._right.images).contiguous().view(-1, count, size)
 
-    def _ask(self, x: Tensor, asked: _Answers, other: _Answers, transposed: bool) -> Product:
+    def _ask(
+        self, x: Tensor, asked: _Answers, other: _Answers, transposed: bool
+    ) -> ConditionedProduct:
         size = self.shape[0] if transposed else self.shape[1]
         stack = () if self._is_single else (len(asked.directions),)
         if x.ndim != len(stack) + 2 or x.shape[:-1] != (*stack, size):
@@ -272,7 +274,7 @@ class GaussianMatrix:
         else:
             total, coupled = self._reveal(queries, asked, other)
         parts = (part[0] if self._is_single else part for part in (total, coupled))
-        return Product(*(part.mT for part in parts))
+        return ConditionedProduct(*(part.mT for part in parts))
 
     def _reveal(self, queries: Tensor, asked: _Answers, other: _Answers) -> tuple[Tensor, Tensor]:
         """Rows in; their answers out, and what of them is coupled. What is answered is remembered.

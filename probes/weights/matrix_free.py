@@ -13,8 +13,8 @@ from enum import StrEnum
 import torch
 from torch import Tensor
 
-from probes.weights.base import Rule, Weight
-from probes.weights.gaussian_matrix import GaussianMatrix, Product
+from probes.weights.base import UpdateRule, Weight
+from probes.weights.gaussian_matrix import ConditionedProduct, GaussianMatrix
 from theory.errors import InputError
 from theory.parameterization import Optimizer
 
@@ -26,7 +26,7 @@ class Side(StrEnum):
     BACKWARD = "backward"
 
 
-Observer = Callable[[Side, Product], None]
+Observer = Callable[[Side, ConditionedProduct], None]
 
 
 class MatrixFreeWeight(Weight):
@@ -38,7 +38,7 @@ class MatrixFreeWeight(Weight):
     """
 
     def __init__(
-        self, matrix: GaussianMatrix, std: float, rule: Rule, observer: Observer | None = None
+        self, matrix: GaussianMatrix, std: float, rule: UpdateRule, observer: Observer | None = None
     ) -> None:
         super().__init__(rule)
         if rule.optimizer is not Optimizer.SGD:
@@ -67,7 +67,7 @@ class MatrixFreeWeight(Weight):
         forward = side is Side.FORWARD
         parts = self.initial.matmul(x.mT) if forward else self.initial.rmatmul(x.mT)
         if self._observer is not None:
-            self._observer(side, Product(*(self.std * part.mT for part in parts)))
+            self._observer(side, ConditionedProduct(*(self.std * part.mT for part in parts)))
         return parts.total.mT
 
     def _with_learned(
@@ -97,8 +97,8 @@ class MatrixFreeWeight(Weight):
         """The initial weights (R, n_out, n_in), which give every answer given so far."""
         return self.initial.materialise() * self.std
 
-    def keep(self, members: Tensor) -> None:
-        super().keep(members)
-        self.initial.keep(members)
+    def select(self, members: Tensor) -> None:
+        super().select(members)
+        self.initial.select(members)
         self._signals, self._inputs = self._signals[members], self._inputs[members]
         self._held, self._velocity = self._held[members], self._velocity[members]

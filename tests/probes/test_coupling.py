@@ -16,7 +16,7 @@ from probes.randomness import copy_generator
 from probes.trials import run_group
 from probes.weights.base import Weight, learning
 from probes.weights.decoupled import DecoupledWeight, decoupled
-from probes.weights.gaussian_matrix import Product
+from probes.weights.gaussian_matrix import ConditionedProduct
 from probes.weights.matrix_free import Side
 from tests.probes.plain import first_step, gradients
 from theory import (
@@ -92,9 +92,9 @@ def test_coupling_is_what_its_definition_says(layers: int) -> None:
 def test_the_backward_share_is_that_of_the_matrix_free_engine() -> None:
     """Which knows what earlier queries have determined without projecting anything."""
     network = Network(residual(1), depth_mup(), Cell(9, 2), 3, 1)
-    seen: dict[WeightKey, Product] = {}
+    seen: dict[WeightKey, ConditionedProduct] = {}
 
-    def observer(key: WeightKey, side: Side, product: Product) -> None:
+    def observer(key: WeightKey, side: Side, product: ConditionedProduct) -> None:
         if side is Side.BACKWARD and key.role is Role.BRANCH_LAST:
             seen.setdefault(key, product)
 

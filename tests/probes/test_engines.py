@@ -17,9 +17,9 @@ from probes.experiments.one_step import first_order_change
 from probes.experiments.training import Lessons, training
 from probes.network import Network, Trace, WeightKey
 from probes.trials import run_group
-from probes.weights.base import Rule, Weight
+from probes.weights.base import UpdateRule, Weight
 from probes.weights.dense import DenseWeight
-from probes.weights.gaussian_matrix import Product
+from probes.weights.gaussian_matrix import ConditionedProduct
 from probes.weights.matrix_free import Side
 from tests.experiments import EXPERIMENTS, small
 from tests.probes import plain
@@ -223,7 +223,7 @@ def test_weights_under_adam_decay_as_those_of_adamw_at_every_step() -> None:
 
     rates, factor, decay, start = (0.05, 0.2), 0.5, 0.3, normal(2, 4, 3)
     base = torch.tensor(rates, dtype=torch.float64)[:, None, None]
-    rule = Rule(Optimizer.ADAM, base, factor, weight_decay=decay, epsilon=1e-8)
+    rule = UpdateRule(Optimizer.ADAM, base, factor, weight_decay=decay, epsilon=1e-8)
     ours = DenseWeight(start.clone(), rule)
 
     def theirs(optimizer: type[torch.optim.Adam]) -> tuple[list[Tensor], torch.optim.Optimizer]:
@@ -277,7 +277,7 @@ def test_narrow_networks_have_the_law_of_dense_ones(architecture, parameterizati
 
 def test_every_answer_is_seen_as_coupled_and_fresh() -> None:
     """At initialization nothing is coupled going up; coming back, what went up is."""
-    seen: dict[tuple[WeightKey, Side], list[Product]] = {}
+    seen: dict[tuple[WeightKey, Side], list[ConditionedProduct]] = {}
     network = Network(residual(2), depth_mup(), Cell(8, 3), inputs=3, outputs=1)
     experiment = OneStep(batch=2)
     weights = matrix_free_weights(

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from probes.weights.gaussian_matrix import GaussianMatrix, Product, _orthonormal_rows
+from probes.weights.gaussian_matrix import ConditionedProduct, GaussianMatrix, _orthonormal_rows
 from theory import DomainError
 
 TOLERANCE = {torch.float64: 1e-12, torch.float32: 2e-5}
@@ -123,7 +123,7 @@ def test_a_stack_can_go_on_in_another_order() -> None:
     x = torch.randn(3, 6, 2, generator=torch.Generator().manual_seed(0))
     matrix = GaussianMatrix(5, 6, [1, 2, 3])
     matrix.matmul(x)
-    matrix.keep(torch.tensor([2, 1, 0]))
+    matrix.select(torch.tensor([2, 1, 0]))
     g = torch.ones(3, 5, 1)
     whole = GaussianMatrix(5, 6, [1, 2, 3])
     whole.matmul(x)
@@ -282,7 +282,7 @@ def test_once_materialised_everything_is_determined() -> None:
     full, x = matrix.materialise(), torch.eye(5)
     answer = matrix.matmul(x)
     torch.testing.assert_close(answer.total, full)
-    assert isinstance(answer, Product)
+    assert isinstance(answer, ConditionedProduct)
     assert float(answer.fresh.abs().max()) == 0.0
     torch.testing.assert_close(matrix.rmatmul(torch.eye(6)).total, full.mT)
     assert matrix.materialise() is not None

@@ -105,7 +105,9 @@ def test_regimes_identify_what_they_estimate(prediction: Prediction, profile: Pr
     if is_about(relation, OverSetting) and is_exponent(relation) and len(grid.cells) == 2:
         assert re.search("falls by .* factor", prediction.sentence)  # two depths, and no law
     elif is_exponent(relation):
-        assert len(grid.cells) > law.design.shape[1], "no degree of freedom left to check the fit"
+        assert len(grid.cells) > law.design_matrix.shape[1], (
+            "no degree of freedom left to check the fit"
+        )
 
 
 @every_prediction

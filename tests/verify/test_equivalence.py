@@ -12,7 +12,6 @@ from statsmodels.stats.multitest import multipletests
 
 from theory import DomainError, Verdict
 from theory.expectations import Band
-from verify.statistics.design import replicates_to_decide
 from verify.statistics.equivalence import (
     Interval,
     decision_p_values,
@@ -20,6 +19,7 @@ from verify.statistics.equivalence import (
     mean_intervals,
 )
 from verify.statistics.multiplicity import discovery_levels, holm_levels
+from verify.statistics.sample_size import replicates_to_decide
 
 BAND = Band(-0.1, 0.1)
 AT_MOST = Band(-np.inf, 0.1)

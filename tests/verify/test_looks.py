@@ -46,7 +46,7 @@ from verify.campaign.power import Outlook, outlooks
 from verify.campaign.trials import Trials
 from verify.judging.evidence import Evidence
 from verify.judging.verdict import Judgement, conclude, fit_levels_of
-from verify.measuring.loop import begin, keep, measure, run
+from verify.measuring.loop import begin, measure, run, store_group
 from verify.measuring.pilot import PILOT_SEED, run_pilot
 from verify.measuring.schedule import schedule
 from verify.measuring.store import Store
@@ -387,7 +387,7 @@ def test_a_sweep_that_has_yet_to_become_wider_is_not_judged(store: Store) -> Non
     campaign = of(sweep_prediction(SWEEP))
     plan = begin(campaign, store)
     for group in schedule(campaign, plan, questions(campaign), 0):
-        keep(plan, store, group, run(campaign.seed, campaign.device, group))
+        store_group(plan, store, group, run(campaign.seed, campaign.device, group))
     (answer,) = judge_campaign(campaign, store)
     assert not answer.complete
     assert answer.judgement.reason == "interrupted after 0 of 3 replicates"

@@ -134,7 +134,7 @@ def test_lack_of_fit_is_that_of_statsmodels_and_is_said() -> None:
     assert "the declared law does not fit (lack of fit: p = " in judgement.reason
     law = CLAIM.law
     assert law is not None
-    contrasts = null_space(law.design.T)
+    contrasts = null_space(law.design_matrix.T)
     expected = mvmean(np.log(values) @ contrasts).pvalue
     found = law.lack_of_fit(np.log(values)[:, None, :])
     assert found is not None

@@ -41,7 +41,7 @@ def test_noise_moves_the_estimate_by_a_few_standard_errors_only(
     law = PowerLaw.of_cells(CELLS, Axis.DEPTH)
     noise = generator.normal(0, 0.1, (64, 5)) + generator.normal(0, 1, (64, 1))
     estimates = law.exponents(float(exponent) * law.log_size + noise)
-    error = 0.1 * np.linalg.norm(np.linalg.pinv(law.design)[1]) / 8
+    error = 0.1 * np.linalg.norm(np.linalg.pinv(law.design_matrix)[1]) / 8
     assert abs(estimates.mean() - float(exponent)) < 5 * error
 
 

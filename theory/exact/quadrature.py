@@ -54,7 +54,7 @@ def checked_covariance(
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class QuadratureRule:
     """A trapezoidal rule for E F(s Z), sum of ``weights`` F(s ``nodes``), and its error's bound.
 
     Off the axis |F| is taken at points of size ``off_axis`` with ``off_weights``, and their sum is
@@ -76,13 +76,13 @@ _DECAY = 100 / ROUNDING
 _SINH_HEIGHT = math.pi / 8
 
 
-def rule_for(strip: float, variance: float) -> Rule:
+def rule_for(strip: float, variance: float) -> QuadratureRule:
     """The rule for functions of scale one that are analytic for |Im z| < ``strip``."""
     deviation = math.sqrt(variance)
     return _sinh_rule(deviation) if deviation > _WIDE else plain_rule(strip, deviation)
 
 
-def plain_rule(strip: float, deviation: float) -> Rule:
+def plain_rule(strip: float, deviation: float) -> QuadratureRule:
     """Equally spaced nodes: as many as the deviation holds widths of the strip."""
     # Above y = 3 the Gaussian's own growth e^{y^2/2} off the axis costs more than it brings.
     height = min(strip / (2 * max(deviation, 1e-15)), 3.0)
@@ -95,10 +95,10 @@ def plain_rule(strip: float, deviation: float) -> Rule:
     # |s (x + iy)| <= s (|x| + y), and |w(x + iy)| = w(x) e^{y^2/2}.
     off_axis = deviation * (np.abs(nodes) + height)
     missed = 2 / math.expm1(2 * math.pi * height / spacing)
-    return Rule(nodes, weights, off_axis, growth * weights, missed)
+    return QuadratureRule(nodes, weights, off_axis, growth * weights, missed)
 
 
-def _sinh_rule(deviation: float) -> Rule:
+def _sinh_rule(deviation: float) -> QuadratureRule:
     """x = sinh t: nodes as the logarithm of the deviation, for functions that are narrow in it.
 
     With y = pi/8, |w(sinh(t + iy)/s)| = w(0) e^{(sin^2 y - cos(2y) sinh^2 t)/2s^2}.
@@ -114,7 +114,7 @@ def _sinh_rule(deviation: float) -> Rule:
     off_axis = np.sqrt(squared + math.sin(y) ** 2)
     missed = 2 / math.expm1(2 * math.pi * y / spacing)
     nodes = np.sinh(t) / deviation
-    return Rule(nodes, weights / weights.sum(), off_axis, off_weights, missed)
+    return QuadratureRule(nodes, weights / weights.sum(), off_axis, off_weights, missed)
 
 
 def trapezoidal(

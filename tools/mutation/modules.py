@@ -8,7 +8,7 @@ from __future__ import annotations
 _STATISTICS: dict[str, tuple[str, ...]] = {
     f"verify/statistics/{name}.py": (f"tests/verify/statistics/test_{name}.py",)
     for name in (
-        "design",
+        "sample_size",
         "equivalence",
         "excess",
         "fit_checks",

@@ -30,7 +30,7 @@ from verify.calibration.scenarios import (
     calibrate,
 )
 from verify.cli.progress import progress
-from verify.statistics.design import TARGET_POWER
+from verify.statistics.sample_size import TARGET_POWER
 
 REPLICATES, LOOKS, FAMILIES = (4, 16, 64), (1, 3), (1, 40)
 PLANNED_FAMILIES = ((1, 1), (3, 40))

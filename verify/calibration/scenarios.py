@@ -17,7 +17,6 @@ from statsmodels.stats.proportion import proportion_confint
 
 from theory.arrays import BoolArray, FloatArray
 from theory.expectations import Band
-from verify.statistics.design import required_replicates
 from verify.statistics.equivalence import decision_p_values, mean_intervals
 from verify.statistics.fit_checks import (
     FitChecks,
@@ -27,6 +26,7 @@ from verify.statistics.fit_checks import (
 )
 from verify.statistics.multiplicity import discovery_levels, holm_levels
 from verify.statistics.regression import PowerLaw
+from verify.statistics.sample_size import required_replicates
 
 Verdicts = npt.NDArray[np.int8]
 
@@ -96,7 +96,7 @@ class Scenario:
     def planned(self) -> Scenario:
         """The same with the replicates that ``design`` requires."""
         level = ALPHA / self.looks / self.family
-        slope = np.linalg.pinv(self.law.design)[1]
+        slope = np.linalg.pinv(self.law.design_matrix)[1]
         spread = float(np.linalg.norm(slope * _cell_spreads(self.noise)))
         count = required_replicates(spread, BAND, _EXPONENT[self.truth], level)
         assert count is not None

@@ -22,7 +22,7 @@ from verify.campaign.trials import Trials
 from verify.judging.evidence import Evidence, Unjudged, weigh
 from verify.judging.quantities import FAMILY_ALPHA
 from verify.measuring.store import Plan
-from verify.statistics.design import (
+from verify.statistics.sample_size import (
     TARGET_POWER,
     cautious_spread,
     detectable_margin,

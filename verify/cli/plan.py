@@ -29,7 +29,7 @@ from verify.cli.options import (
 from verify.cli.output import stdout_console
 from verify.cli.progress import progress
 from verify.measuring.pilot import PILOT_REPLICATES, PILOT_SEED, run_pilot
-from verify.statistics.design import TARGET_POWER
+from verify.statistics.sample_size import TARGET_POWER
 
 
 @click.command("plan")

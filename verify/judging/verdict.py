@@ -19,10 +19,10 @@ from theory.verdict import Reason, ReasonKind, Verdict
 from verify.judging.claim import Claim
 from verify.judging.evidence import Evidence, Exponents, InCells, Unjudged
 from verify.judging.reasons import bends, fit_problem, reservations
-from verify.statistics.design import replicates_to_decide
 from verify.statistics.equivalence import Interval, Intervals, mean_intervals
 from verify.statistics.fit_checks import CHECK_LEVEL
 from verify.statistics.multiplicity import discovery_levels
+from verify.statistics.sample_size import replicates_to_decide
 
 # The t interval errs one-sidedly by about skewness / (6 sqrt(R)) (Hall 1992, section 2.6): half the
 # nominal rate at 0.05.

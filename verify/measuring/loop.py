@@ -85,7 +85,7 @@ def run(seed: int, device: str, group: Group) -> list[Measurements]:
     )
 
 
-def keep(plan: Plan, store: Store, group: Group, measured: Sequence[Measurements]) -> None:
+def store_group(plan: Plan, store: Store, group: Group, measured: Sequence[Measurements]) -> None:
     """Put what was measured into the store."""
     for setting, values in zip(group.settings, measured, strict=True):
         store.add(planned_trial(plan, setting, group.cell), group.replicates, values)
@@ -133,7 +133,7 @@ def _measure(
             wanted = [group for group in wanted if group.replicates]
             one = partial(run, campaign.seed, campaign.device)
             for group, measured in workers.results(one, wanted, [group.cost for group in wanted]):
-                keep(plan, store, group, measured)
+                store_group(plan, store, group, measured)
                 done += group.cost
                 progress(look, done, total)
             if not widen(campaign, plan, asked, look):

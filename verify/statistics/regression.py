@@ -44,8 +44,8 @@ class PowerLaw:
     axis: str
 
     def __post_init__(self) -> None:
-        columns = self.design.shape[1]
-        if not _identifies(self.design):
+        columns = self.design_matrix.shape[1]
+        if not _identifies(self.design_matrix):
             raise InputError(
                 f"{len(self.sizes)} cells along {self.axis} cannot identify {columns} regression "
                 "parameters; add cells of different size or drop a correction column"
@@ -66,18 +66,18 @@ class PowerLaw:
         return np.log(self.sizes)
 
     @property
-    def design(self) -> FloatArray:
+    def design_matrix(self) -> FloatArray:
         """Columns 1, log size, corrections: shape (cells, 2 + corrections)."""
         return np.column_stack([np.ones(len(self.sizes)), self.log_size, self.corrections])
 
     def coefficients(self, logs: FloatArray) -> FloatArray:
         """Least-squares coefficients: (..., cells) to (..., 2 + corrections)."""
-        solved: FloatArray = logs @ np.linalg.pinv(self.design).T
+        solved: FloatArray = logs @ np.linalg.pinv(self.design_matrix).T
         return solved
 
     def exponents(self, logs: FloatArray) -> FloatArray:
         """The exponent of every replicate: (..., cells) to (...)."""
-        solved: FloatArray = logs @ np.linalg.pinv(self.design)[1]
+        solved: FloatArray = logs @ np.linalg.pinv(self.design_matrix)[1]
         return solved
 
     def curvature(self, logs: FloatArray) -> FloatArray | None:
@@ -86,7 +86,7 @@ class PowerLaw:
         From an added (log size)^2 term; ``None`` when no degree of freedom is left to see one.
         """
         centred = self.log_size - self.log_size.mean()
-        design = np.column_stack([self.design, centred**2])
+        design = np.column_stack([self.design_matrix, centred**2])
         if len(self.sizes) <= design.shape[1] or not _identifies(design):
             return None
         movement: FloatArray = logs @ np.linalg.pinv(design)[-1] * np.ptp(self.log_size)
@@ -97,11 +97,12 @@ class PowerLaw:
 
         ``None`` when too few sizes would remain to leave a degree of freedom.
         """
-        keep = self.sizes > self.sizes.min()
-        if keep.sum() <= self.design.shape[1] or not _identifies(self.design[keep]):
+        larger = self.sizes > self.sizes.min()
+        columns = self.design_matrix[larger]
+        if len(columns) <= columns.shape[1] or not _identifies(columns):
             return None
-        smaller = PowerLaw(self.sizes[keep], self.corrections[keep], self.axis)
-        return smaller.exponents(logs[..., keep]) - self.exponents(logs)
+        smaller = PowerLaw(self.sizes[larger], self.corrections[larger], self.axis)
+        return smaller.exponents(logs[..., larger]) - self.exponents(logs)
 
     def lack_of_fit(self, logs: FloatArray) -> FloatArray | None:
         """p-value of "the mean over replicates obeys this law": (replicates, columns, cells) to
@@ -111,10 +112,10 @@ class PowerLaw:
         covariance that replicates show; ``None`` when the cells are all needed for the fit, or the
         replicates are too few. (``test_mvmean`` of statsmodels for many columns at once.)
         """
-        replicates, count = len(logs), len(self.sizes) - self.design.shape[1]
+        replicates, count = len(logs), len(self.sizes) - self.design_matrix.shape[1]
         if count == 0 or replicates <= count + 1:
             return None
-        contrasts = linalg.null_space(self.design.T)
+        contrasts = linalg.null_space(self.design_matrix.T)
         projected = logs @ contrasts
         mean = projected.mean(axis=0)
         centred = projected - mean
@@ -142,7 +143,7 @@ class PowerLaw:
 
     def fitted(self, logs: FloatArray) -> FloatArray:
         """Fitted values on the original scale, geometric mean over replicates: (cells,)."""
-        curve: FloatArray = np.exp(self.design @ self.coefficients(logs).mean(axis=0))
+        curve: FloatArray = np.exp(self.design_matrix @ self.coefficients(logs).mean(axis=0))
         return curve
 
     def cluster_robust(self, logs: FloatArray, level: float) -> Interval:
@@ -153,7 +154,7 @@ class PowerLaw:
         replicates, cells = logs.shape
         if replicates < 2:
             raise InputError("one replicate has no spread; measure at least two")
-        fit = OLS(logs.ravel(), np.tile(self.design, (replicates, 1))).fit(
+        fit = OLS(logs.ravel(), np.tile(self.design_matrix, (replicates, 1))).fit(
             cov_type="cluster",
             cov_kwds={"groups": np.repeat(np.arange(replicates), cells)},
             use_t=True,

@@ -9,17 +9,17 @@ import pytest
 import torch
 from torch import Tensor
 
-from probes.weights.base import Rule, Weight, learning, moving
+from probes.weights.base import UpdateRule, Weight, learning, moving
 from probes.weights.decoupled import DecoupledWeight, decoupled
 from probes.weights.dense import DenseWeight
-from probes.weights.gaussian_matrix import GaussianMatrix, Product
+from probes.weights.gaussian_matrix import ConditionedProduct, GaussianMatrix
 from probes.weights.matrix_free import MatrixFreeWeight, Side
 from theory import DomainError, Optimizer
 
 MEMBERS, BATCH, N_IN, N_OUT = 2, 3, 4, 5
 RATES = torch.tensor([0.25, 0.5], dtype=torch.float64)[:, None, None]
 STD = 0.5
-Kind = Callable[[Rule], tuple[Weight, Tensor]]
+Kind = Callable[[UpdateRule], tuple[Weight, Tensor]]
 
 
 def normal(*shape: int, seed: int) -> Tensor:
@@ -27,16 +27,16 @@ def normal(*shape: int, seed: int) -> Tensor:
     return torch.randn(*shape, generator=generator, dtype=torch.float64)
 
 
-def rule(optimizer: Optimizer = Optimizer.SGD, **constants: float) -> Rule:
-    return Rule(optimizer, RATES, factor=3.0, **constants)
+def rule(optimizer: Optimizer = Optimizer.SGD, **constants: float) -> UpdateRule:
+    return UpdateRule(optimizer, RATES, factor=3.0, **constants)
 
 
-def dense(rule: Rule) -> tuple[Weight, Tensor]:
+def dense(rule: UpdateRule) -> tuple[Weight, Tensor]:
     matrix = normal(MEMBERS, N_OUT, N_IN, seed=1)
     return DenseWeight(matrix.clone(), rule), matrix
 
 
-def matrix_free(rule: Rule) -> tuple[Weight, Tensor]:
+def matrix_free(rule: UpdateRule) -> tuple[Weight, Tensor]:
     """Two weights of one seed answer alike; the other one is materialised at once."""
     other = GaussianMatrix(N_OUT, N_IN, [1, 2], torch.float64)
     matrix = other.materialise()
@@ -233,7 +233,7 @@ def test_a_rule_without_constants_has_no_momentum_no_decay_and_no_epsilon() -> N
 def test_members_can_be_chosen_before_anything_was_learned(kind: Kind) -> None:
     order = torch.tensor([1, 0])
     weight, matrix = kind(rule())
-    weight.keep(order)
+    weight.select(order)
     _, x = next(batches(1))
     torch.testing.assert_close(weight.times(x, 1.0), x @ matrix[order].mT)
 
@@ -246,7 +246,7 @@ def test_members_that_are_kept_go_on_as_before(kind: Kind) -> None:
     whole, _ = kind(rule(momentum=0.5))
     for number, (g, x) in enumerate(batches(3)):
         if number == 2:
-            weight.keep(order)
+            weight.select(order)
             assert weight.gradient is None
         kept = order if number == 2 else slice(None)
         weight.receive(g, x, 1.0)
@@ -259,13 +259,13 @@ def test_members_that_are_kept_go_on_as_before(kind: Kind) -> None:
 
 def test_learning_rates_come_in_blocks_of_neighbours() -> None:
     rates = torch.tensor([1.0, 1.0, 2.0, 1.0])[:, None, None]
-    blocks = Rule(Optimizer.SGD, rates, factor=2.0).blocks
+    blocks = UpdateRule(Optimizer.SGD, rates, factor=2.0).blocks
     assert blocks == [(2.0, slice(0, 2)), (4.0, slice(2, 3)), (2.0, slice(3, 4))]
 
 
 def test_a_matrix_free_weight_shows_what_its_initial_values_answer() -> None:
     """In its units, whatever was learned since, and split into what was determined and what not."""
-    seen: list[tuple[Side, Product]] = []
+    seen: list[tuple[Side, ConditionedProduct]] = []
     initial = GaussianMatrix(N_OUT, N_IN, [1, 2], torch.float64)
     weight = MatrixFreeWeight(initial, STD, rule(), lambda side, part: seen.append((side, part)))
     g, x = next(batches(1))
@@ -300,7 +300,7 @@ def test_a_decoupled_weight_answers_backward_by_its_copy_and_both_learn_alike() 
     step = 3.0 * RATES * (2.0 * g.mT @ x)
     torch.testing.assert_close(weight.times(x, 1.0), x @ (matrix - step).mT)
     torch.testing.assert_close(weight.transposed_times(g, 1.0), g @ (copy - step))
-    weight.keep(torch.tensor([1]))
+    weight.select(torch.tensor([1]))
     torch.testing.assert_close(weight.times(x[1:], 1.0), (x @ (matrix - step).mT)[1:])
     torch.testing.assert_close(weight.transposed_times(g[1:], 1.0), (g @ (copy - step))[1:])
 

@@ -24,10 +24,10 @@ from verify.judging.verdict import (
     conclude,
     fit_levels_of,
 )
-from verify.statistics.design import replicates_to_decide
 from verify.statistics.equivalence import Intervals
 from verify.statistics.fit_checks import FitChecks
 from verify.statistics.regression import PowerLaw
+from verify.statistics.sample_size import replicates_to_decide
 
 ACCEPTED, REJECTED, OPEN = Verdict.ACCEPTED, Verdict.REJECTED, Verdict.INCONCLUSIVE
 OTHER = Setting(residual(1), depth_mup(), Propagation(batch=2))

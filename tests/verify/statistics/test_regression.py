@@ -32,7 +32,9 @@ def test_sizes_and_corrections_are_those_of_cells() -> None:
         law.corrections, [[1 / cell.depth, cell.depth / cell.width] for cell in cells]
     )
     assert law.axis == "depth"
-    np.testing.assert_allclose(law.design[:, :2], np.stack([np.ones(6), np.log(law.sizes)], 1))
+    np.testing.assert_allclose(
+        law.design_matrix[:, :2], np.stack([np.ones(6), np.log(law.sizes)], 1)
+    )
     assert PowerLaw.of_cells(cells, Axis.WIDTH).corrections.shape == (6, 0)
 
 

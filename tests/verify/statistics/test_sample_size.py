@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from theory.expectations import Band
-from verify.statistics.design import (
+from verify.statistics.sample_size import (
     MOST_REPLICATES,
     PILOT_CONFIDENCE,
     TARGET_POWER,

@@ -17,7 +17,8 @@ from verify.campaign.design import Campaign
 from verify.campaign.power import outlooks
 from verify.measuring.loop import run
 from verify.measuring.pilot import PILOT_SEED, run_pilot
-from verify.statistics.design import (
+from verify.statistics.equivalence import mean_intervals
+from verify.statistics.sample_size import (
     TARGET_POWER,
     cautious_spread,
     detectable_margin,
@@ -25,7 +26,6 @@ from verify.statistics.design import (
     required_replicates,
     typical_truth,
 )
-from verify.statistics.equivalence import mean_intervals
 
 RELATIONS: list[Relation] = [
     ExponentEquals(Axis.DEPTH, rational("1/2"), "a test"),
