@@ -15,7 +15,6 @@ from theory.exact.high_precision import (
     reference_moment,
 )
 from theory.exact.propagation import derivative_kernel_matrix, kernel_matrix
-from theory.exact.quadrature import checked_covariance, checked_variance, trapezoidal, two_inputs
 
 activations = st.sampled_from(Activation)
 variances = st.floats(1e-3, 100.0)
@@ -218,35 +217,3 @@ def test_pairs_beyond_the_reach_of_the_rule_are_refused() -> None:
 def test_correlations_are_checked() -> None:
     with pytest.raises(DomainError, match=r"covariance 1\.5 exceeds"):
         MOMENTS[Activation.TANH].kernel(1.0, 1.0, 1.5)
-
-
-def test_covariances_are_clipped_within_rounding() -> None:
-    """Of variances 1 and 4 it is at most 2, of either sign."""
-    for c in (2 * (1 + 1e-13), -2 * (1 + 1e-13)):
-        q1, q2, clipped = checked_covariance(1.0, 4.0, c)
-        assert (float(q1), float(q2), float(clipped)) == (1.0, 4.0, 2.0 if c > 0 else -2.0)
-    assert float(checked_covariance(1.0, 4.0, 1.5)[2]) == 1.5
-    with pytest.raises(DomainError, match="exceeds the product"):
-        checked_covariance(1.0, 4.0, [0.0, 2 * (1 + 1e-10)])
-
-
-def test_a_variance_that_is_refused_is_the_first_bad_one() -> None:
-    assert checked_variance([0.0, 2.0]).tolist() == [0.0, 2.0]
-    with pytest.raises(DomainError, match=r"variance -3\.0"):
-        checked_variance([1.0, -3.0, np.nan])
-
-
-def test_rules_integrate_powers_of_a_gaussian() -> None:
-    """E x^2 = q and E x^4 = 3 q^2, by equally spaced nodes up to q = 16 and by sinh beyond."""
-    q = np.array([[0.0, 0.25, 1.0], [16.0, 17.0, 400.0]])
-    np.testing.assert_allclose(trapezoidal(np.square, q, 1.5), q, rtol=1e-12)
-    np.testing.assert_allclose(trapezoidal(lambda x: x**4, q, 1.5), 3 * q**2, rtol=1e-12)
-
-
-def test_rules_of_two_inputs_integrate_powers_of_both() -> None:
-    """E a b = c and E a^2 b^2 = q1 q2 + 2 c^2."""
-    q1, q2 = np.array([0.0, 1.0, 4.0, 1.0]), np.array([1.0, 4.0, 0.25, 1.0])
-    c = np.array([0.0, 1.5, -0.5, 1.0])
-    np.testing.assert_allclose(two_inputs(lambda x: x, 1.5, q1, q2, c), c, rtol=1e-12, atol=1e-15)
-    expected = q1 * q2 + 2 * c**2
-    np.testing.assert_allclose(two_inputs(np.square, 1.5, q1, q2, c), expected, rtol=1e-12)

@@ -20,6 +20,7 @@ _STATISTICS: dict[str, tuple[str, ...]] = {
 }
 
 _JUDGING: dict[str, tuple[str, ...]] = {
+    "verify/judging/claim.py": ("tests/verify/judging/test_claim.py",),
     "verify/judging/evidence.py": ("tests/verify/judging/test_evidence.py",),
     "verify/judging/quantities.py": (
         "tests/verify/judging/test_quantities.py",
@@ -58,7 +59,7 @@ _THEORY: dict[str, tuple[str, ...]] = {
     "theory/exact/first_step_limits.py": (_FIRST_STEP, *_SUMS),
     "theory/exact/propagation.py": ("tests/theory/test_propagation.py",),
     "theory/exact/gaussian.py": ("tests/theory/test_gaussian.py",),
-    "theory/exact/quadrature.py": ("tests/theory/test_gaussian.py",),
+    "theory/exact/quadrature.py": ("tests/theory/exact/test_quadrature.py",),
     "theory/exact/high_precision.py": ("tests/theory/test_gaussian.py",),
     "theory/exact/convolutional_chains.py": ("tests/theory/test_convolutional_chains.py",),
     "theory/exact/feature_dynamics.py": ("tests/theory/test_neural_feature_dynamics.py",),
