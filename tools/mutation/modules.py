@@ -42,6 +42,13 @@ _SUMS = (
 
 _COUNTING = "tests/theory/test_power_counting.py"
 
+_PARTICLES = "tests/theory/test_neural_feature_dynamics.py"
+_FAST_OF_PARTICLES = (
+    "test_only_one_layer_blocks_have_this_limit",
+    "test_fitted_outputs_are_those_of_depth_mup_only",
+    "test_fitted_outputs_tell_the_readings_apart_as_the_tangent_kernel_does",
+)
+
 _THEORY: dict[str, tuple[str, ...]] = {
     "theory/power_counting.py": (
         "tests/theory/test_power_counting_by_hand.py",
@@ -62,7 +69,10 @@ _THEORY: dict[str, tuple[str, ...]] = {
     "theory/exact/quadrature.py": ("tests/theory/exact/test_quadrature.py",),
     "theory/exact/high_precision.py": ("tests/theory/test_gaussian.py",),
     "theory/exact/convolutional_chains.py": ("tests/theory/test_convolutional_chains.py",),
-    "theory/exact/feature_dynamics.py": ("tests/theory/test_neural_feature_dynamics.py",),
+    "theory/exact/feature_dynamics.py": (
+        "tests/theory/exact/test_feature_dynamics_by_hand.py",
+        *(f"{_PARTICLES}::{test}" for test in _FAST_OF_PARTICLES),
+    ),
 }
 
 _WEIGHTS = "tests/probes/weights/test_weights.py"
