@@ -67,7 +67,7 @@ _THEORY: dict[str, tuple[str, ...]] = {
     "theory/exact/propagation.py": ("tests/theory/test_propagation.py",),
     "theory/exact/gaussian.py": ("tests/theory/test_gaussian.py",),
     "theory/exact/quadrature.py": ("tests/theory/exact/test_quadrature.py",),
-    "theory/exact/high_precision.py": ("tests/theory/test_gaussian.py",),
+    "theory/exact/high_precision.py": ("tests/theory/exact/test_high_precision.py",),
     "theory/exact/convolutional_chains.py": ("tests/theory/test_convolutional_chains.py",),
     "theory/exact/feature_dynamics.py": (
         "tests/theory/exact/test_feature_dynamics_by_hand.py",
