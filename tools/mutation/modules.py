@@ -65,7 +65,7 @@ _THEORY: dict[str, tuple[str, ...]] = {
     "theory/exact/first_step.py": ("tests/theory/exact/test_first_step.py", _FIRST_STEP, *_SUMS),
     "theory/exact/first_step_limits.py": (_FIRST_STEP, *_SUMS),
     "theory/exact/propagation.py": ("tests/theory/test_propagation.py",),
-    "theory/exact/gaussian.py": ("tests/theory/test_gaussian.py",),
+    "theory/exact/gaussian.py": ("tests/theory/exact/test_gaussian_by_hand.py",),
     "theory/exact/quadrature.py": ("tests/theory/exact/test_quadrature.py",),
     "theory/exact/high_precision.py": ("tests/theory/exact/test_high_precision.py",),
     "theory/exact/convolutional_chains.py": ("tests/theory/test_convolutional_chains.py",),
