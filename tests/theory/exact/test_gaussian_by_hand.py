@@ -14,8 +14,9 @@ import pytest
 import scipy
 
 from theory import Activation, DomainError
+from theory.architecture import HOMOGENEOUS
 from theory.arrays import FloatArray
-from theory.exact.gaussian import MOMENTS, Analytic, Moment, PiecewiseLinear
+from theory.exact.gaussian import _GELU_STRIP, MOMENTS, Analytic, Moment, PiecewiseLinear
 from theory.exact.quadrature import REACH, ROUNDING, plain_rule, rule_for
 
 Function = Callable[[FloatArray], FloatArray]
@@ -24,7 +25,7 @@ SMOOTH = [Activation.ERF, Activation.GELU, Activation.TANH, Activation.SILU]
 ANALYTIC = [Activation.TANH, Activation.SILU]
 PAIRS = [
     (1.0, 1.0, 0.5),
-    (0.5, 2.0, -0.7),
+    (0.5, 3.0, -0.7),
     (2.0, 0.25, 0.0),
     (1.5, 1.5, 1.5),
     (0.3, 1.2, -0.6),
@@ -140,7 +141,7 @@ def test_large_variances_keep_their_digits(activation: Activation) -> None:
                 assert found == pytest.approx(float(mixed @ weights), rel=1e-10, abs=1e-12)
 
 
-@pytest.mark.parametrize(("left", "right"), [(0.0, 1.0), (0.25, 1.0), (-1.0, 1.0), (1.0, 1.0)])
+@pytest.mark.parametrize(("left", "right"), [(0.0, 1.0), (0.25, 2.0), (-1.0, 1.0), (1.0, 1.0)])
 def test_moments_of_two_slopes_are_those_of_two_half_gaussians(left: float, right: float) -> None:
     moments, q = PiecewiseLinear(left, right - left), np.array([0.0, 2.25])
     half = np.sqrt(q / (2 * math.pi))
@@ -158,7 +159,14 @@ def test_moments_of_two_slopes_are_those_of_two_half_gaussians(left: float, righ
     np.testing.assert_allclose(moments.derivative(x), [left, (left + right) / 2, right])
 
 
-@pytest.mark.parametrize(("left", "right"), [(0.0, 1.0), (0.25, 1.0), (-1.0, 1.0), (1.0, 1.0)])
+@pytest.mark.parametrize("activation", HOMOGENEOUS)
+def test_homogeneous_activations_have_their_two_slopes(activation: Activation) -> None:
+    left, right = (float(slope) for slope in HOMOGENEOUS[activation])
+    found = MOMENTS[activation].value(np.array([-2.0, 3.0]))
+    np.testing.assert_allclose(found, [-2 * left, 3 * right])
+
+
+@pytest.mark.parametrize(("left", "right"), [(0.0, 1.0), (0.25, 2.0), (-1.0, 1.0), (1.0, 1.0)])
 @pytest.mark.parametrize("degrees", [0, 60, 90, 135, 180])
 def test_kernels_of_two_slopes_are_integrals_over_the_angle(
     left: float, right: float, degrees: int
@@ -229,6 +237,33 @@ def test_bounds_off_the_axis_hold_in_the_strip_and_on_the_lines_of_sinh(
         assert (np.abs(slope) <= moments.slope_bound(np.abs(z)) * (1 + 1e-12)).all()
 
 
+def rounded_up(x: float, places: int) -> float:
+    return math.ceil(x * 10**places) / 10**places
+
+
+def test_bounds_are_those_of_their_proofs_rounded_up() -> None:
+    """A smaller one is not proven, and a larger one is given away.
+
+    |tanh z| is at most 2 |z| and coth 1, its slope 1 + tanh^2. A sigmoid is at most 1/(1 - 1/e),
+    and |z| g (1 - g) at most 1.1.
+    """
+    tanh, silu = analytic(Activation.TANH), analytic(Activation.SILU)
+    sizes = np.array([0.25, 10.0])
+    coth, gate = rounded_up(1 / math.tanh(1), 2), rounded_up(1 / (1 - 1 / math.e), 1)
+    np.testing.assert_allclose(tanh.value_bound(sizes), [0.5, coth], rtol=1e-15)
+    np.testing.assert_array_equal(tanh.slope_bound(sizes), rounded_up(1 + coth**2, 0))
+    np.testing.assert_allclose(silu.value_bound(sizes), gate * sizes, rtol=1e-15)
+    np.testing.assert_array_equal(silu.slope_bound(sizes), rounded_up(gate + 1.1, 0))
+
+
+def test_the_slope_of_gelu_is_at_most_three_in_half_of_the_strip_that_its_rules_take() -> None:
+    z = np.linspace(-9, 9, 1801) + 0.5j * _GELU_STRIP
+    slope = scipy.special.erfc(-z / math.sqrt(2)) / 2 + z * np.exp(-(z**2) / 2) / math.sqrt(
+        2 * math.pi
+    )
+    assert np.abs(slope).max() <= 3
+
+
 def ones(x: FloatArray) -> FloatArray:
     return np.ones_like(x)
 
@@ -237,13 +272,13 @@ def zeros(x: FloatArray) -> FloatArray:
     return np.zeros_like(x)
 
 
-# Products of phi and phi' behind each moment, for phi = 2 and phi' = 3.
+# Products of phi and phi' behind each moment, for phi = 3 and phi' = 5.
 PRODUCTS = {
-    Moment.MEAN: 2,
-    Moment.SECOND: 4,
-    Moment.DERIVATIVE_SECOND: 9,
-    Moment.CROSS: 6,
-    Moment.DERIVATIVE_FOURTH: 81,
+    Moment.MEAN: 3,
+    Moment.SECOND: 9,
+    Moment.DERIVATIVE_SECOND: 25,
+    Moment.CROSS: 15,
+    Moment.DERIVATIVE_FOURTH: 625,
 }
 
 
@@ -253,7 +288,7 @@ def test_what_a_rule_misses_is_the_integral_of_the_bound_off_the_axis(
     which: Moment, variance: float
 ) -> None:
     """On the axis nothing rounds here, and tails are e^-50 of the bound: one percent is added."""
-    moments = Analytic(zeros, zeros, 1.5, lambda size: 2 * ones(size), lambda size: 3 * ones(size))
+    moments = Analytic(zeros, zeros, 1.5, lambda size: 3 * ones(size), lambda size: 5 * ones(size))
     rule = rule_for(1.5, variance)
     bound = moments.error_bound(which, variance)
     missed = 1.01 * PRODUCTS[which] * rule.missed * rule.off_weights.sum()
@@ -264,7 +299,7 @@ def test_what_a_rule_misses_is_the_integral_of_the_bound_off_the_axis(
 @pytest.mark.parametrize("which", Moment)
 def test_sums_round_once_for_each_node_and_ten_times_more(which: Moment, variance: float) -> None:
     """Roundings are relative to the integral of absolute values, whatever the signs."""
-    moments = Analytic(lambda x: -2 * ones(x), lambda x: -3 * ones(x), 1.5, zeros, zeros)
+    moments = Analytic(lambda x: -3 * ones(x), lambda x: -5 * ones(x), 1.5, zeros, zeros)
     nodes = len(rule_for(1.5, variance).nodes)
     expected = (nodes + 10) * ROUNDING * PRODUCTS[which]
     assert moments.error_bound(which, variance) == pytest.approx(expected, rel=1e-9, abs=0)
@@ -289,9 +324,9 @@ def test_what_two_rules_miss_is_twice_the_integral_of_the_bound(
     q1: float, q2: float, derivative: bool
 ) -> None:
     """The rule is that of the larger deviation; one percent is added for either sum."""
-    moments = Analytic(zeros, zeros, 1.5, lambda size: 2 * ones(size), lambda size: 3 * ones(size))
+    moments = Analytic(zeros, zeros, 1.5, lambda size: 3 * ones(size), lambda size: 5 * ones(size))
     rule = plain_rule(1.5, math.sqrt(max(q1, q2)))
-    product = 9 if derivative else 4
+    product = 25 if derivative else 9
     missed = 2 * 1.01**2 * product * rule.missed * rule.off_weights.sum()
     bound = moments.kernel_error_bound(q1, q2, derivative)
     assert bound == pytest.approx(missed, rel=1e-3, abs=0)
@@ -323,9 +358,9 @@ def test_bounds_of_kernels_are_taken_as_far_off_the_axis_as_either_input_gets(
 
 
 def test_two_sums_of_kernels_round() -> None:
-    moments = Analytic(lambda x: -2 * ones(x), lambda x: -3 * ones(x), 1.5, zeros, zeros)
+    moments = Analytic(lambda x: -3 * ones(x), lambda x: -5 * ones(x), 1.5, zeros, zeros)
     nodes = len(plain_rule(1.5, 2.0).nodes)
-    for derivative, size in ((False, 4), (True, 9)):
+    for derivative, size in ((False, 9), (True, 25)):
         expected = 2 * (nodes + 10) * ROUNDING * size
         bound = moments.kernel_error_bound(1.0, 4.0, derivative)
         assert bound == pytest.approx(expected, rel=1e-9, abs=0)
