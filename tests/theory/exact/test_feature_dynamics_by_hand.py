@@ -6,6 +6,7 @@ run they can be asked for all of their entries, and the run can be repeated with
 
 import inspect
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from types import SimpleNamespace
@@ -18,6 +19,8 @@ from theory import Activation, Architecture, Cell, DomainError, Observable, dept
 from theory.arrays import FloatArray
 from theory.exact import feature_dynamics
 from theory.exact.feature_dynamics import Fitted, Summary, _Field, _summary, _System, simulate
+
+Function = Callable[[FloatArray], FloatArray]
 
 GRAM = np.array([[1.0, 0.4], [0.4, 2.0]])
 LABELS = np.array([1.0, -2.0])
@@ -39,7 +42,7 @@ def normals(size: int, columns: int) -> FloatArray:
     return np.random.default_rng(0).normal(size=(size, columns))
 
 
-PHI = {
+PHI: dict[Activation, tuple[Function, Function]] = {
     Activation.TANH: (np.tanh, lambda x: 1 / np.cosh(x) ** 2),
     Activation.RELU: (lambda x: np.maximum(x, 0), lambda x: (x > 0).astype(float)),
     Activation.IDENTITY: (lambda x: x, np.ones_like),
