@@ -173,9 +173,9 @@ def engine_of(setting: Setting, cell: Cell, device: str, forced: Engine | None =
 
 def group_size(setting: Setting, cell: Cell, device: str, engine: Engine) -> int:
     """How many members are computed together: enough for the calls not to matter, and no more."""
-    found = estimate(engine, network_of(setting, cell), setting.experiment, COSTS[device])
-    enough = math.ceil(found.calls / (CALLS_SHARE * found.work))
-    return max(1, min(enough, room(device) // found.numbers))
+    cost = estimate(engine, network_of(setting, cell), setting.experiment, COSTS[device])
+    enough = math.ceil(cost.calls / (CALLS_SHARE * cost.work))
+    return max(1, min(enough, room(device) // cost.numbers))
 
 
 def room(device: str) -> int:
@@ -187,5 +187,5 @@ def room(device: str) -> int:
 
 def seconds(setting: Setting, cell: Cell, device: str, engine: Engine, members: int) -> float:
     """The expected time of a group."""
-    found = estimate(engine, network_of(setting, cell), setting.experiment, COSTS[device])
-    return found.calls + members * found.work
+    cost = estimate(engine, network_of(setting, cell), setting.experiment, COSTS[device])
+    return cost.calls + members * cost.work

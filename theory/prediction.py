@@ -91,10 +91,10 @@ class Regime:
 
     def grid(self, profile: Profile) -> Grid:
         """The grid of one profile; ``InputError`` when it is not tried there."""
-        found = self._grids[profile]
-        if found is None:
+        grid = self._grids[profile]
+        if grid is None:
             raise InputError(f"not tried in the {profile} profile; take the {self.least} one")
-        return found
+        return grid
 
     @property
     def _grids(self) -> dict[Profile, Grid | None]:

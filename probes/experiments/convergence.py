@@ -29,9 +29,9 @@ def convergence(
 
     Both start with the same input and output weights, and are fitted to the same data.
     """
-    found = fitted(network, weights, inputs, labels, steps).stream[-1]
+    state = fitted(network, weights, inputs, labels, steps).stream[-1]
     limit = fitted(reference, reference_weights, inputs, labels, steps).stream[-1]
-    return {Observable.REFERENCE_DISTANCE: second_moment(found - limit).sqrt()}
+    return {Observable.REFERENCE_DISTANCE: second_moment(state - limit).sqrt()}
 
 
 @run.register

@@ -75,11 +75,11 @@ def coupling(
 def _activated(network: Network, trace: Trace, change: Trace) -> tuple[list[Tensor], list[Tensor]]:
     """What enters the last weight of every block, and its derivative along the step."""
     states, moves = (trace.inner, change.inner) if trace.inner else (trace.stream, change.stream)
-    found = [
+    pairs = [
         torch.func.jvp(network.phi, (state.detach(),), (move,))
         for state, move in zip(states, moves, strict=True)
     ]
-    return [each[0] for each in found], [each[1] for each in found]
+    return [each[0] for each in pairs], [each[1] for each in pairs]
 
 
 def decoupling(

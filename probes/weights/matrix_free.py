@@ -56,12 +56,12 @@ class MatrixFreeWeight(Weight):
         self._velocity = torch.zeros_like(self._held)
 
     def times(self, x: Tensor, scale: float) -> Tensor:
-        found = self._ask(Side.FORWARD, x)
-        return self._with_learned(found, x, self._inputs, self._signals, scale)
+        answer = self._ask(Side.FORWARD, x)
+        return self._with_learned(answer, x, self._inputs, self._signals, scale)
 
     def transposed_times(self, g: Tensor, scale: float) -> Tensor:
-        found = self._ask(Side.BACKWARD, g)
-        return self._with_learned(found, g, self._signals, self._inputs, scale)
+        answer = self._ask(Side.BACKWARD, g)
+        return self._with_learned(answer, g, self._signals, self._inputs, scale)
 
     def _ask(self, side: Side, x: Tensor) -> Tensor:
         forward = side is Side.FORWARD
@@ -71,13 +71,13 @@ class MatrixFreeWeight(Weight):
         return parts.total.mT
 
     def _with_learned(
-        self, found: Tensor, x: Tensor, met: Tensor, given: Tensor, scale: float
+        self, answer: Tensor, x: Tensor, met: Tensor, given: Tensor, scale: float
     ) -> Tensor:
-        found = found * (self.std * scale)
+        answer = answer * (self.std * scale)
         if self._held.shape[1] == 1:
-            return found
+            return answer
         learned = torch.bmm(x, met.mT) * self._held[:, None, 1:]
-        return torch.baddbmm(found * self._held[:, :1, None], learned, given, alpha=scale)
+        return torch.baddbmm(answer * self._held[:, :1, None], learned, given, alpha=scale)
 
     def descend(self, g: Tensor, x: Tensor, scale: float) -> None:
         """The optimizer is linear: its recursion is that of the coefficients."""

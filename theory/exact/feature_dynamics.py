@@ -262,13 +262,13 @@ def _fitted(
 ) -> dict[Observable, FloatArray]:
     """(steps + 1,): before each step on one input with label 1, and after the last."""
     one = np.ones((1, 1))
-    found = simulate(
+    dynamics = simulate(
         architecture, one, one[0], steps, rate, reused, depth, PARTICLES, systems=SYSTEMS
     )
     return {
-        Observable.FITTED_OUTPUT: found.outputs.mean[:, 0],
-        Observable.FITTED_SECOND_MOMENT: found.stream.mean[:, -1, 0, 0],
-        Observable.FITTED_KURTOSIS: found.kurtosis.mean[:, 0],
+        Observable.FITTED_OUTPUT: dynamics.outputs.mean[:, 0],
+        Observable.FITTED_SECOND_MOMENT: dynamics.stream.mean[:, -1, 0, 0],
+        Observable.FITTED_KURTOSIS: dynamics.kurtosis.mean[:, 0],
     }
 
 
@@ -294,8 +294,8 @@ class Fitted:
                 f"{parameterization.name}: the particle system is that of depth_mup"
             )
         steps = max(self.steps, STEPS)
-        found = _fitted(architecture, cell.depth, steps, float(self.rate), self.reused)
-        return float(found[self.observable][self.steps])
+        curves = _fitted(architecture, cell.depth, steps, float(self.rate), self.reused)
+        return float(curves[self.observable][self.steps])
 
     @property
     def __name__(self) -> str:

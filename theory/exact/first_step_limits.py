@@ -55,8 +55,8 @@ def reuse_ratio_limit(architecture: Architecture) -> float:
     for ReLU (T/2) e^{T/2} / (e^{T/2} - 1). Raises ``NoTheoryError`` where ``depth_limit`` does, and
     for a stream that is normalized or fixed.
     """
-    found = _integrals(architecture)
-    return found.reused / found.decoupled
+    integrals = _integrals(architecture)
+    return integrals.reused / integrals.decoupled
 
 
 def output_change_limit(architecture: Architecture, decoupled: bool = False) -> float:
@@ -67,6 +67,6 @@ def output_change_limit(architecture: Architecture, decoupled: bool = False) -> 
     e^{T/2} (2 + T/2), and 2 e^{T/2} decoupled. Raises ``NoTheoryError`` where ``depth_limit`` does,
     and for a stream that is normalized or fixed.
     """
-    found = _integrals(architecture)
-    inside = 1 + found.decoupled if decoupled else found.backward + found.reused
-    return found.forward + inside
+    integrals = _integrals(architecture)
+    inside = 1 + integrals.decoupled if decoupled else integrals.backward + integrals.reused
+    return integrals.forward + inside

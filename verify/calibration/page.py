@@ -79,11 +79,13 @@ def _table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> list[st
     return lines + ["| " + " | ".join(map(str, row)) + " |" for row in rows]
 
 
-def _worst(found: Sequence[Calibration]) -> list[str]:
+def _worst(calibrations: Sequence[Calibration]) -> list[str]:
     """The largest rates of every kind of noise, over all settings in which the model holds."""
     rows = []
-    for noise in dict.fromkeys(c.scenario.noise for c in found):
-        held = [c for c in found if c.scenario.noise is noise and c.scenario.declared_model_holds]
+    for noise in dict.fromkeys(c.scenario.noise for c in calibrations):
+        held = [
+            c for c in calibrations if c.scenario.noise is noise and c.scenario.declared_model_holds
+        ]
         accepts = max((c.wrong_accepts for c in held), key=lambda rate: rate.share)
         rejects = max((c.wrong_rejects for c in held), key=lambda rate: rate.share)
         rows.append((noise, len(held), *map(_percent, (accepts, rejects)), *_coverage(held)))
@@ -111,9 +113,9 @@ def _coverage(held: Sequence[Calibration]) -> list[str]:
     return spans
 
 
-def _planned(found: Sequence[Calibration]) -> list[str]:
+def _planned(calibrations: Sequence[Calibration]) -> list[str]:
     rows = []
-    for c in found:
+    for c in calibrations:
         s = c.scenario
         rates = map(_percent, (c.decided, c.invalid))
         rows.append((s.family, s.looks, s.noise, s.truth, s.replicates, *rates))
@@ -121,9 +123,9 @@ def _planned(found: Sequence[Calibration]) -> list[str]:
     return _table(headings, rows)
 
 
-def _everything(found: Sequence[Calibration]) -> list[str]:
+def _everything(calibrations: Sequence[Calibration]) -> list[str]:
     rows = []
-    for c in found:
+    for c in calibrations:
         s = c.scenario
         wrong = map(_percent, (c.wrong_accepts, c.wrong_rejects))
         shares = (f"{100 * rate.share:.1f}" for rate in (c.decided, c.invalid, c.covered))
@@ -173,7 +175,9 @@ alone needs. That is the price of true laws that keep their verdicts (*invalid* 
 """
 
 
-def document(found: Sequence[Calibration], planned: Sequence[Calibration], campaigns: int) -> str:
+def document(
+    calibrations: Sequence[Calibration], planned: Sequence[Calibration], campaigns: int
+) -> str:
     """The page of the docs."""
     return _PAGE.format(
         campaigns=campaigns,
@@ -185,9 +189,9 @@ def document(found: Sequence[Calibration], planned: Sequence[Calibration], campa
         alpha=ALPHA,
         largest=max(FAMILIES),
         target=TARGET_POWER,
-        worst="\n".join(_worst(found)),
+        worst="\n".join(_worst(calibrations)),
         planned="\n".join(_planned(planned)),
-        everything="\n".join(_everything(found)),
+        everything="\n".join(_everything(calibrations)),
     )
 
 
@@ -202,11 +206,11 @@ def document(found: Sequence[Calibration], planned: Sequence[Calibration], campa
 )
 def main(campaigns: int, workers: int, out: Path) -> None:
     """Calibrate verdicts on synthetic campaigns, and write the table."""
-    found = run(scenarios(), campaigns, workers)
+    calibrations = run(scenarios(), campaigns, workers)
     planned = run(planned_scenarios(), campaigns, workers)
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(document(found, planned, campaigns), encoding="utf-8")
-    click.echo(f"{len(found) + len(planned)} settings: {out}")
+    out.write_text(document(calibrations, planned, campaigns), encoding="utf-8")
+    click.echo(f"{len(calibrations) + len(planned)} settings: {out}")
 
 
 if __name__ == "__main__":

@@ -174,9 +174,9 @@ def synthetic_logs(
 def verdicts(scenario: Scenario, logs: FloatArray) -> Verdicts:
     """Look by look, as ``verify.campaign.looks`` does: one verdict a column, families in a row."""
     law, share = scenario.law, ALPHA / scenario.looks
-    found = np.zeros(logs.shape[1], dtype=np.int8)
+    codes = np.zeros(logs.shape[1], dtype=np.int8)
     for look in range(scenario.looks):
-        open_yet = found == INCONCLUSIVE
+        open_yet = codes == INCONCLUSIVE
         seen = logs[: scenario.replicates * 2**look, open_yet]
         exponents, checks = law.exponents(seen), check_fit(law, seen)
         members = open_yet.reshape(-1, scenario.family)
@@ -189,8 +189,8 @@ def verdicts(scenario: Scenario, logs: FloatArray) -> Verdicts:
         p_values = by_family(decision_p_values(exponents, BAND))
         levels = holm_levels(p_values, share, members)[members]
         of_fit = discovery_levels(by_family(checks.misfit), share, members)[members]
-        found[open_yet] = _judged(checks, exponents, levels, of_fit)
-    return found
+        codes[open_yet] = _judged(checks, exponents, levels, of_fit)
+    return codes
 
 
 def _judged(
@@ -201,8 +201,8 @@ def _judged(
     spoiled = (accepted & spoils_acceptance(checks, intervals.estimate, MARGIN, BAND, of_fit)) | (
         rejected & spoils_rejection(checks, intervals.estimate, MARGIN, BAND, of_fit)
     )
-    found = np.where(accepted, ACCEPTED, np.where(rejected, REJECTED, INCONCLUSIVE))
-    return np.where(spoiled, INVALID, found).astype(np.int8)
+    codes = np.where(accepted, ACCEPTED, np.where(rejected, REJECTED, INCONCLUSIVE))
+    return np.where(spoiled, INVALID, codes).astype(np.int8)
 
 
 def calibrate(scenario: Scenario, campaigns: int, seed: int = 0) -> Calibration:
@@ -210,33 +210,33 @@ def calibrate(scenario: Scenario, campaigns: int, seed: int = 0) -> Calibration:
     generator = np.random.default_rng([seed, *str(scenario).encode()])
     most = scenario.replicates * 2 ** (scenario.looks - 1) * scenario.family * len(SIZES)
     chunk = max(1, _CHUNK // most)
-    found, covered = [], 0
+    codes, covered = [], 0
     for start in range(0, campaigns, chunk):
         logs = synthetic_logs(scenario, min(chunk, campaigns - start), generator)
-        found.append(verdicts(scenario, logs).reshape(-1, scenario.family))
+        codes.append(verdicts(scenario, logs).reshape(-1, scenario.family))
         first = mean_intervals(scenario.law.exponents(logs[: scenario.replicates]), 0.05)
         truth = _EXPONENT[scenario.truth]
         covered += int(((first.low <= truth) & (truth <= first.high)).sum())
-    return _counted(scenario, np.concatenate(found), covered)
+    return _counted(scenario, np.concatenate(codes), covered)
 
 
-def _counted(scenario: Scenario, found: Verdicts, covered: int) -> Calibration:
+def _counted(scenario: Scenario, codes: Verdicts, covered: int) -> Calibration:
     """Both decisions are wrong at the margin itself, and one of them elsewhere."""
-    campaigns, total = len(found), found.size
+    campaigns, total = len(codes), codes.size
     wrong = {
         ACCEPTED: scenario.truth is not Truth.INSIDE,
         REJECTED: scenario.truth is not Truth.OUTSIDE,
     }
 
     def campaigns_with(verdict: int) -> Rate:
-        count = int((found == verdict).any(axis=1).sum()) if wrong[verdict] else 0
+        count = int((codes == verdict).any(axis=1).sum()) if wrong[verdict] else 0
         return Rate.of(count, campaigns)
 
     return Calibration(
         scenario,
         campaigns_with(ACCEPTED),
         campaigns_with(REJECTED),
-        Rate.of(int(((found == ACCEPTED) | (found == REJECTED)).sum()), total),
-        Rate.of(int((found == INVALID).sum()), total),
+        Rate.of(int(((codes == ACCEPTED) | (codes == REJECTED)).sum()), total),
+        Rate.of(int((codes == INVALID).sum()), total),
         Rate.of(covered, total),
     )

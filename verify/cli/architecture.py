@@ -51,11 +51,11 @@ def architecture_of(
     ``InputError`` for an unknown name, a factor that is no number from 1/1000 to 1000, and
     whatever ``Architecture`` refuses.
     """
-    found = _LAYERS.search(name)
-    stem = name if found is None else f"{name[: found.start()]}-M"
+    match = _LAYERS.search(name)
+    stem = name if match is None else f"{name[: match.start()]}-M"
     if stem not in _FACTORIES or name.endswith("-M"):
         raise choices("architecture", name, [NAMES])
-    layers = 1 if found is None else int(found[1])
+    layers = 1 if match is None else int(match[1])
     factor = _he(activation) if variance_factor is None else _factor(variance_factor)
     base = _FACTORIES[stem](layers)
     return replace(base, activation=activation, form=form, variance_factor=factor)

@@ -56,12 +56,12 @@ def plan_predictions(
     campaign = Campaign(predictions, profile, PILOT_SEED, device, engine)
     with progress() as advance:
         pilot = run_pilot(campaign, partial(advance, "pilot"))
-        found = outlooks(campaign, pilot)
+        entries = outlooks(campaign, pilot)
     if as_json:
-        click.echo(json.dumps([_document(outlook) for outlook in found], indent=2))
+        click.echo(json.dumps([_document(outlook) for outlook in entries], indent=2))
         return
-    stdout_console().print(_table(found, profile))
-    for outlook in found:
+    stdout_console().print(_table(entries, profile))
+    for outlook in entries:
         if outlook.problem:
             click.echo(f"{outlook.id}: the pilot says nothing: {reason_text(outlook.problem)}")
         elif outlook.underpowered:
@@ -90,7 +90,7 @@ def _remedy(outlook: Outlook) -> str:
     return f"its negative controls are rejected with probability {outlook.controls:.2f} only"
 
 
-def _table(found: list[Outlook], profile: str) -> Table:
+def _table(entries: list[Outlook], profile: str) -> Table:
     title = (
         f"profile {profile}, from a pilot of {PILOT_REPLICATES} replicates; "
         f"required and detectable: for power {TARGET_POWER:g}"
@@ -112,7 +112,7 @@ def _table(found: list[Outlook], profile: str) -> Table:
         table.add_column(
             heading, justify="left" if left else "right", overflow="fold", no_wrap=left
         )
-    for outlook in found:
+    for outlook in entries:
         table.add_row(*_row(outlook))
     return table
 

@@ -211,11 +211,11 @@ def _standard_error(finding: Finding) -> float:
 
 def _campaign(report: Report, commit: str | None, old: Records, taken: set[str]) -> Provenance:
     """The provenance of a report: that on record where it is the same, so that nothing moves."""
-    found = report.environment
+    environment = report.environment
     campaign = Provenance(
         name=f"{report.profile}-{report.seed}",
         seed=report.seed,
-        device=found.device,
+        device=environment.device,
         command=report.command,
         looks=report.looks,
         family=report.family,
@@ -223,11 +223,11 @@ def _campaign(report: Report, commit: str | None, old: Records, taken: set[str])
         recorded=datetime.now(UTC).date(),
         commit=commit,
         code=report.code,
-        scaleproof=found.scaleproof,
-        python=found.python,
-        torch=found.torch,
-        numpy=found.numpy,
-        scikit_learn=found.scikit_learn,
+        scaleproof=environment.scaleproof,
+        python=environment.python,
+        torch=environment.torch,
+        numpy=environment.numpy,
+        scikit_learn=environment.scikit_learn,
     )
     for known in {record.campaign.name: record.campaign for record in old.values()}.values():
         name, recorded, commit = known.name, known.recorded, known.commit

@@ -60,9 +60,9 @@ def renewed(text: str, records: AllRecords) -> str:
     if stray is not None:
         raise InputError(f"{stray[0]} has no other half")
 
-    def block(found: re.Match[str]) -> str:
-        name = found["name"]
-        if _MARKER.search(found["body"]):
+    def block(match: re.Match[str]) -> str:
+        name = match["name"]
+        if _MARKER.search(match["body"]):
             raise InputError(f"a marker stands inside of {name}")
         lines = "\n".join(generated(name, records))
         return f"<!-- generated: {name} -->\n\n{lines}\n\n<!-- end of {name} -->"

@@ -100,8 +100,8 @@ def _misfit(
 
 def misfit(checks: FitChecks, level: float | FloatArray) -> BoolArray:
     """The declared law is not that of the measurements, at this level (one, or one a column)."""
-    found: BoolArray = checks.misfit <= level
-    return found
+    misfits: BoolArray = checks.misfit <= level
+    return misfits
 
 
 def moved(place: Elsewhere, margin: float, band: Band) -> BoolArray:

@@ -41,7 +41,7 @@ def best_log_rates(losses: FloatArray, rates: FloatArray) -> Minima:
         offset = (below - above) / (2 * bend)
     known = np.isfinite(bend) & (bend > 0)
     step = np.log(rates[1] / rates[0])
-    found = np.log(rates)[middle] + np.where(known, offset, 0.0) * step
+    minimum = np.log(rates)[middle] + np.where(known, offset, 0.0) * step
     usable = (edge == 0) & np.isfinite(at)
     nothing = np.isinf(finite).all(axis=-1)
-    return Minima(np.where(usable, found, np.nan), np.where(nothing, 0, edge))
+    return Minima(np.where(usable, minimum, np.nan), np.where(nothing, 0, edge))

@@ -131,8 +131,8 @@ def _read(curves: FloatArray, places: FloatArray) -> FloatArray:
     bends = np.concatenate([inner[..., :1], inner, inner[..., -1:]], axis=-1)
 
     def at(values: FloatArray, index: IntArray) -> FloatArray:
-        found: FloatArray = np.take_along_axis(values, index[..., None], axis=-1)[..., 0]
-        return found
+        entries: FloatArray = np.take_along_axis(values, index[..., None], axis=-1)[..., 0]
+        return entries
 
     left, right = at(bends, lower), at(bends, upper)
     bend = np.where(left * right > 0, np.sign(left) * np.minimum(np.abs(left), np.abs(right)), 0.0)

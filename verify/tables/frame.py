@@ -156,8 +156,8 @@ def named(frame: pd.DataFrame, column: str) -> tuple[list[str], IntArray]:
     if nameless.any():
         place = int(nameless.argmax())
         raise InputError(f"row {frame.index[place]}: column {column!r} names nothing")
-    codes, found = pd.factorize(text, sort=True)
-    return list(map(str, found)), np.asarray(codes, dtype=np.intp)
+    codes, names = pd.factorize(text, sort=True)
+    return list(map(str, names)), np.asarray(codes, dtype=np.intp)
 
 
 def _gaps(frame: pd.DataFrame, column: str) -> BoolArray:
