@@ -139,8 +139,9 @@ _PAGE = """# Calibration
 Written by `tox run -e calibration`; do not edit.
 
 {campaigns} synthetic campaigns per setting, with known exponents, are judged by the functions that
-judge real ones. The claim is the exponent 0 at a margin of {margin:g}; sizes {sizes}; the noise of
-a logarithm has standard deviation {spread:g}; the finite-size bias is {bias:g}/L, or {large:g}/L.
+judge real ones. The claim is the exponent 0 at a margin of {margin:g}, at sizes {sizes}. The
+noise of a logarithm has standard deviation {spread:g}. The finite-size bias is {bias:g}/L, or
+{large:g}/L.
 The nominal family-wise error rate is {alpha:.0%}. A wrong accept or reject is a campaign with at
 least one of them; *at the margin* both decisions are wrong. Brackets are 95 percent Clopper-Pearson
 intervals; R is the number of replicates at the first look, and every further look doubles it.
@@ -163,13 +164,13 @@ the checks of the fit.
 ## All settings
 
 An *undeclared* bias is a wrong model: its wrong decisions are what the checks of the fit are for,
-and *invalid* is what they caught. What the replicates cannot resolve no check can see, and a bias
+and *invalid* is what they caught. What the replicates cannot resolve no check can see. A bias
 as large as the margin decides wrongly while it is small beside the noise: declare what is known.
 
-The level of a misfit is shared over the family and the looks, as that of a verdict is: a family of
+The level of a misfit is shared over the family and the looks, as that of a verdict is. A family of
 {largest} sees a wrong law only where it is clearer, or replicates are more, than one prediction
 alone needs. That is the price of true laws that keep their verdicts (*invalid* under *none* and
-*declared*), and what is not acted upon is still said in the reason.
+*declared*). What is not acted upon is still said in the reason.
 
 {everything}
 """
