@@ -24,10 +24,10 @@ _JUDGING: dict[str, tuple[str, ...]] = {
     "verify/judging/evidence.py": ("tests/verify/judging/test_evidence.py",),
     "verify/judging/quantities.py": (
         "tests/verify/judging/test_quantities.py",
-        "tests/verify/test_verdict.py",
+        "tests/verify/judging/test_every_verdict.py",
         "tests/conformance/test_quantities.py",
-        "tests/verify/test_excess.py",
-        "tests/verify/test_transfer.py",
+        "tests/verify/judging/test_excess.py",
+        "tests/verify/judging/test_transfer.py",
     ),
     "verify/judging/reasons.py": ("tests/verify/judging/test_reasons.py",),
     "verify/judging/verdict.py": ("tests/verify/judging/test_verdict.py",),

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from tests.verify.test_cli import run
+from tests.verify.cli.test_cli import run
 from theory import (
     Activation,
     Architecture,

@@ -138,7 +138,7 @@ def test_plan_says_what_is_under_powered(
     from dataclasses import replace
     from fractions import Fraction
 
-    from tests.verify.test_cli import run
+    from tests.verify.cli.test_cli import run
 
     weak = replace(prediction, id="T2.weak", margin=Fraction(1, 100))
     monkeypatch.setattr("theory.catalogue.PREDICTIONS", (prediction, weak))

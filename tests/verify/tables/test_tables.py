@@ -11,7 +11,7 @@ import pytest
 
 import verify
 from reports import Report
-from tests.verify.test_cli import run
+from tests.verify.cli.test_cli import run
 from theory import (
     BestRateExponentEquals,
     Cell,

@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from tests.verify.test_cli import run
+from tests.verify.cli.test_cli import run
 from theory import Prediction
 from verify.cli.progress import progress
 

@@ -17,7 +17,7 @@ from probes.data.images import load
 from probes.trials import network_of, run_group
 from reports import Report
 from tests.verify.campaigns import groups
-from tests.verify.test_cli import run
+from tests.verify.cli.test_cli import run
 from theory import (
     Axis,
     Cell,

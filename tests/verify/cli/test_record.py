@@ -14,7 +14,7 @@ from scipy import stats
 
 from reports import Report
 from reports.document import PredictionEntry
-from tests.verify.test_cli import run
+from tests.verify.cli.test_cli import run
 from theory import (
     Axis,
     Control,

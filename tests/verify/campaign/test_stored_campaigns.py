@@ -13,7 +13,7 @@ import pytest
 
 from reports import Report
 from tests.verify.campaigns import groups
-from tests.verify.test_cli import run
+from tests.verify.cli.test_cli import run
 from theory import Axis, CurveEquals, Prediction, Profile, UnavailableError, ValueEquals
 from theory.catalogue import find
 from theory.scaling import Cell

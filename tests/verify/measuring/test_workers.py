@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.verify.test_cli import HANGS
+from tests.verify.cli.test_cli import HANGS
 from theory import Profile
 from theory.catalogue import find
 from verify.campaign.design import Campaign
