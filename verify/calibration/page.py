@@ -141,11 +141,10 @@ Written by `tox run -e calibration`; do not edit.
 {campaigns} synthetic campaigns per setting, with known exponents, are judged by the functions that
 judge real ones. The claim is the exponent 0 at a margin of {margin:g}, at sizes {sizes}. The
 noise of a logarithm has standard deviation {spread:g}. The finite-size bias is {bias:g}/L, or
-{large:g}/L.
-The nominal family-wise error rate is {alpha:.0%}. A wrong accept or reject is a campaign with at
-least one of them; *at the margin* both decisions are wrong. Brackets are 95 percent Clopper-Pearson
-intervals; R is the number of replicates at the first look, and every further look doubles it.
-*Decided* and *invalid* are shares of predictions.
+{large:g}/L. The nominal family-wise error rate is {alpha:.0%}. A wrong accept or reject is a
+campaign with at least one of them; *at the margin* both decisions are wrong. Brackets are 95
+percent Clopper-Pearson intervals; R is the number of replicates at the first look, and every
+further look doubles it. *Decided* and *invalid* are shares of predictions.
 
 ## Where the declared model holds
 
