@@ -92,17 +92,17 @@ def fitted(device: str, engine: Engine) -> tuple[dict[str, float], float]:
         for done, members, _ in groups
     ]
     scaled = np.array(rows) / np.array([[seconds] for _, _, seconds in groups])
-    found, _ = nnls(scaled, np.ones(len(rows)))
-    return dict(zip(names, found, strict=True)), float(np.median(abs(scaled @ found - 1.0)))
+    seconds, _ = nnls(scaled, np.ones(len(rows)))
+    return dict(zip(names, seconds, strict=True)), float(np.median(abs(scaled @ seconds - 1.0)))
 
 
 def main() -> None:
     """Print the constants."""
     device = sys.argv[1] if len(sys.argv) > 1 else "cpu"
     for engine in Engine:
-        found, error = fitted(device, engine)
+        costs, error = fitted(device, engine)
         click.echo(f"{engine}: median relative error {error:.2f}")
-        for name, seconds in found.items():
+        for name, seconds in costs.items():
             click.echo(f"    {name}={seconds:.2g},")
 
 

@@ -81,9 +81,9 @@ def expectation(
     """E function(sqrt(variance) Z) of any callable to ``digits`` digits, Z standard normal.
 
     ``function`` takes and gives mpmath numbers. Quadrature is split at the kinks, where the
-    function may jump or bend. The range is cut where the normal density falls below 10^-(digits +
-    5): what a function that grows as an exponential has beyond is not seen. Raises ``InputError``
-    when the digits are not reached.
+    function may jump or bend. The range ends one unit behind |z| where e^{-z^2/2} is 10^-(digits +
+    5). What a fast-growing function has beyond is not seen. Raises ``InputError`` when the digits
+    are not reached.
     """
     deviation = math.sqrt(float(checked_variance(variance)))
     with mpmath.workdps(digits + 10):

@@ -94,7 +94,7 @@ class Scenario:
         return self.bias in (Bias.NONE, Bias.DECLARED)
 
     def planned(self) -> Scenario:
-        """The same with the replicates that ``design`` requires."""
+        """The same with the replicates that ``sample_size`` requires."""
         level = ALPHA / self.looks / self.family
         slope = np.linalg.pinv(self.law.design_matrix)[1]
         spread = float(np.linalg.norm(slope * _cell_spreads(self.noise)))

@@ -12,6 +12,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import scipy
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from theory import Activation, DomainError
 from theory.architecture import HOMOGENEOUS
@@ -388,16 +390,19 @@ def test_cutting_the_tails_of_both_inputs_counts_twice() -> None:
     assert bound == pytest.approx(expected, rel=1e-6, abs=0)
 
 
-@pytest.mark.parametrize("activation", ANALYTIC)
-@pytest.mark.parametrize("which", Moment)
-def test_the_proven_bound_keeps_twelve_digits(activation: Activation, which: Moment) -> None:
+@given(st.sampled_from(ANALYTIC), st.sampled_from(Moment), st.floats(1e-3, 1e4))
+@example(Activation.TANH, Moment.SECOND, 15.9)
+@example(Activation.SILU, Moment.SECOND, 16.1)
+def test_the_proven_bound_keeps_twelve_digits(
+    activation: Activation, which: Moment, q: float
+) -> None:
+    """A moment that vanishes by symmetry is measured on the scale of its factors."""
     moments = analytic(activation)
-    for q in (1e-3, 1.0, 15.9, 16.1, 1e4):
-        size = math.sqrt(float(moments.second_moment(q)))
-        slope = math.sqrt(float(moments.derivative_second_moment(q)))
-        natural = {Moment.MEAN: size, Moment.CROSS: size * slope}.get(which)
-        natural = float(moments.moment(which, q)) if natural is None else natural
-        assert moments.error_bound(which, q) <= 1e-12 * natural
+    size = math.sqrt(float(moments.second_moment(q)))
+    slope = math.sqrt(float(moments.derivative_second_moment(q)))
+    natural = {Moment.MEAN: size, Moment.CROSS: size * slope}.get(which)
+    natural = float(moments.moment(which, q)) if natural is None else natural
+    assert moments.error_bound(which, q) <= 1e-12 * natural
 
 
 def test_fields_of_analytic_activations_are_what_they_integrate() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from probes.engines import Engine
-from tests.verify.campaigns import groups
+from tests.verify.campaigns import groups, of
 from theory import (
     Cell,
     Control,
@@ -19,7 +19,6 @@ from theory import (
     Observable,
     Optimizer,
     Prediction,
-    Profile,
     Verdict,
     mup,
     rational,
@@ -35,15 +34,6 @@ from verify.measuring import loop as measuring
 from verify.measuring.fingerprint import trial_key
 from verify.measuring.loop import check_engine, measure, run
 from verify.measuring.store import Store
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "measurements.sqlite")
-
-
-def of(*predictions: Prediction, seed: int = 1) -> Campaign:
-    return Campaign(predictions, Profile.QUICK, seed)
 
 
 def all_values(campaign: Campaign, store: Store) -> np.ndarray:

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from fractions import Fraction
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -299,11 +298,6 @@ def answers(prediction: Prediction, store: Store) -> tuple[Campaign, list[Answer
             store_group(plan, store, group, [{Observable.TRAINED_LOSS: each} for each in losses])
         if not widen(campaign, plan, asked, 0):
             return campaign, judge_campaign(campaign, store)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "measurements.sqlite")
 
 
 def test_a_prediction_a_control_and_a_rival_of_another_exponent_are_told_apart(
