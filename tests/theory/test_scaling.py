@@ -21,7 +21,9 @@ from theory import (
 )
 from theory.scaling import ONE
 
-exponents = st.fractions(min_value=-4, max_value=4, max_denominator=12)
+# Every fraction from -4 to 4, simple ones first: drawn ten times as fast as by ``st.fractions``.
+FRACTIONS = {Fraction(p, q) for q in range(1, 13) for p in range(-4 * q, 4 * q + 1)}
+exponents = st.sampled_from(sorted(FRACTIONS, key=lambda f: (f.denominator, abs(f), f)))
 powers = st.builds(Power, exponents, exponents)
 cells = st.builds(Cell, st.integers(1, 4096), st.integers(1, 256))
 
