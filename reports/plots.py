@@ -21,7 +21,7 @@ from theory.errors import InputError
 from theory.expectations import Summary
 from theory.verdict import Verdict
 
-_STYLE: dict[Any, Any] = {
+STYLE: dict[Any, Any] = {
     "svg.hashsalt": "scaleproof",
     "svg.fonttype": "none",
     "font.family": "sans-serif",
@@ -33,14 +33,14 @@ _STYLE: dict[Any, Any] = {
     "grid.alpha": 0.25,
     "axes.grid.which": "major",
 }
-_MEASURED, _PREDICTED, _RIVAL = "#1b4965", "#c1121f", "#5c677d"
+MEASURED, PREDICTED, _RIVAL = "#1b4965", "#c1121f", "#5c677d"
 _VERDICTS = {
     Verdict.ACCEPTED: "#2a7d46",
     Verdict.REJECTED: "#b3261e",
     Verdict.INCONCLUSIVE: "#8a6d00",
     Verdict.INVALID: "#7a3e9d",
 }
-_AXES = {"width": "width n", "depth": "depth L"}
+AXES = {"width": "width n", "depth": "depth L"}
 _STATISTICS = {
     Summary.EXPONENT: "exponent",
     Summary.RATIO: "measured / predicted",
@@ -56,10 +56,10 @@ def scaling_plot(entry: PredictionEntry) -> str:
     """
     if not entry.cells:
         return ""
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(5.2, 3.4))
         _draw_cells(figure.add_axes((0.15, 0.14, 0.83, 0.83)), entry)
-        return _svg(figure)
+        return svg_text(figure)
 
 
 def verdict_picture(entry: PredictionEntry) -> str:
@@ -71,11 +71,12 @@ def verdict_picture(entry: PredictionEntry) -> str:
     """
     if not entry.cells or entry.interval is None:
         raise InputError(f"{entry.id} has no interval ({entry.reason}); choose another prediction")
-    with mpl.rc_context(_STYLE):
-        return _svg(_verdict_figure(entry))
+    with mpl.rc_context(STYLE):
+        return svg_text(_verdict_figure(entry))
 
 
-def _svg(figure: Figure) -> str:
+def svg_text(figure: Figure) -> str:
+    """The ``<svg>`` element of a figure."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     svg = buffer.getvalue()
@@ -86,12 +87,14 @@ def _draw_cells(axes: Axes, entry: PredictionEntry) -> None:
     sizes = _sizes(entry)
     measured = np.array([cell.measured for cell in entry.cells])
     errors = np.array([[c.measured - c.low, c.high - c.measured] for c in entry.cells]).T
-    axes.errorbar(sizes, measured, errors, fmt="o", color=_MEASURED, ms=4, label="measured")
+    axes.errorbar(sizes, measured, errors, fmt="o", color=MEASURED, ms=4, label="measured")
     fitted = [cell.fitted for cell in entry.cells if cell.fitted is not None]
     if len(fitted) == len(sizes):
-        axes.plot(sizes, fitted, "-", color=_MEASURED, lw=1, label="fit")
+        axes.plot(sizes, fitted, "-", color=MEASURED, lw=1, label="fit")
     _draw_prediction(axes, entry, sizes)
-    _scale_axes(axes, entry, sizes)
+    scale_axes(axes, sizes)
+    axes.set_xlabel(AXES.get(entry.axis, _plain(entry.axis)))
+    axes.set_ylabel(_plain(entry.plotted.replace("_", " ")))
     axes.legend(frameon=False, fontsize=8)
 
 
@@ -133,14 +136,14 @@ def _draw_prediction(axes: Axes, entry: PredictionEntry, sizes: FloatArray) -> N
         for end, label in ((low, "accepts from"), (high, "accepts up to")):
             if end is not None:
                 line = _line_of(entry, sizes, end)
-                axes.plot(sizes, line, "-", color=_PREDICTED, alpha=0.4, lw=1, label=label)
+                axes.plot(sizes, line, "-", color=PREDICTED, alpha=0.4, lw=1, label=label)
     else:
         bottom, top = (np.full(len(sizes), end) for end in axes.get_ylim())
         lower = bottom if low is None else _line_of(entry, sizes, low)
         upper = top if high is None else _line_of(entry, sizes, high)
-        axes.fill_between(sizes, lower, upper, color=_PREDICTED, alpha=0.12, lw=0, label="accepts")
+        axes.fill_between(sizes, lower, upper, color=PREDICTED, alpha=0.12, lw=0, label="accepts")
     line, label = _line_of(entry, sizes, entry.predicted), _labelled("predicted", entry.relation)
-    axes.plot(sizes, line, "--", color=_PREDICTED, lw=1.2, label=label)
+    axes.plot(sizes, line, "--", color=PREDICTED, lw=1.2, label=label)
     rival = entry.rival
     if rival is not None and _reads_the_same(entry, rival):
         line, label = _line_of(rival, sizes, rival.predicted), _labelled("rival", rival.relation)
@@ -153,7 +156,7 @@ def _reads_the_same(entry: PredictionEntry, rival: RivalEntry) -> bool:
     return len(ours) == len(theirs) and bool(np.allclose(ours, theirs, rtol=1e-9, atol=0.0))
 
 
-def _scale_axes(axes: Axes, entry: PredictionEntry, sizes: FloatArray) -> None:
+def scale_axes(axes: Axes, sizes: FloatArray) -> None:
     """Logarithmic axes with plain numbers, and a range of at least a factor two.
 
     A narrower range would make noise look like a trend.
@@ -167,15 +170,13 @@ def _scale_axes(axes: Axes, entry: PredictionEntry, sizes: FloatArray) -> None:
     ticks = np.geomspace(*axes.get_ylim(), 6)[1:-1]
     axes.set_yticks(ticks, [f"{tick:.3g}" for tick in ticks])
     axes.minorticks_off()
-    axes.set_xlabel(_AXES.get(entry.axis, _plain(entry.axis)))
-    axes.set_ylabel(_plain(entry.plotted.replace("_", " ")))
 
 
 def _verdict_figure(entry: PredictionEntry) -> Figure:
     figure = Figure(figsize=(8.4, 3.3), facecolor="white")
     figure.text(0.085, 0.93, entry.id, weight="bold", size=10)
     _draw_cells(figure.add_axes((0.085, 0.15, 0.43, 0.75)), entry)
-    rows: list[tuple[str, str, VerdictEntry]] = [("predicted", _PREDICTED, entry)]
+    rows: list[tuple[str, str, VerdictEntry]] = [("predicted", PREDICTED, entry)]
     rival = entry.rival
     if rival is not None and rival.scale is entry.scale and _reads_the_same(entry, rival):
         rows.append(("its rival", _RIVAL, rival))
@@ -208,9 +209,9 @@ def _draw_verdict(axes: Axes, y: float, name: str, colour: str, row: VerdictEntr
     if low is not None and high is not None:
         axes.vlines(row.predicted, y - 0.15, y + 0.15, color=colour, linestyle="--", lw=1.2)
     errors = [[row.estimate - row.interval[0]], [row.interval[1] - row.estimate]]
-    axes.errorbar(row.estimate, y, xerr=errors, fmt="o", color=_MEASURED, ms=5, capsize=3)
+    axes.errorbar(row.estimate, y, xerr=errors, fmt="o", color=MEASURED, ms=5, capsize=3)
     above: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "va": "bottom"}
     axes.annotate(f"{name}: {predicted_text(row)}", (0.0, y + 0.2), color=colour, **above)
-    axes.annotate(f"measured: {estimate_text(row)}", (0.0, y - 0.32), color=_MEASURED, **above)
+    axes.annotate(f"measured: {estimate_text(row)}", (0.0, y - 0.32), color=MEASURED, **above)
     verdict: dict[str, Any] = {"ha": "right", "weight": "bold", "color": _VERDICTS[row.verdict]}
     axes.annotate(row.verdict.upper(), (1.0, y + 0.2), **above, **verdict)

@@ -54,6 +54,11 @@ COMMANDS = {
         "report_campaign",
         "Judge the latest campaign of a folder again, and write its report there.",
     ),
+    "guard": _Entry(
+        "verify.cli.guard",
+        "guard_network",
+        "Judge how your own network scales, and find the parameter at fault.",
+    ),
     "judge": _Entry(
         "verify.cli.judge", "judge_table", "Judge measurements that were made elsewhere."
     ),

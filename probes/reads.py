@@ -1,0 +1,488 @@
+"""Follow every parameter of a module to the operations that read it. Imports torch.
+
+A *read* is the operation that first mixes a parameter with data: a matrix product, a lookup, the
+addition of a bias. What is computed from parameters alone before (transposes, casts, weight
+normalization, slices of a fused projection) is a *chain*, which can be computed again with another
+value of the parameter. Names of modules are never used: a read is found wherever it happens.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_flatten
+
+_SOFTMAX = ("_softmax", "_safe_softmax")
+# Operations that hand on the same numbers in another shape.
+_SAME_NUMBERS = {
+    *("view", "_unsafe_view", "reshape", "t", "transpose", "permute", "unsqueeze", "squeeze"),
+    *("expand", "clone", "alias", "detach", "_to_copy", "native_dropout", "_reshape_alias"),
+    *("lift_fresh", "contiguous"),
+}
+# Beyond this, a score is a mask and no score.
+_MASKED = -1e4
+_MOST_READS = 16
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Operation:
+    """One operation of a forward pass; values number what tensors held, mutation included."""
+
+    function: Any
+    name: str  # such as ``addmm`` (in place: without the underscore at the end)
+    mutates: bool  # whether it writes into its first argument
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    module: str
+
+
+@dataclass(slots=True, eq=False)
+class Read:
+    """A parameter meets data: arguments, output z, its value number and its gradient."""
+
+    operation: Operation
+    args: tuple[Any, ...]
+    parameters: frozenset[int]
+    data: tuple[Tensor, ...]
+    output: Tensor
+    value: int
+    gradient: Tensor | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scores:
+    """What a softmax over a product of two activations saw, or a fused attention would have."""
+
+    module: str
+    size: float
+    head_size: int
+    sources: tuple[int, ...]
+
+
+@dataclass(slots=True)
+class _Chain:
+    parameters: frozenset[int]
+    parameter: Tensor | None = None
+    operation: tuple[Any, tuple[Any, ...], Mapping[str, Any]] | None = None
+    place: int = 0
+
+
+def tensors_in(tree: object, depth: int = 3) -> list[Tensor]:
+    """All tensors of a batch: in lists, dictionaries, and attributes of objects."""
+    found: list[Tensor] = []
+    for leaf in tree_flatten(tree)[0]:
+        if isinstance(leaf, Tensor):
+            found.append(leaf)
+        elif depth and hasattr(leaf, "__dict__"):
+            found += tensors_in(vars(leaf), depth - 1)
+    return found
+
+
+@functools.cache
+def _called(function: Any) -> tuple[str, bool]:
+    """The name of an operation, and whether it writes into its first argument."""
+    name: str = function.overloadpacket.__name__
+    mutates = name.endswith("_") and not name.endswith("__")
+    return (name.rstrip("_") if mutates else name), mutates
+
+
+def tensors_of(arguments: Any) -> Iterator[Tensor]:
+    """The tensors among arguments of an operation, in order."""
+    for one in arguments:
+        if isinstance(one, Tensor):
+            yield one
+        elif isinstance(one, list | tuple):
+            yield from tensors_of(one)
+
+
+def _mapped(change: Callable[[Any], Any], arguments: Any) -> Any:
+    """Arguments of an operation with every tensor changed."""
+    return [
+        _mapped(change, one)
+        if isinstance(one, list | tuple)
+        else change(one)
+        if isinstance(one, Tensor)
+        else one
+        for one in arguments
+    ]
+
+
+def rms(tensor: Tensor) -> float:
+    """Root of the mean square, accumulated in 32 bits at least."""
+    if not tensor.numel():
+        return math.nan
+    whole = tensor.detach()
+    whole = whole if whole.dtype == torch.float64 else whole.float()
+    return float(torch.linalg.vector_norm(whole)) / math.sqrt(whole.numel())
+
+
+class _BeforeMutation(TorchFunctionMode):
+    """Catch the gradient of a tensor before something is written into it."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.recorder = recorder
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        name = getattr(func, "__name__", "")
+        written = name.startswith("__i") or (name.endswith("_") and not name.endswith("__"))
+        if written and args and isinstance(args[0], Tensor):
+            self.recorder.catch(args[0])
+        return func(*args, **(kwargs or {}))
+
+
+class Recorder(TorchDispatchMode):
+    """Record reads and scores of everything that runs inside.
+
+    ``parameters``: the leaves to follow. ``data``: tensors of the batch; with none, whatever is
+    not made of parameters is data. ``where``: names the module that is running.
+    """
+
+    def __init__(
+        self,
+        parameters: Sequence[Tensor],
+        data: Sequence[Tensor],
+        where: Callable[[], str] = lambda: "",
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._where = where
+        self._all_is_data = not data
+        self._chains = {id(p): _Chain(frozenset([id(p)]), p) for p in parameters}
+        self._data = {id(t) for t in data}
+        self._alive: list[Tensor] = [*parameters, *data]  # an id is unique while its tensor lives
+        self._values: dict[int, int] = {}
+        self._caught: dict[int, Tensor] = {}
+        self._function_mode = _BeforeMutation(self)
+        self.paused = False  # while hooks look at outputs
+        self.operations: list[Operation] = []
+        self.producers: dict[int, Operation] = {}
+        self.contracted: set[int] = set()  # values that parameters made of data, by a product
+        self.reads: list[Read] = []
+        self.scores: list[Scores] = []
+
+    def __enter__(self) -> Recorder:
+        self._function_mode.__enter__()  # type: ignore[no-untyped-call]
+        super().__enter__()  # type: ignore[no-untyped-call]
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        super().__exit__(*error)  # type: ignore[no-untyped-call]
+        self._function_mode.__exit__(*error)  # type: ignore[no-untyped-call]
+        for read in self.reads:
+            unchanged = self._values[id(read.output)] == read.value
+            if unchanged and read.value not in self._caught and read.output.requires_grad:
+                self._hook(read.output, read.value)
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if self.paused:
+            return func(*args, **kwargs)
+        given = [*tensors_of(args), *tensors_of(kwargs.values())]
+        inputs = tuple(self._value(tensor) for tensor in given)
+        name, mutates = _called(func)
+        if given and mutates:
+            self._keep(given[0])
+        out = func(*args, **kwargs)
+        made = list(tensors_of((out,)))
+        chains = [self._chains[id(t)] for t in given if id(t) in self._chains]
+        is_data = self._is_data(given, bool(chains))
+        for tensor in made:
+            self._alive.append(tensor)
+            self._values[id(tensor)] = len(self._alive) * 2  # a new value, also where one mutates
+        outputs = tuple(self._values[id(tensor)] for tensor in made)
+        operation = Operation(func, name, mutates, args, kwargs, inputs, outputs, self._where())
+        self.operations.append(operation)
+        for value in outputs:
+            self.producers[value] = operation
+        if is_data:
+            self._of_data(operation, given, made, chains)
+        elif chains:
+            parameters = frozenset[int]().union(*(chain.parameters for chain in chains))
+            for place, tensor in enumerate(made):
+                if id(tensor) not in self._chains:
+                    self._chains[id(tensor)] = _Chain(parameters, None, (func, args, kwargs), place)
+        return out
+
+    def _is_data(self, given: Sequence[Tensor], has_chain: bool) -> bool:
+        if any(id(tensor) in self._data for tensor in given):
+            return True
+        plain = any(id(tensor) not in self._chains for tensor in given)
+        return self._all_is_data and (plain or not has_chain)
+
+    def _of_data(
+        self,
+        operation: Operation,
+        given: Sequence[Tensor],
+        made: Sequence[Tensor],
+        chains: Sequence[_Chain],
+    ) -> None:
+        self._data.update(id(tensor) for tensor in made)
+        self._chains = (
+            {
+                key: chain
+                for key, chain in self._chains.items()
+                if key not in {id(tensor) for tensor in made}
+            }
+            if operation.mutates
+            else self._chains
+        )
+        if operation.name in _SOFTMAX or operation.name.startswith("_scaled_dot_product"):
+            self._see_scores(operation)
+        if chains and made:
+            if _contracts(operation):
+                self.contracted.update(operation.outputs)
+            parameters = frozenset[int]().union(*(chain.parameters for chain in chains))
+            data = tuple(t for t in given if id(t) not in self._chains)
+            self.reads.append(
+                Read(operation, operation.args, parameters, data, made[0], operation.outputs[0])
+            )
+
+    def _value(self, tensor: Tensor) -> int:
+        if id(tensor) not in self._values:
+            self._alive.append(tensor)
+            self._values[id(tensor)] = len(self._alive) * 2 + 1
+        return self._values[id(tensor)]
+
+    def is_chain(self, tensor: Tensor) -> bool:
+        """Whether a tensor is made of parameters alone."""
+        return id(tensor) in self._chains
+
+    def _keep(self, tensor: Tensor) -> None:
+        """Reads keep a copy of what is about to be written over."""
+        copy = None
+        for read in self.reads:
+            if any(argument is tensor for argument in read.args):
+                copy = tensor.detach().clone() if copy is None else copy
+                self._alive.append(copy)
+                self._data.add(id(copy))
+                read.data = tuple(copy if one is tensor else one for one in read.data)
+                read.args = tuple(copy if one is tensor else one for one in read.args)
+
+    def catch(self, tensor: Tensor) -> None:
+        """Catch the gradient of what this tensor holds now."""
+        value = self._values.get(id(tensor))
+        if value is not None and tensor.requires_grad and not tensor.is_leaf:
+            self._hook(tensor, value)
+
+    def _hook(self, tensor: Tensor, value: int) -> None:
+        def caught(gradient: Tensor) -> None:
+            self._caught[value] = gradient.detach()
+
+        self._caught.setdefault(value, tensor)
+        tensor.register_hook(caught)  # type: ignore[no-untyped-call]
+
+    def collect(self) -> None:
+        """After the backward pass: give every read its gradient."""
+        for read in self.reads:
+            gradient = self._caught.get(read.value)
+            read.gradient = None if gradient is None or gradient is read.output else gradient
+
+    def _see_scores(self, operation: Operation) -> None:
+        if operation.name in _SOFTMAX:
+            self._see_softmax(operation)
+            return
+        query, key = operation.args[0].detach().float(), operation.args[1].detach().float()
+        scale = operation.kwargs.get("scale")
+        scale = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
+        if key.dim() == 4 and key.shape[1] != query.shape[1]:  # grouped queries
+            key = key.repeat_interleave(query.shape[1] // key.shape[1], 1)
+        size = rms(query @ key.transpose(-1, -2)) * float(scale)
+        self.scores.append(Scores(operation.module, size, query.shape[-1], operation.inputs[:2]))
+
+    def _see_softmax(self, operation: Operation) -> None:
+        product = self._product_behind(operation.inputs[0])
+        if product is None:
+            return
+        seen = operation.args[0].detach()
+        seen = seen[torch.isfinite(seen) & (seen > _MASKED)]
+        head_size = product.args[-1].shape[-2]
+        self.scores.append(Scores(product.module, rms(seen), head_size, product.inputs[-2:]))
+
+    def _product_behind(self, value: int) -> Operation | None:
+        """The product of two activations whose numbers a softmax sees; ``None`` for a router."""
+        for operation in self.back_from([value]):
+            if operation.name in ("bmm", "baddbmm", "matmul", "mm"):
+                reads = self.contracted.intersection(operation.outputs)
+                return None if reads else operation
+        return None
+
+    def back_from(self, values: Sequence[int]) -> Iterator[Operation]:
+        """Operations that values come from, nearest first, up to products with parameters."""
+        waiting, seen = list(values), set(values)
+        while waiting:
+            value = waiting.pop(0)
+            operation = self.producers.get(value)
+            if operation is None:
+                continue
+            yield operation
+            if value not in self.contracted:
+                waiting += [one for one in operation.inputs if one not in seen]
+                seen.update(operation.inputs)
+
+    def replay(
+        self, read: Read, values: Mapping[int, Tensor], data: Mapping[int, Tensor]
+    ) -> Tensor:
+        """The output of a read with other values of parameters, by id, or of its data, by place."""
+        substitutes = {id(read.data[place]): tensor for place, tensor in data.items()}
+        cache: dict[int, Any] = {}
+
+        def value(argument: Tensor) -> Tensor:
+            if id(argument) in substitutes:
+                return substitutes[id(argument)]
+            return _wide(self._again(argument, values, cache))
+
+        args = _mapped(value, read.args)
+        kwargs = {
+            name: value(one) if isinstance(one, Tensor) else one
+            for name, one in read.operation.kwargs.items()
+        }
+        function = read.operation.function
+        if read.operation.mutates:
+            args = [args[0].clone(), *args[1:]]
+        elif "batch_norm" in read.operation.name:  # writes running statistics
+            args = _mapped(torch.clone, args)
+        out = function(*args, **kwargs)
+        result: Tensor = out if isinstance(out, Tensor) else out[0]
+        return result
+
+    def _again(self, tensor: Tensor, values: Mapping[int, Tensor], cache: dict[int, Any]) -> Any:
+        chain = self._chains.get(id(tensor))
+        if chain is None or not chain.parameters & values.keys():
+            return tensor.detach()
+        if chain.parameter is not None:
+            return values[id(chain.parameter)]
+        if id(tensor) not in cache:
+            assert chain.operation is not None
+            function, args, kwargs = chain.operation
+
+            def again(argument: Tensor) -> Any:
+                return self._again(argument, values, cache)
+
+            if _called(function)[0] == "_to_copy":
+                cache[id(tensor)] = again(args[0])
+            else:
+                made = function(*_mapped(again, args), **kwargs)
+                cache[id(tensor)] = list(tensors_of((made,)))[chain.place]
+        return cache[id(tensor)]
+
+
+def _wide(tensor: Tensor) -> Tensor:
+    return tensor.float() if tensor.dtype in (torch.bfloat16, torch.float16) else tensor
+
+
+def _contracts(operation: Operation) -> bool:
+    return operation.name in (
+        *("mm", "addmm", "bmm", "baddbmm", "matmul", "linear", "convolution", "addmv", "mv", "dot"),
+        *("_convolution", "mkldnn_convolution", "addbmm", "_trilinear"),
+    )
+
+
+class Graph:
+    """What becomes of the outputs of reads, and where their inputs come from."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+        self._reads = {id(read.operation) for read in recorder.reads}
+        self._consumers: dict[int, list[Operation]] = {}
+        for operation in recorder.operations:
+            for value in operation.inputs:
+                self._consumers.setdefault(value, []).append(operation)
+
+    def factor_after(self, value: int) -> tuple[float, int]:
+        """By what constant the value is multiplied before anything else is done to it, and into
+        which value."""
+        factor = 1.0
+        while True:
+            consumers = [one for one in self._consumers.get(value, ()) if one.outputs]
+            if len(consumers) != 1 or value != consumers[0].inputs[0]:
+                return factor, value
+            by = self._constant(consumers[0])
+            if by is None:
+                return factor, value
+            factor, value = factor * by, consumers[0].outputs[0]
+
+    def factor_before(self, value: int) -> float:
+        """By what constant the value was multiplied after anything else was done to it."""
+        factor = 1.0
+        while (operation := self._recorder.producers.get(value)) is not None:
+            by = None if id(operation) in self._reads else self._constant(operation)
+            if by is None or not operation.inputs:
+                break
+            factor, value = factor * by, operation.inputs[0]
+        return factor
+
+    def joins(self, value: int) -> bool:
+        """Whether the value is added to another activation of its shape: the end of a branch."""
+        consumers = self._consumers.get(value, ())
+        if len(consumers) != 1 or consumers[0].name != "add":
+            return False  # what is read elsewhere, too, is the stream
+        tensors = [one for one in consumers[0].args[:2] if isinstance(one, Tensor)]
+        alike = len(tensors) == 2 and tensors[0].shape == tensors[1].shape
+        return alike and not any(self._recorder.is_chain(one) for one in tensors)
+
+    def before_other_reads(self, sources: Sequence[int]) -> set[int]:
+        """Values of the contractions that these values come from, with none in between."""
+        return {
+            value
+            for operation in self._recorder.back_from(sources)
+            for value in operation.outputs
+            if value in self._recorder.contracted
+        }
+
+    def inner(self) -> set[int]:
+        """Values that another contraction with a parameter reads, directly or not."""
+        ahead: set[int] = set()
+        for operation in reversed(self._recorder.operations):
+            outputs = operation.outputs
+            if not self._recorder.contracted.isdisjoint(outputs) or not ahead.isdisjoint(outputs):
+                ahead.update(operation.inputs)
+        return ahead
+
+    def _constant(self, operation: Operation) -> float | None:
+        """The factor, where the operation only multiplies its first argument by a constant."""
+        if operation.name in _SAME_NUMBERS:
+            return 1.0
+        if operation.name == "neg":
+            return -1.0
+        if operation.name in ("add", "sub") and len(operation.args) > 1:
+            other = operation.args[1]
+            return 1.0 if isinstance(other, Tensor) and self._recorder.is_chain(other) else None
+        if operation.name not in ("mul", "div") or len(operation.args) < 2:
+            return None
+        other = operation.args[1]
+        if isinstance(other, Tensor):
+            if other.numel() != 1 or self._recorder.is_chain(other):
+                return None
+            other = float(other)
+        return float(other) if operation.name == "mul" else 1.0 / float(other)
+
+
+def groups_of(reads: Sequence[Read], parameters: Sequence[int]) -> Iterator[tuple[int, list[Read]]]:
+    """Reads of one parameter by one kind of operation, in the order of the first: id and reads.
+
+    ``parameters`` are ids in the order in which the model has them, for reads of several.
+
+    A recurrent network reads a matrix at every time: these are one group.
+    """
+    groups: dict[tuple[int, str, int], list[Read]] = {}
+    order = {parameter: place for place, parameter in enumerate(parameters)}
+    for read in reads:
+        width = read.output.shape[-1] if read.output.dim() else 1
+        for parameter in sorted(read.parameters, key=order.__getitem__):
+            groups.setdefault((parameter, read.operation.name, width), []).append(read)
+    for (parameter, _, _), members in groups.items():
+        yield parameter, members[:_MOST_READS]

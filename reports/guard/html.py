@@ -1,0 +1,89 @@
+"""A guard's report as one HTML page without network or script. Imports jinja2 and ``reports``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from reports.guard.document import GuardReport
+from reports.guard.plots import entry_plot
+from reports.guard.rows import Row, rows
+from reports.guard.text import (
+    QUANTITIES,
+    VERDICTS,
+    changes_lines,
+    count_text,
+    counts_text,
+    exit_text,
+    expected_text,
+    family_text,
+    fault_name,
+    headline,
+    interval_text,
+    measured_text,
+    mend_text,
+    rate_text,
+    remarks,
+    run_text,
+    sentence,
+    spoils_text,
+    when,
+)
+from theory.scaling import Axis
+from theory.verdict import Verdict
+
+MOST_PLOTS = 24
+_DRAWN = (Verdict.REJECTED, Verdict.INCONCLUSIVE)
+
+
+def render(report: GuardReport) -> str:
+    """Return the page."""
+    environment = Environment(
+        loader=PackageLoader("reports"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {
+        "count": count_text,
+        "expected": expected_text,
+        "interval": interval_text,
+        "measured": measured_text,
+        "mend": mend_text,
+        "name_of_fault": fault_name,
+        "rate": rate_text,
+        "remarks": remarks,
+        "run": run_text,
+        "sentence": sentence,
+        "spoils": spoils_text,
+    }
+    tables = {axis: rows(report, axis) for axis in Axis}
+    used = {entry.quantity for entry in report.entries}
+    return environment.get_template("guard.html.j2").render(
+        report=report,
+        tables={axis: found for axis, found in tables.items() if found},
+        plots=_plots(tables),
+        changes=list(changes_lines(report.changes)),
+        quantities={name: text for name, text in QUANTITIES.items() if name in used},
+        verdicts=VERDICTS,
+        when=when,
+        headline=headline(report),
+        counts=counts_text(report),
+        exit=exit_text(report),
+        family=family_text(report),
+    )
+
+
+def _plots(tables: Mapping[Axis, list[Row]]) -> list[tuple[Row, Markup]]:
+    """A figure of the clearest entry of each row that is rejected, then of undecided ones."""
+    found: list[tuple[Row, Markup]] = []
+    for verdict in _DRAWN:
+        for row in (row for table in tables.values() for row in table if row.verdict is verdict):
+            svg = entry_plot(row.clearest) if len(found) < MOST_PLOTS else ""
+            if svg:
+                found.append((row, Markup(svg)))  # noqa: S704 - matplotlib escapes its text
+    return found

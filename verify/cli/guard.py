@@ -1,0 +1,156 @@
+"""``scaleproof guard``: does somebody's own network scale? Imports click and ``verify.guard``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from theory.errors import InputError
+from theory.module_scaling import Demand
+from verify.cli.options import json_option, out_option
+from verify.cli.output import folder
+from verify.cli.progress import progress
+
+if TYPE_CHECKING:
+    from reports.guard.document import GuardReport
+
+_STEPS = "1,4,10"
+
+
+@click.command("guard")
+@click.argument("target")
+@click.option("--widths", help="Widths to judge along, such as 64,128,256,512.")
+@click.option("--depths", help="Depths to judge along, such as 8,16,32,64.")
+@click.option(
+    "--seeds",
+    type=click.IntRange(min=2),
+    default=4,
+    show_default=True,
+    help="Networks of each size at the first look; two more looks may double them.",
+)
+@click.option("--steps", default=_STEPS, show_default=True, help="When changes are judged.")
+@click.option(
+    "--expect",
+    type=click.Choice([str(demand) for demand in Demand]),
+    default=str(Demand.MUP),
+    show_default=True,
+    help="mup: features move; complete: inside blocks, too; stable: nothing grows.",
+)
+@click.option("--mend", is_flag=True, help="Try every fault's mend on fresh seeds.")
+@click.option(
+    "--lock", type=click.Path(path_type=Path, dir_okay=False), help="Lock file to compare with."
+)
+@click.option("--update", is_flag=True, help="Write the lock file.")
+@click.option("--rates", help="Also judge whether the best rate moves, such as 2^-10..2^-4.")
+@out_option("guard.html and guard.json")
+@json_option
+def guard_network(
+    target: str,
+    widths: str | None,
+    depths: str | None,
+    seeds: int,
+    steps: str,
+    expect: str,
+    mend: bool,
+    lock: Path | None,
+    update: bool,
+    rates: str | None,
+    out: Path | None,
+    as_json: bool,
+) -> int:
+    """Judge how your own network scales, and find the parameter at fault.
+
+    TARGET is FILE.py:factory or package.module:factory, with factory(width, depth, seed) ->
+    (model, optimizer, batch, loss). Every module and parameter gets a verdict, every cause a
+    sentence and a mend. Exit code: 0 healthy, 1 a fault or a change against the lock, 2 usage, 3
+    undecided.
+    """
+    if update and lock is None:
+        raise InputError("--update writes a lock file; name it with --lock FILE")
+    sizes = _numbers("--widths", widths), _numbers("--depths", depths)
+    at_steps = _numbers("--steps", steps) or []
+    click.echo(f"Guarding {target}", err=True)
+    if out is not None:
+        folder(out)
+    report = _report(target, sizes, seeds, at_steps, expect, mend, rates)
+    if lock is not None:
+        report = _against(report, lock, update)
+    _show(report, out, as_json)
+    return report.exit_code
+
+
+def _numbers(option: str, text: str | None) -> list[int] | None:
+    if text is None:
+        return None
+    try:
+        return [int(part) for part in text.replace(" ", "").split(",") if part]
+    except ValueError:
+        raise InputError(
+            f"{option} {text!r}: expected whole numbers with commas between, such as 64,128,256"
+        ) from None
+
+
+def _report(
+    target: str,
+    sizes: tuple[list[int] | None, list[int] | None],
+    seeds: int,
+    steps: Sequence[int],
+    expect: str,
+    mend: bool,
+    rates: str | None,
+) -> GuardReport:
+    from verify.guard.rates import grid_of
+    from verify.guard.run import guard
+    from verify.guard.subject import load_factory
+
+    grid = None if rates is None else grid_of(rates)
+    factory = load_factory(target)
+    with progress() as advance:
+        return guard(
+            factory,
+            widths=sizes[0],
+            depths=sizes[1],
+            seeds=seeds,
+            steps=steps,
+            expect=expect,
+            mend=mend,
+            rates=grid,
+            target=target,
+            progress=lambda done, total: advance("guard", done, total),
+        ).document
+
+
+def _against(report: GuardReport, lock: Path, update: bool) -> GuardReport:
+    """Compare with the lock file, or write it."""
+    from verify.guard.lock import compare, read_lock, write_lock
+
+    if update:
+        write_lock(report, lock)
+        click.echo(f"Lock written: {lock}", err=True)
+        return report.model_copy(update={"lock": os.fspath(lock)})
+    changes, notes = compare(read_lock(lock), report)
+    moved = bool(changes)
+    return report.model_copy(
+        update={
+            "lock": os.fspath(lock),
+            "changes": changes,
+            "notes": [*report.notes, *notes],
+            "ok": report.ok and not moved,
+            "exit_code": 1 if moved else report.exit_code,
+        }
+    )
+
+
+def _show(report: GuardReport, out: Path | None, as_json: bool) -> None:
+    from reports.guard import html, json, terminal
+
+    if out is not None:
+        (out / "guard.json").write_text(json.render(report), encoding="utf-8")
+        (out / "guard.html").write_text(html.render(report), encoding="utf-8")
+    click.echo(json.render(report) if as_json else terminal.render(report), nl=False)
+    if out is not None and not as_json:
+        click.echo(f"Report: {out / 'guard.html'}")

@@ -1,0 +1,215 @@
+"""Causes as faults that people read: one sentence, the mend, and what else goes with it.
+
+Imports ``reports``, ``theory`` and ``verify.guard``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+
+from reports.guard.document import Fault, Interval, Mend
+from theory.module_scaling import Quantity
+from theory.scaling import Axis
+from verify.guard.causes import Cause, causes_of, folded_names, grouped, quarter, unexplained
+from verify.guard.judge import Judged, Name
+from verify.guard.measurements import Powers
+
+_MOST_SPOILT = 8
+
+
+def faults_of(
+    judged: Mapping[Name, Judged], axes: Sequence[Axis]
+) -> tuple[list[tuple[Fault, dict[str, Powers]]], set[Name]]:
+    """Faults with the powers that mend them, and entries that are rescaled downstream."""
+    made: list[tuple[Fault, dict[str, Powers]]] = []
+    rescaled: set[Name] = set()
+    for axis in axes:
+        causes, right = causes_of(judged, axis)
+        rescaled |= right
+        off = unexplained(judged, axis, right)
+        groups = grouped(causes)
+        own = {cause.evidence.name for cause in causes}
+        spoilt = [_label(one) for one in off if one.name not in own]
+        for place, group in enumerate(groups):
+            made.append(_fault(axis, group, judged, spoilt if place == 0 else []))
+        if off and not groups:
+            made.append((_without_cause(axis, off), {}))
+    return made, rescaled
+
+
+def interval_of(one: Judged) -> Interval:
+    """The exponent with the interval that decided."""
+    low, high = one.interval
+    return Interval(estimate=one.estimate, low=low, high=high, confidence=1 - one.level)
+
+
+def _label(one: Judged) -> str:
+    name = one.name
+    step = f" after {name.step}" if name.quantity is Quantity.CHANGE else ""
+    return f"{name.quantity} of {name.parameter or name.module}{step}"
+
+
+def _without_cause(axis: Axis, off: Sequence[Judged]) -> Fault:
+    """Rejected, and no single parameter or multiplier explains it."""
+    clearest = max(off, key=lambda one: abs(one.departure))
+    labels = [_label(one) for one in off]
+    return Fault(
+        axis=axis,
+        cause="unexplained",
+        parameters=list(dict.fromkeys(o.name.parameter for o in off if o.name.parameter)),
+        modules=list(dict.fromkeys(one.name.module for one in off)),
+        quantity=clearest.name.quantity,
+        exponent=clearest.departure,
+        interval=interval_of(clearest),
+        expected=_expected_text(clearest),
+        sentence=(
+            f"The {_label(clearest)} goes as {_power(axis, clearest.estimate)} "
+            f"{_range(clearest)}, where {_expected_text(clearest)} is right. Every initial value, "
+            "multiplier and rate is as it should be by itself."
+        ),
+        spoils=labels[:_MOST_SPOILT],
+        mend=None,
+        verified=None,
+        verification="",
+    )
+
+
+def _expected_text(one: Judged) -> str:
+    return "" if one.expected is None else " or ".join(one.expected.texts)
+
+
+def _power(axis: Axis, exponent: float) -> str:
+    return f"{axis.symbol}^{exponent:+.2f}"
+
+
+def _range(one: Judged) -> str:
+    low, high = one.interval
+    return f"[{low:+.2f}, {high:+.2f}]"
+
+
+def _fault(
+    axis: Axis, group: Sequence[Cause], judged: Mapping[Name, Judged], spoilt: Sequence[str]
+) -> tuple[Fault, dict[str, Powers]]:
+    clearest = max(group, key=lambda cause: abs(cause.departure))
+    every = [name.parameter for name in judged if name.axis is axis and name.parameter]
+    names = [cause.line.parameter for cause in group if cause.line is not None]
+    parameters = folded_names(names, every)
+    modules = folded_names(
+        [cause.module for cause in group], [n.module for n in judged if n.axis is axis]
+    )
+    power = -quarter(clearest.departure)
+    fault = Fault.model_validate(
+        {
+            "axis": axis,
+            "cause": clearest.kind,
+            "parameters": parameters,
+            "modules": modules,
+            "quantity": clearest.evidence.name.quantity,
+            "exponent": clearest.departure,
+            "interval": interval_of(clearest.evidence),
+            "expected": f"{clearest.expected:+g}",
+            "sentence": _sentence(axis, clearest, parameters or modules),
+            "spoils": list(spoilt[:_MOST_SPOILT])
+            + ([f"{len(spoilt) - _MOST_SPOILT} more"] if len(spoilt) > _MOST_SPOILT else []),
+            "mend": _mend(axis, clearest.kind, power, parameters or modules),
+            "verified": None,
+            "verification": "",
+        }
+    )
+    return fault, _powers(group, power, judged)
+
+
+def _joined(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+_WRONG = {
+    "initialization": "the initial value of {0} goes as {1} times what is right",
+    "multiplier": "the output of {0} is multiplied by {1} times what is right",
+    "depth multiplier": "the branch that ends in {0} is multiplied by {1} times what is right",
+    "rate": "the learning rate of {0} goes as {1} times what is right",
+    "depth rate": "the learning rates in blocks ({0}) go as {1} times what is right",
+    "epsilon": "Adam's epsilon takes over in {0}: rms(update)/rate goes as {1}",
+    "decay": "the decay per step (rate times weight decay) of {0} goes as {1}",
+    "attention scale": "the attention scores of {0} go as {1} times what is right",
+}
+
+
+def _sentence(axis: Axis, cause: Cause, names: Sequence[str]) -> str:
+    said = _WRONG[cause.kind].format(_joined(names), _power(axis, cause.departure))
+    quantity = cause.evidence.name.quantity
+    measured = f"{quantity} {cause.evidence.estimate:+.2f} {_range(cause.evidence)}"
+    return f"{said[0].upper()}{said[1:]} ({measured}, expected {cause.expected:+g})."
+
+
+_ON = {"depth multiplier": "multiplier", "depth rate": "rate"}
+_DO = {
+    "initialization": "multiply the initial standard deviation of {0} by {1}",
+    "multiplier": "multiply the output of {0} by {1}",
+    "depth multiplier": "multiply the branch that ends in {0} by {1}",
+    "rate": "multiply the learning rate of {0} by {1}",
+    "depth rate": "multiply the learning rates in blocks by {1}",
+    "epsilon": "let epsilon fall as the gradient does, or take 1e-12",
+    "decay": "multiply the weight decay of {0} by {1}, or decouple it from the rate",
+    "attention scale": "multiply the attention scores of {0} by {1}",
+}
+
+
+def _mend(axis: Axis, kind: str, power: Fraction, names: Sequence[str]) -> Mend:
+    text = _DO[kind].format(_joined(names), f"{axis.symbol}^({power})")
+    return Mend.model_validate(
+        {
+            "on": _ON.get(kind, kind),
+            "power": str(power),
+            "sentence": f"{text[0].upper()}{text[1:]}.",
+        }
+    )
+
+
+def _powers(
+    group: Sequence[Cause], power: Fraction, judged: Mapping[Name, Judged]
+) -> dict[str, Powers]:
+    """What applies the mend from outside, by name of parameter."""
+    made: dict[str, Powers] = {}
+    for cause in group:
+        if cause.kind == "attention scale":
+            made |= _by_queries(cause, power, judged)
+        elif cause.line is not None:
+            name = _in_the_model(cause.line.parameter)
+            made[name] = _power_of(cause, float(power), cause.line.role.follows_gradient)
+    return made
+
+
+def _in_the_model(parameter: str) -> str:
+    return parameter.partition(" (read")[0]
+
+
+def _power_of(cause: Cause, power: float, follows_gradient: bool) -> Powers:
+    if cause.kind == "initialization":
+        return Powers(initial=power)
+    if cause.kind in ("multiplier", "depth multiplier"):
+        # Scale in multiplier or in weight: the rate of SGD differs by its square.
+        return Powers(initial=power, update=power * (2 if follows_gradient else 1))
+    if cause.kind in ("rate", "depth rate"):
+        return Powers(update=power)
+    if cause.kind == "epsilon":
+        return Powers(epsilon=-2.0)
+    return Powers(decay=power)
+
+
+def _by_queries(cause: Cause, power: Fraction, judged: Mapping[Name, Judged]) -> dict[str, Powers]:
+    """A factor of the scores is a factor of the queries: of the first parameter that makes them."""
+    follows = {
+        name.parameter: one.series.line.role.follows_gradient
+        for name, one in judged.items()
+        if one.series.line is not None
+        and name.parameter is not None
+        and cause.module in one.series.line.scores
+    }
+    modules = [name.rpartition(".")[0] for name in follows]
+    return {
+        _in_the_model(name): Powers(initial=float(power), update=float(power) * (2 if sgd else 1))
+        for name, sgd in follows.items()
+        if name.rpartition(".")[0] == modules[0]
+    }

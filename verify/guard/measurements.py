@@ -1,0 +1,330 @@
+"""All cells of one axis, measured seed by seed, and the tables of their numbers.
+
+Imports numpy, ``probes`` when something is measured, and ``verify.guard``.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+
+from theory.arrays import BoolArray, FloatArray
+from theory.errors import InputError
+from theory.module_scaling import Quantity
+from theory.scaling import Axis
+from verify.guard.structure import Line, folded, lines_of
+from verify.guard.subject import Subject
+
+if TYPE_CHECKING:
+    from probes.modules import Cell, Problem, ReadFacts
+
+T = TypeVar("T")
+
+_OF_READS = (
+    *(Quantity.GAIN, Quantity.OWN, Quantity.ALONE, Quantity.SHARE, Quantity.SIGNAL),
+    *(Quantity.EPSILON, Quantity.DECAY),
+)
+_OF_MODULES = (Quantity.SIZE, Quantity.CHANGE, Quantity.SCORES)
+
+
+@dataclass(frozen=True, slots=True)
+class Powers:
+    """A mend: powers of the size for a parameter's initial value, its updates, and its group."""
+
+    initial: float = 0.0
+    update: float = 0.0
+    epsilon: float = 0.0
+    decay: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is measured along one axis: sizes there, the size along the other axis, and steps."""
+
+    axis: Axis
+    sizes: tuple[int, ...]
+    other: int | None
+    steps: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Series:
+    """One quantity by seed and size: logarithms, shape (seeds, sizes)."""
+
+    line: Line | None
+    module: str
+    quantity: Quantity
+    step: int
+    logs: FloatArray
+    seeds: tuple[int, ...]
+    sizes: tuple[int, ...]
+    output_grows: bool = True
+    head_grows: bool = False
+
+    @property
+    def group(self) -> str:
+        """Series of one group have one spread."""
+        name = folded(self.module) if self.line is None else self.line.group
+        return f"{name} {self.quantity} {self.step}"
+
+
+@dataclass(slots=True)
+class Measurements:
+    """The cells of one axis."""
+
+    subject: Subject
+    plan: Plan
+    mends: Mapping[str, Powers] = field(default_factory=dict)
+    cells: dict[tuple[int, int], Cell] = field(default_factory=dict)
+    degrees: dict[int, int] = field(default_factory=dict)
+    degree_of: dict[str, int] = field(default_factory=dict)
+    _known: dict[Hashable, ReadFacts] = field(default_factory=dict)
+
+    @property
+    def seeds(self) -> list[int]:
+        """Seeds whose cells are all there."""
+        return sorted({seed for _, seed in self.cells})
+
+    def make(self, size: int, seed: int) -> Problem:
+        """The network of one size."""
+        width, depth = (
+            (size, self.plan.other) if self.plan.axis is Axis.WIDTH else (self.plan.other, size)
+        )
+        return self.subject.make(width, depth, seed)
+
+    def add(self, seeds: Sequence[int], progress: Callable[[], None]) -> None:
+        """Measure further seeds at every size."""
+        from probes.modules import degrees_of_optimizers, untouched_randomness
+
+        sizes = self.plan.sizes
+        with untouched_randomness():
+            if not self.degrees:
+                self.degrees = guarded(
+                    lambda: degrees_of_optimizers(lambda: self.make(sizes[0], seeds[0])),
+                    f"{self.plan.axis} {sizes[0]}",
+                )
+            for seed in seeds:
+                for size in sizes:
+                    self.cells[size, seed] = self._cell(size, seed)
+                    progress()
+        self._check_seeds()
+
+    def _cell(self, size: int, seed: int) -> Cell:
+        from probes.modules import Mending, measure_cell
+
+        problem = self.make(size, seed)
+        ratio = size / self.plan.sizes[0]
+        _mend_groups(problem, self.mends, ratio)
+        names = dict(problem.model.named_parameters())
+        mending = {
+            name: Mending(ratio**powers.initial, ratio**powers.update)
+            for name, powers in _spread(self.mends, names).items()
+        }
+        if not self.degree_of:
+            self.degree_of = _degree_of(problem, self.degrees)
+        return guarded(
+            lambda: measure_cell(problem, self.plan.steps, self.degrees, mending, self._known),
+            f"{self.plan.axis} {size}, seed {seed}",
+        )
+
+    def _check_seeds(self) -> None:
+        """A factory whose networks are the same at every seed shows no spread."""
+        size, seeds = self.plan.sizes[0], self.seeds
+        weights = {seed: self.cells[size, seed].first_weights for seed in seeds}
+        if len(seeds) > 1 and len(set(weights.values())) == 1:
+            raise InputError(
+                f"the factory ignores its seed: all parameters are the same under seeds {seeds[0]} "
+                f"and {seeds[1]}; draw the initial values from the seed"
+            )
+
+    def lines(self) -> list[Line]:
+        """Reads with their roles; one line for a clear breach of the contract."""
+        seed = self.seeds[0]
+        cells = {size: self.cells[size, seed] for size in self.plan.sizes}
+        self._check_shapes(cells)
+        return lines_of(cells, self.plan.axis, self.degree_of)
+
+    def _check_shapes(self, cells: Mapping[int, Cell]) -> None:
+        axis, (small, *_, large) = self.plan.axis, self.plan.sizes
+        shapes = {size: cell.shapes for size, cell in cells.items()}
+        if shapes[small] == shapes[large]:
+            raise InputError(
+                f"no parameter has another shape at {axis} {large} than at {small}; the factory "
+                f"has to use its {axis}"
+            )
+        if axis is Axis.DEPTH:
+            return
+        for size, found in shapes.items():
+            odd = sorted(set(found) ^ set(shapes[small]))
+            if odd:
+                raise InputError(
+                    f"width {size} and width {small} are two architectures: parameter {odd[0]!r} "
+                    "is only in one of them; expected the same parameters at every width"
+                )
+            bent = [n for n, shape in found.items() if len(shape) != len(shapes[small][n])]
+            if bent:
+                raise InputError(
+                    f"parameter {bent[0]!r} has {len(found[bent[0]])} dimensions at width {size} "
+                    f"and {len(shapes[small][bent[0]])} at width {small}; expected the same number"
+                )
+
+    def series(self, lines: Sequence[Line]) -> list[Series]:
+        """Every quantity that all cells have, greater than zero."""
+        made = [
+            found
+            for line in lines
+            for quantity in _OF_READS
+            if (found := self._of_read(line, quantity)) is not None
+        ]
+        return made + self._of_modules()
+
+    def _of_read(self, line: Line, quantity: Quantity) -> Series | None:
+        if quantity in (Quantity.EPSILON, Quantity.DECAY) and line.read:
+            return None
+        logs, last = np.full((len(self.seeds), len(self.plan.sizes)), np.nan), 0
+        for column, size in enumerate(self.plan.sizes):
+            for row, seed in enumerate(self.seeds):
+                values = []
+                for name, read in line.members[size]:
+                    step, value = _first(self.cells[size, seed], name, read, quantity)
+                    values.append(value)
+                    last = max(last, step)
+                logs[row, column] = _mean_log(values)
+        return _complete(self._made(line, line.module, quantity, last, logs))
+
+    def _of_modules(self) -> list[Series]:
+        tables: dict[tuple[str, Quantity, int], dict[tuple[int, int], list[float]]] = {}
+        depth = self.plan.axis is Axis.DEPTH
+        for cell, found in self.cells.items():
+            for key, value in found.numbers.items():
+                if key.quantity in _OF_MODULES:
+                    name = folded(key.module) if depth else key.module
+                    place = (name, Quantity(key.quantity), key.step)
+                    tables.setdefault(place, {}).setdefault(cell, []).append(value)
+        made = []
+        for (module, quantity, step), table in tables.items():
+            logs = np.array(
+                [
+                    [_mean_log(table.get((size, seed), [math.nan])) for size in self.plan.sizes]
+                    for seed in self.seeds
+                ]
+            )
+            grows = self._growth(module, quantity)
+            made.append(_complete(self._made(None, module, quantity, step, logs, *grows)))
+        return [one for one in made if one is not None]
+
+    def _made(
+        self,
+        line: Line | None,
+        module: str,
+        quantity: Quantity,
+        step: int,
+        logs: FloatArray,
+        *grows: bool,
+    ) -> Series:
+        seeds, sizes = tuple(self.seeds), self.plan.sizes
+        return Series(line, module, quantity, step, logs, seeds, sizes, *grows)
+
+    def _growth(self, module: str, quantity: Quantity) -> tuple[bool, bool]:
+        """Whether a module's output grows, and the heads of its scores."""
+        seed, sizes = self.seeds[0], self.plan.sizes
+        small, large = self.cells[sizes[0], seed], self.cells[sizes[-1], seed]
+        numels = [cell.features.get(module, 0) for cell in (small, large)]
+        heads = [cell.head_sizes.get(module, 0) for cell in (small, large)]
+        return numels[1] > numels[0], quantity is Quantity.SCORES and heads[1] > heads[0]
+
+    def diverged(self) -> dict[int, list[tuple[int, int]]]:
+        """By size: seeds whose loss is not finite, each with the first such step."""
+        found: dict[int, list[tuple[int, int]]] = {}
+        for (size, seed), cell in self.cells.items():
+            steps = [k for k, loss in enumerate(cell.losses) if not math.isfinite(loss)]
+            if steps:
+                found.setdefault(size, []).append((seed, steps[0]))
+        return found
+
+
+def _first(cell: Cell, name: str, read: int, quantity: Quantity) -> tuple[int, float]:
+    """A parameter's number at the only step at which it was measured."""
+    from probes.modules import LATEST_ATTRIBUTION, Key
+
+    module = name.rpartition(".")[0]
+    for step in range(LATEST_ATTRIBUTION + 1):
+        value = cell.numbers.get(Key(module, name, read, quantity.value, step))
+        if value is not None:
+            return step, value
+    return 0, math.nan
+
+
+def _mean_log(values: Sequence[float]) -> float:
+    table = np.asarray(values)
+    if not (table > 0).all():
+        return math.nan
+    return float(np.log(table).mean())
+
+
+def _complete(series: Series) -> Series | None:
+    """Nothing where a size has no number in any seed; seeds with gaps are left out."""
+    whole: BoolArray = np.atleast_1d(np.isfinite(series.logs).all(axis=1))
+    if whole.sum() < 2:
+        return None
+    if whole.all():
+        return series
+    seeds = tuple(seed for seed, kept in zip(series.seeds, whole.tolist(), strict=True) if kept)
+    return replace(series, logs=series.logs[whole], seeds=seeds)
+
+
+def _degree_of(problem: Problem, degrees: Mapping[int, int]) -> dict[str, int]:
+    names = {id(p): name for name, p in problem.model.named_parameters()}
+    return {
+        names[id(parameter)]: degrees.get(place, 0)
+        for place, optimizer in enumerate(problem.optimizers)
+        for group in optimizer.param_groups
+        for parameter in group["params"]
+        if id(parameter) in names
+    }
+
+
+def _spread(mends: Mapping[str, Powers], names: Mapping[str, object]) -> dict[str, Powers]:
+    """Mends by name; ``*`` in a name stands for the number of any block."""
+    return {
+        name: powers
+        for name in names
+        for pattern, powers in mends.items()
+        if _matches(pattern, name)
+    }
+
+
+def _matches(pattern: str, name: str) -> bool:
+    parts = [re.escape(part) for part in pattern.split("*")]
+    return re.fullmatch(r"\d+".join(parts), name) is not None
+
+
+def _mend_groups(problem: Problem, mends: Mapping[str, Powers], ratio: float) -> None:
+    """Epsilon and decay belong to the optimizer's groups."""
+    names = {id(p): name for name, p in problem.model.named_parameters()}
+    for optimizer in problem.optimizers:
+        for group in optimizer.param_groups:
+            found = _spread(mends, {names.get(id(p), ""): None for p in group["params"]})
+            powers = next((p for p in found.values() if p.epsilon or p.decay), None)
+            if powers is not None:
+                group["eps"] = group.get("eps", 0.0) * ratio**powers.epsilon
+                group["weight_decay"] = group.get("weight_decay", 0.0) * ratio**powers.decay
+
+
+def guarded(work: Callable[[], T], cell: str) -> T:
+    """Run the user's model; what it raises is one line that says where."""
+    try:
+        return work()
+    except InputError as error:
+        raise InputError(f"{cell}: {error}") from None
+    except Exception as error:
+        text = " ".join(str(error).split())
+        raise InputError(
+            f"{cell}: training raised {type(error).__name__}: {text}; the loss, the step or the "
+            "model has to be mended"
+        ) from error

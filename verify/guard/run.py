@@ -1,0 +1,418 @@
+"""The guard: measure, judge at announced looks, find causes, try mends.
+
+Imports numpy, pandas, ``reports`` and ``verify.guard``; torch when something is measured.
+"""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from reports.guard.document import Entry, Fault, GuardReport, Interval, RateMove, Run
+from theory.errors import InputError, choices
+from theory.module_scaling import CONSEQUENCES, Demand, Quantity
+from theory.scaling import Axis
+from theory.verdict import Verdict
+from verify.guard.faults import faults_of, interval_of
+from verify.guard.judge import FAMILY_ALPHA, LOOKS, Judged, Name, judged_at_look, seeds_to_decide
+from verify.guard.measurements import Measurements, Plan, Powers
+from verify.guard.subject import Subject
+
+WIDTHS, DEPTHS = (64, 128, 256, 512), (8, 16, 32, 64)
+SEEDS, STEPS = 4, (1, 4, 10)
+# Where a factory has no depth or width of its own.
+_DEPTH_OF_WIDTHS, _WIDTH_OF_DEPTHS = 2, 64
+# Fresh seeds of mends are far from those that found the fault.
+_FRESH = 10_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Guard:
+    """What a guard found; ``document`` is all of it as data."""
+
+    document: GuardReport
+
+    @property
+    def ok(self) -> bool:
+        """No fault, nothing rejected and nothing undecided."""
+        return self.document.ok
+
+    @property
+    def entries(self) -> list[Entry]:
+        """An exponent of every module and parameter, with its verdict."""
+        return self.document.entries
+
+    @property
+    def faults(self) -> list[Fault]:
+        """Causes of what is wrong."""
+        return self.document.faults
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row for every entry."""
+        return pd.DataFrame(
+            {
+                "axis": str(one.axis),
+                "module": one.module,
+                "parameter": one.parameter,
+                "quantity": str(one.quantity),
+                "step": one.step,
+                "verdict": None if one.verdict is None else str(one.verdict),
+                "estimate": one.interval.estimate,
+                "low": one.interval.low,
+                "high": one.interval.high,
+                "expected": " or ".join(one.expected),
+                "margin": one.margin,
+                "note": one.note,
+            }
+            for one in self.entries
+        )
+
+    def report(self) -> str:
+        """What the terminal shows."""
+        from reports.guard.terminal import render
+
+        return render(self.document)
+
+    def __repr__(self) -> str:
+        from reports.guard.terminal import brief
+
+        return brief(self.document)
+
+
+def guard(
+    factory: Callable[..., Any],
+    *,
+    widths: Sequence[int] | None = None,
+    depths: Sequence[int] | None = None,
+    seeds: int = SEEDS,
+    steps: Sequence[int] = STEPS,
+    expect: str | Demand = Demand.MUP,
+    mend: bool = False,
+    rates: Sequence[float] | None = None,
+    first_seed: int = 0,
+    target: str = "",
+    progress: Callable[[int, int], object] = divmod,
+) -> Guard:
+    """Judge how ``factory(width, depth, seed) -> (model, optimizer, batch, loss)`` scales.
+
+    ``widths`` and ``depths`` choose what is judged; with neither, all that the factory takes is.
+    ``seeds`` are the networks of each size at the first look; up to two more looks double them
+    while something can still be decided. Raises ``InputError`` where the contract is broken.
+    """
+    started = time.monotonic()
+    subject = Subject.of(factory)
+    demand = _demand(expect)
+    plans = _plans(subject, widths, depths, _counts("steps", steps, least=1))
+    if seeds < 2:
+        raise InputError(f"seeds {seeds}: expected at least 2, for one shows no spread")
+    measured = {plan.axis: Measurements(subject, plan) for plan in plans}
+    total = seeds * sum(len(plan.sizes) for plan in plans)
+    ticks = _Ticks(progress, total)
+    judged, looks = _looks(measured, demand, range(first_seed, first_seed + seeds), ticks)
+    found, rescaled = faults_of(judged, list(measured))
+    found = _divergences(measured) + found
+    if mend and found:
+        found = _mended(subject, plans, demand, found, first_seed + _FRESH, len(looks[0]), ticks)
+    moves = _rate_moves(measured, rates, ticks)
+    entries = [_entry(one, rescaled, len(looks[-1])) for one in judged.values()]
+    faults = [fault for fault, _ in found]
+    code = _exit_code(faults, entries, moves)
+    return Guard(
+        GuardReport(
+            target=target or getattr(factory, "__qualname__", repr(factory)),
+            demand=demand,
+            ok=code == 0,
+            exit_code=code,
+            runs=[
+                Run(
+                    axis=plan.axis,
+                    sizes=list(plan.sizes),
+                    other=plan.other,
+                    seeds=list(looks[-1]),
+                    looks=[len(look) for look in looks],
+                )
+                for plan in plans
+            ],
+            steps=list(plans[0].steps),
+            family=sum(entry.verdict is not None for entry in entries),
+            family_alpha=FAMILY_ALPHA,
+            looks=LOOKS,
+            faults=faults,
+            entries=entries,
+            notes=_notes(measured),
+            lock=None,
+            changes=[],
+            rates=moves,
+            versions=_versions(),
+            seconds=time.monotonic() - started,
+        )
+    )
+
+
+@dataclass(slots=True)
+class _Ticks:
+    """Cells done, of how many; looks and mends add to the total."""
+
+    progress: Callable[[int, int], object]
+    total: int
+    done: int = 0
+
+    def __call__(self) -> None:
+        self.done += 1
+        self.progress(self.done, max(self.total, self.done))
+
+
+def _demand(expect: str | Demand) -> Demand:
+    try:
+        return Demand(expect)
+    except ValueError:
+        raise choices("expectation", expect, Demand) from None
+
+
+def _counts(name: str, values: Sequence[int], least: int) -> tuple[int, ...]:
+    made = tuple(sorted(set(values)))
+    bad = [value for value in made if isinstance(value, bool) or not isinstance(value, int)]
+    if bad or not made or made[0] < least:
+        raise InputError(f"{name} {list(values)}: expected whole numbers of at least {least}")
+    return made
+
+
+def _plans(
+    subject: Subject,
+    widths: Sequence[int] | None,
+    depths: Sequence[int] | None,
+    steps: tuple[int, ...],
+) -> list[Plan]:
+    asked = {Axis.WIDTH: widths, Axis.DEPTH: depths}
+    for axis, sizes in asked.items():
+        if sizes is not None and axis not in subject.axes:
+            raise InputError(f"{axis}s were given, and the factory takes no {axis}; leave them out")
+    if widths is None and depths is None:
+        asked = {
+            axis: (WIDTHS if axis is Axis.WIDTH else DEPTHS) if axis in subject.axes else None
+            for axis in Axis
+        }
+    plans = []
+    for axis, sizes in asked.items():
+        if sizes is None:
+            continue
+        made = _counts(f"{axis}s", sizes, least=1)
+        if len(made) < 3:
+            raise InputError(f"{axis}s {list(sizes)}: expected at least 3 different sizes")
+        plans.append(Plan(axis, made, _other(subject, axis, widths, depths), steps))
+    return plans
+
+
+def _other(
+    subject: Subject, axis: Axis, widths: Sequence[int] | None, depths: Sequence[int] | None
+) -> int | None:
+    """The size along the other axis, which stays."""
+    if axis is Axis.WIDTH:
+        if not subject.takes["depth"]:
+            return None
+        return subject.depth or (min(depths) if depths else _DEPTH_OF_WIDTHS)
+    return (min(widths) if widths else _WIDTH_OF_DEPTHS) if subject.takes["width"] else None
+
+
+def _looks(
+    measured: Mapping[Axis, Measurements], demand: Demand, seeds: range, ticks: _Ticks
+) -> tuple[dict[Name, Judged], list[range]]:
+    """Judge, and measure as many seeds again while that can still decide something."""
+    judged: dict[Name, Judged] = {}
+    looks: list[range] = []
+    for look in range(LOOKS):
+        so_far = range(seeds.start, seeds.start + len(seeds) * 2**look)
+        new = so_far if look == 0 else range(looks[-1].stop, so_far.stop)
+        if look:
+            ticks.total += len(new) * sum(len(one.plan.sizes) for one in measured.values())
+        for one in measured.values():
+            one.add(new, ticks)
+        looks.append(so_far)
+        series = {axis: one.series(one.lines()) for axis, one in measured.items()}
+        sizes = {axis: one.plan.sizes for axis, one in measured.items()}
+        judged = judged_at_look(series, sizes, demand, judged)
+        if not _can_decide(judged, len(so_far), len(seeds) * 2 ** (LOOKS - 1)):
+            break
+    return judged, looks
+
+
+def _can_decide(judged: Mapping[Name, Judged], seeds: int, most: int) -> bool:
+    """Whether the seeds of the last look would decide something that is open.
+
+    Where something is wrong already, only what names causes is of interest.
+    """
+    wrong = any(one.rejected for one in judged.values())
+    needed = [
+        seeds_to_decide(one, seeds)
+        for name, one in judged.items()
+        if one.verdict is Verdict.INCONCLUSIVE
+        and not one.note
+        and not (wrong and name.quantity in CONSEQUENCES)
+    ]
+    return any(count is not None and count <= 2 * most for count in needed)
+
+
+def _divergences(
+    measured: Mapping[Axis, Measurements],
+) -> list[tuple[Fault, dict[str, Powers]]]:
+    made: list[tuple[Fault, dict[str, Powers]]] = []
+    for axis, one in measured.items():
+        for size, cases in sorted(one.diverged().items()):
+            step = min(step for _, step in cases)
+            fault = Fault(
+                axis=axis,
+                cause="divergence",
+                parameters=[],
+                modules=[],
+                quantity=Quantity.CHANGE,
+                exponent=float("inf"),
+                interval=Interval(
+                    estimate=float("nan"), low=float("nan"), high=float("nan"), confidence=0.95
+                ),
+                expected="a finite loss",
+                sentence=(
+                    f"The loss is not finite at {axis} {size} after {step} steps, under "
+                    f"{len(cases)} of {len(one.seeds)} seeds."
+                ),
+                spoils=[],
+                mend=None,
+                verified=None,
+                verification="",
+            )
+            made.append((fault, {}))
+    return made
+
+
+def _mended(
+    subject: Subject,
+    plans: Sequence[Plan],
+    demand: Demand,
+    found: Sequence[tuple[Fault, dict[str, Powers]]],
+    first_seed: int,
+    seeds: int,
+    ticks: _Ticks,
+) -> list[tuple[Fault, dict[str, Powers]]]:
+    """Every mend at once, on fresh seeds: is anything still rejected?"""
+    still: dict[Axis, set[str]] = {}
+    for plan in plans:
+        powers: dict[str, Powers] = {}
+        for fault, some in found:
+            if fault.axis is plan.axis:
+                powers |= {name: _both(powers.get(name), one) for name, one in some.items()}
+        if not powers:
+            continue
+        one = Measurements(subject, plan, mends=powers)
+        ticks.total += seeds * len(plan.sizes)
+        judged, _ = _looks({plan.axis: one}, demand, range(first_seed, first_seed + seeds), ticks)
+        others = _without_mended(judged, powers, {f.cause for f, _ in found})
+        again, _ = faults_of(others, [plan.axis])
+        still[plan.axis] = {fault.sentence for fault, _ in again}
+    return [(_with_verdict(fault, still), powers) for fault, powers in found]
+
+
+def _without_mended(
+    judged: Mapping[Name, Judged], powers: Mapping[str, Powers], causes: set[str]
+) -> dict[Name, Judged]:
+    """What a mend from outside may be judged by.
+
+    A multiplier is mended in the weight, so the module's own output is another one; the factor of
+    scores is mended in the queries, which are other ones themselves.
+    """
+    names = {name for name, one in powers.items() if one.initial and one.update}
+    modules = {name.rpartition(".")[0] for name in names}
+    by_queries = "attention scale" in causes
+    return {
+        name: one
+        for name, one in judged.items()
+        if not (name.parameter is None and name.module in modules)
+        and not (by_queries and one.series.line is not None and one.series.line.scores)
+    }
+
+
+def _both(first: Powers | None, second: Powers) -> Powers:
+    if first is None:
+        return second
+    return Powers(
+        first.initial + second.initial,
+        first.update + second.update,
+        min(first.epsilon, second.epsilon),
+        first.decay + second.decay,
+    )
+
+
+def _with_verdict(fault: Fault, still: Mapping[Axis, set[str]]) -> Fault:
+    if fault.mend is None or fault.axis not in still:
+        return fault
+    left = still[fault.axis]
+    said = "" if not left else f"No single mend suffices: {sorted(left)[0]}"
+    return fault.model_copy(update={"verified": not left, "verification": said})
+
+
+def _entry(one: Judged, rescaled: set[Name], seeds: int) -> Entry:
+    verdict, note = one.verdict, one.note
+    if one.name in rescaled:
+        verdict, note = Verdict.ACCEPTED, "rescaled downstream"
+    sizes = one.series
+    return Entry(
+        axis=one.name.axis,
+        module=one.name.module,
+        parameter=one.name.parameter,
+        quantity=one.name.quantity,
+        step=one.name.step,
+        verdict=verdict,
+        interval=interval_of(one),
+        expected=[] if one.expected is None else one.expected.texts,
+        margin=0.0 if one.expected is None else one.expected.margin,
+        slopes={
+            seed: float(slope) for seed, slope in zip(sizes.seeds, one.slope.by_seed, strict=True)
+        },
+        values={
+            size: float(np.exp(mean))
+            for size, mean in zip(sizes.sizes, one.slope.means, strict=True)
+        },
+        seeds_needed=seeds_to_decide(one, seeds) if verdict is Verdict.INCONCLUSIVE else None,
+        note=note,
+    )
+
+
+def _exit_code(faults: Sequence[Fault], entries: Sequence[Entry], moves: Sequence[RateMove]) -> int:
+    verdicts = {one.verdict for one in entries} | {one.verdict for one in moves}
+    if faults or verdicts & {Verdict.REJECTED, Verdict.INVALID}:
+        return 1
+    return 3 if Verdict.INCONCLUSIVE in verdicts else 0
+
+
+def _rate_moves(
+    measured: Mapping[Axis, Measurements], rates: Sequence[float] | None, ticks: _Ticks
+) -> list[RateMove]:
+    if rates is None:
+        return []
+    from verify.guard.rates import best_rate_moves
+
+    ticks.total += sum(len(one.cells) for one in measured.values()) * len(rates)
+    return [best_rate_moves(one, rates, ticks) for one in measured.values()]
+
+
+def _notes(measured: Mapping[Axis, Measurements]) -> list[str]:
+    made: dict[str, None] = {}
+    for one in measured.values():
+        for cell in one.cells.values():
+            made.update(dict.fromkeys(cell.notes))
+    return list(made)
+
+
+def _versions() -> dict[str, str]:
+    import torch
+
+    return {
+        "python": platform.python_version(),
+        "torch": str(torch.__version__),
+        "numpy": np.__version__,
+        "device": "cpu",
+    }

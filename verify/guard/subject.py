@@ -1,0 +1,180 @@
+"""The network that is guarded: a factory, what it returns, and what it does at each size.
+
+Imports importlib and inspect; ``probes`` when a factory is called. Nothing is imported of the
+user's code but the target.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from theory.errors import InputError, UnavailableError
+from theory.scaling import Axis
+
+if TYPE_CHECKING:
+    from probes.modules import Problem
+
+_PARTS = ("model", "optimizer", "batch", "loss")
+_CONTRACT = "factory(width, depth, seed) -> (model, optimizer, batch, loss)"
+
+
+def load_factory(target: str) -> Callable[..., Any]:
+    """The factory that ``FILE.py:factory`` or ``package.module:factory`` names."""
+    place, colon, name = target.rpartition(":")
+    if not colon or not name or not place:
+        raise InputError(f"target {target!r}: expected FILE.py:factory or package.module:factory")
+    module = _load_file(Path(place)) if place.endswith(".py") else _load_module(place)
+    factory = module
+    for part in name.split("."):
+        if not hasattr(factory, part):
+            raise InputError(f"target {target!r}: {place} has no {part!r}")
+        factory = getattr(factory, part)
+    if not callable(factory):
+        raise InputError(f"target {target!r}: {name} is not callable; expected {_CONTRACT}")
+    return factory  # type: ignore[no-any-return]
+
+
+def _load_file(path: Path) -> Any:
+    if not path.is_file():
+        raise UnavailableError(f"target file {str(path)!r} does not exist; give another one")
+    spec = importlib.util.spec_from_file_location(path.stem, path.resolve())
+    assert spec is not None
+    loader = spec.loader
+    assert loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.path.insert(0, str(path.resolve().parent))
+    sys.modules[path.stem] = module
+    _imported(str(path), lambda: loader.exec_module(module))
+    return module
+
+
+def _load_module(name: str) -> Any:
+    sys.path.insert(0, str(Path.cwd()))
+    return _imported(name, lambda: importlib.import_module(name))
+
+
+def _imported(name: str, load: Callable[[], Any]) -> Any:
+    try:
+        return load()
+    except Exception as error:
+        raise UnavailableError(
+            f"importing {name} failed: {_one_line(error)}; mend it, then run again"
+        ) from None
+
+
+def _one_line(error: BaseException) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A factory and the sizes that it takes."""
+
+    factory: Callable[..., Any]
+    takes: Mapping[str, bool]
+    depth: int | None  # where the factory has one of its own
+
+    @classmethod
+    def of(cls, factory: Callable[..., Any]) -> Subject:
+        """Find out by its signature which of width, depth and seed a factory takes."""
+        try:
+            parameters = inspect.signature(factory).parameters
+        except (TypeError, ValueError):
+            raise InputError(f"the factory has no signature; expected {_CONTRACT}") from None
+        every = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values())
+        takes = {name: every or name in parameters for name in ("width", "depth", "seed")}
+        others = [
+            name
+            for name, p in parameters.items()
+            if name not in takes
+            and p.default is inspect.Parameter.empty
+            and p.kind not in (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+        ]
+        if others:
+            raise InputError(
+                f"the factory asks for {', '.join(others)}; expected width, depth and seed, as in "
+                f"{_CONTRACT}"
+            )
+        if not (takes["width"] or takes["depth"]):
+            raise InputError(f"the factory takes neither width nor depth; expected {_CONTRACT}")
+        own = parameters["depth"].default if "depth" in parameters else None
+        return cls(factory, takes, own if isinstance(own, int) else None)
+
+    @property
+    def axes(self) -> list[Axis]:
+        """Along which the factory can be judged."""
+        return [axis for axis in Axis if self.takes[axis.value]]
+
+    def make(self, width: int | None, depth: int | None, seed: int) -> Problem:
+        """Call the factory; one line for everything that it does wrong."""
+        import torch
+
+        given = {"width": width, "depth": depth, "seed": seed}
+        arguments = {
+            name: value for name, value in given.items() if self.takes[name] and value is not None
+        }
+        said = ", ".join(f"{name}={value}" for name, value in arguments.items())
+        torch.manual_seed(1_000_003 * seed + 31 * (width or 0) + (depth or 0))
+        try:
+            made = self.factory(**arguments)
+        except Exception as error:
+            raise InputError(
+                f"factory({said}) raised {_one_line(error)}; mend it, then run again"
+            ) from None
+        return problem_of(made, f"factory({said})")
+
+
+def problem_of(made: Any, said: str) -> Problem:
+    """What a factory returned, checked against the contract."""
+    import torch
+
+    from probes.modules import Problem
+
+    parts = _parts(made, said)
+    model, optimizer, loss = parts["model"], parts["optimizer"], parts["loss"]
+    if not isinstance(model, torch.nn.Module):
+        raise InputError(f"{said}: the model is a {type(model).__name__}; expected torch.nn.Module")
+    optimizers = tuple(optimizer) if isinstance(optimizer, list | tuple) else (optimizer,)
+    for one in optimizers:
+        if not hasattr(one, "param_groups") or not hasattr(one, "step"):
+            raise InputError(
+                f"{said}: the optimizer is a {type(one).__name__}; expected a "
+                "torch.optim.Optimizer or a list of them"
+            )
+        if isinstance(one, torch.optim.LBFGS) and parts.get("step") is None:
+            raise InputError(
+                f"{said}: LBFGS calls the loss by itself; return step(model, optimizer, batch), too"
+            )
+    if not callable(loss):
+        raise InputError(
+            f"{said}: the loss is a {type(loss).__name__}; expected loss(model, batch)"
+        )
+    return Problem(model, optimizers, parts["batch"], loss, parts.get("step"), optimizer)
+
+
+def _parts(made: Any, said: str) -> dict[str, Any]:
+    if isinstance(made, tuple) and not hasattr(made, "_fields"):
+        if len(made) not in (4, 5):
+            raise InputError(
+                f"{said} returned {len(made)} things; expected (model, optimizer, batch, loss), "
+                "and step after them if there is one"
+            )
+        return dict(zip((*_PARTS, "step"), made, strict=False))
+
+    def read(name: str) -> Any:
+        return made.get(name) if isinstance(made, Mapping) else getattr(made, name, None)
+
+    missing = [name for name in _PARTS if read(name) is None and name != "batch"]
+    if missing:
+        raise InputError(
+            f"{said} returned a {type(made).__name__} without {', '.join(missing)}; expected "
+            "(model, optimizer, batch, loss) or an object with these names"
+        )
+    return {name: read(name) for name in (*_PARTS, "step")}
