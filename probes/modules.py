@@ -6,6 +6,7 @@ One *cell* is one network of one size and seed, trained for a few steps. Its num
 size         rms of a module's output at initialization
 change       rms of a module's output after k steps minus the same before, on the same inputs
 scores       rms of what the softmax of an attention sees at initialization
+input        rms of what a query or a key reads
 gain         rms of the output of a read for random inputs, over the rms of the input
 share        -<gradient, update>: a parameter's part of the loss's decrease, to first order
 signal       norm of dL/dz at the read's output z
@@ -26,6 +27,7 @@ import contextlib
 import math
 import random
 import re
+import sys
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -34,18 +36,26 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.parametrize import ParametrizationList
 from torch.utils._pytree import tree_map
 
 from probes.reads import Graph, Read, Recorder, groups_of, rms, tensors_in, tensors_of
-from theory.errors import InputError
+from theory.errors import InputError, UnavailableError
 
 # A parameter is attributed at the first step that moves it by its gradient, up to this one.
 LATEST_ATTRIBUTION = 4
 OUTPUT = "(output)"
 # Reads whose output is zero where the parameter is.
 _HOMOGENEOUS = ("mm", "bmm", "embedding", "mul")
+# A step this little along the gradient follows rounding: what the parameter adds cancels later.
+_ROUNDING = 1e-4
 # Numbers that make a root of a mean square sure to two percent.
 _FEW = 4096
+# Calls of one loss may differ by so much.
+_REPEATS = 1e-4
+_NO_GRADIENT, _NO_UPDATE = "no gradient reaches these parameters in", "the update is zero in"
+# As in a checkpoint that is reentrant, whose forward pass has no graph.
+_NO_READ = "no output that is made of these parameters has a gradient in"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,6 +98,7 @@ class ReadFacts:
     inner: bool
     scores: tuple[str, ...]  # modules whose attention scores it makes, as a query or a key
     ends_branch: bool
+    on_stream: bool  # a branch is added to what comes out: the stream itself
     rate: float
 
 
@@ -110,20 +121,46 @@ class Cell:
     losses: list[float] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     first_weights: tuple[float, ...] = ()
+    # By what constant a module's output is multiplied next, outside of it.
+    factors: dict[str, float] = field(default_factory=dict)
+    untrained: list[str] = field(default_factory=list)  # parameters in no optimizer
+    twice: list[str] = field(default_factory=list)  # and in two
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Randomness:
+    """The random states of python, numpy and torch."""
+
+    python: Any
+    numpy: Any
+    torch: Tensor
+    cuda: list[Tensor]
+
+    @classmethod
+    def now(cls) -> _Randomness:
+        """As they are."""
+        cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+        numpy = np.random.get_state()  # noqa: NPY002
+        return cls(random.getstate(), numpy, torch.get_rng_state(), cuda)
+
+    def restore(self) -> None:
+        """Make them what they were."""
+        random.setstate(self.python)
+        np.random.set_state(self.numpy)  # noqa: NPY002
+        torch.set_rng_state(self.torch)
+        if self.cuda:
+            torch.cuda.set_rng_state_all(self.cuda)
 
 
 @contextlib.contextmanager
 def untouched_randomness() -> Iterator[None]:
     """Random states of python, numpy and torch are afterwards what they were, whatever happens."""
-    states = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
+    before = _Randomness.now()
     try:
-        with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
-            yield
+        yield
     finally:
-        random.setstate(states[0])
-        np.random.set_state(states[1])  # noqa: NPY002
-        torch.set_rng_state(states[2])
+        before.restore()
 
 
 class _Watch:
@@ -136,6 +173,7 @@ class _Watch:
     def __init__(self, model: nn.Module, centre: bool) -> None:
         self.running: list[str] = []
         self.outputs: dict[str, Tensor] = {}
+        self.values: dict[str, int] = {}  # of the same, by number of the recorder
         self.centre: list[Any] = []
         self.looking = True
         self.recorder: Recorder | None = None
@@ -143,7 +181,16 @@ class _Watch:
         self._seen: dict[int, Tensor] = {}
         self._centred = centre
         self._handles = []
+        self._handles.append(model.register_forward_pre_hook(self._given, with_kwargs=True))
+        made_of_parameters = {
+            one
+            for module in model.modules()
+            if isinstance(module, ParametrizationList)
+            for one in module.modules()
+        }
         for name, module in model.named_modules():
+            if module in made_of_parameters:
+                continue
             self._handles.append(module.register_forward_pre_hook(self._enter(name)))
             self._handles.append(
                 module.register_forward_hook(self._leave(name, module is model), always_call=True)
@@ -151,7 +198,7 @@ class _Watch:
 
     def start(self) -> None:
         """A new forward pass begins."""
-        self.outputs, self._calls, self.running = {}, 0, []
+        self.outputs, self.values, self._calls, self.running = {}, {}, 0, []
         self._seen = {}
 
     def close(self) -> None:
@@ -162,6 +209,10 @@ class _Watch:
     def where(self) -> str:
         """The module that is running."""
         return self.running[-1] if self.running else ""
+
+    def _given(self, _module: nn.Module, args: Any, kwargs: Any) -> None:
+        if self.recorder is not None:
+            self.recorder.is_given(tensors_in((args, kwargs)))
 
     def _enter(self, name: str) -> Callable[..., None]:
         def enter(_module: nn.Module, _args: Any) -> None:
@@ -183,9 +234,8 @@ class _Watch:
 
     def _look(self, name: str, output: Any) -> None:
         """Keep a module's first output, unless a module inside it made the same."""
-        if isinstance(output, tuple | list) and output:
-            output = output[0]
-        if not self.looking or not isinstance(output, Tensor) or not output.is_floating_point():
+        output = _main_tensor(output)
+        if not self.looking or output is None or not output.is_floating_point():
             return
         if name in self.outputs or (id(output) in self._seen and name != OUTPUT):
             return
@@ -193,18 +243,31 @@ class _Watch:
         if self.recorder is None:
             self.outputs[name] = output.detach().clone()
             return
+        value = self.recorder.value_of(output)
+        if value is not None:
+            self.values[name] = value
         self.recorder.paused = True
         self.outputs[name] = output.detach().clone()
         self.recorder.paused = False
 
     def _less_first(self, output: Any) -> Any:
-        if isinstance(output, Tensor) or type(output) in (tuple, list):
+        if isinstance(output, Tensor) or type(output) in (tuple, list, dict):
             if len(self.centre) <= self._calls:
                 self.centre.append(tree_map(_detached, output))
             first = self.centre[self._calls]
             self._calls += 1
             return tree_map(_difference, output, first)
         return output
+
+
+def _main_tensor(output: Any) -> Tensor | None:
+    """What a module's output is judged by: its first tensor, rather of several numbers."""
+    if isinstance(output, tuple | list):
+        output = output[0] if output else None
+    if isinstance(output, Mapping):
+        found = [one for one in output.values() if isinstance(one, Tensor)]
+        return next((one for one in found if one.numel() > 1), found[0] if found else None)
+    return output if isinstance(output, Tensor) else None
 
 
 def _detached(value: Any) -> Any:
@@ -256,9 +319,12 @@ class _Measuring:
         self.names = {id(p): name for name, p in named.items() if p.requires_grad}
         self.parameters = {id(p): p for p in named.values() if p.requires_grad}
         self.owner = _owners(problem, self.parameters)
+        self.seen: set[int] = set()  # whose rate has a number
+        self.unseen: dict[int, str] = {}  # why nothing is known of a parameter's rate
         self.degrees = {key: degrees.get(place[0], 0) for key, place in self.owner.items()}
         self.mending = {key: mending[name] for key, name in self.names.items() if name in mending}
         self.attributed: set[int] = set()
+        self.silent: set[int] = set()  # whose gradient is rounding
         self.facts: dict[tuple[str, int], ReadFacts] = {}
 
     def run(self) -> Cell:
@@ -270,20 +336,53 @@ class _Measuring:
         self.cell.first_weights = tuple(
             float(p.detach().double().sum()) for p in self.parameters.values()
         )
+        self._check_optimizers()
         with _eager(model):
             watch = _Watch(model, centre=True)
             try:
                 self._train(watch)
             finally:
                 watch.close()
+        self._say_what_is_unseen()
         return self.cell
 
+    def _check_optimizers(self) -> None:
+        """Which parameters no optimizer moves, and which two do."""
+        places: dict[int, set[int]] = {}
+        for place, optimizer in enumerate(self.problem.optimizers):
+            for group in optimizer.param_groups:
+                for parameter in group["params"]:
+                    places.setdefault(id(parameter), set()).add(place)
+        self.cell.untrained = [n for key, n in self.names.items() if key not in self.owner]
+        self.cell.twice = [n for key, n in self.names.items() if len(places.get(key, ())) > 1]
+
+    def _say_what_is_unseen(self) -> None:
+        """One line for all parameters of whose rates nothing is known, by reason."""
+        last = max(self.steps)
+        if not self.attributed and all(map(math.isfinite, self.cell.losses)):
+            raise InputError(
+                f"nothing moves in {last} steps: gradients or rates are zero; take more steps"
+            )
+        hidden = self.attributed - self.seen - self.silent
+        if hidden and all(map(math.isfinite, self.cell.losses)):
+            self.unseen |= {key: _NO_READ for key in self.names if key in hidden}
+        reasons: dict[str, dict[str, None]] = {}
+        for key, reason in self.unseen.items():
+            name = re.sub(r"(?<=\.)\d+(?=\.|$)", "*", self.names[key])
+            reasons.setdefault(reason, {})[name] = None
+        count = min(LATEST_ATTRIBUTION, last)
+        steps = "the first step" if count == 1 else f"the first {count} steps"
+        self.cell.notes += [
+            f"{reason} {steps}, so nothing is said of their rates: {', '.join(names)}"
+            for reason, names in reasons.items()
+        ]
+
     def _train(self, watch: _Watch) -> None:
-        state = torch.get_rng_state()
+        state = _Randomness.now()
         first: dict[str, Tensor] = {}
         last = max(self.steps)
         for step in range(1, last + 1):
-            torch.set_rng_state(state)
+            state.restore()
             after = step - 1
             attribute = step <= min(LATEST_ATTRIBUTION, last) and len(self.attributed) < len(
                 self.parameters
@@ -307,22 +406,18 @@ class _Measuring:
     def _custom(self) -> bool:
         return self.problem.step is not None
 
-    def _look(self, watch: _Watch, state: Tensor, first: Mapping[str, Tensor], step: int) -> None:
-        torch.set_rng_state(state)
-        with torch.no_grad():
-            self._loss(watch)
+    def _look(
+        self, watch: _Watch, state: _Randomness, first: Mapping[str, Tensor], step: int
+    ) -> None:
+        state.restore()
+        self._loss(watch)  # not under no_grad: a loss may take gradients itself
         self._changes(first, watch.outputs, step)
 
     def _loss(self, watch: _Watch) -> Tensor:
         watch.start()
-        loss: Any = self.problem.loss(self.problem.model, self.problem.batch)
-        if not isinstance(loss, Tensor) or loss.numel() != 1:
-            raise InputError(
-                f"loss(model, batch) returned {_said(loss)}; expected a tensor with one number"
-            )
+        loss = _scalar(self.problem.loss(self.problem.model, self.problem.batch))
         self.cell.losses.append(float(loss.detach()))
-        made: Tensor = loss
-        return made
+        return loss
 
     def _zero(self) -> None:
         for parameter in self.parameters.values():
@@ -371,12 +466,13 @@ class _Measuring:
             if p.grad is not None
         }
         before = {key: p.detach().clone() for key, p in self.parameters.items()}
-        outputs = watch.outputs
+        outputs, values = watch.outputs, watch.values
         if self._custom:
             self._zero()
         self._update()
         watch.outputs = outputs
-        _Attribution(self, recorder, before, gradients, step).run()
+        _Attribution(self, recorder, before, gradients, values, step).run()
+        recorder.release()
 
     def _sizes(self, first: Mapping[str, Tensor]) -> None:
         for module, output in first.items():
@@ -399,9 +495,11 @@ class _Attribution:
         recorder: Recorder,
         before: Mapping[int, Tensor],
         gradients: Mapping[int, Tensor],
+        values: Mapping[str, int],
         step: int,
     ) -> None:
         self.measuring, self.recorder, self.step = measuring, recorder, step
+        self.values = values
         self.before, self.gradients = before, gradients
         self.graph = Graph(recorder)
         self.numbers = measuring.cell.numbers
@@ -429,19 +527,28 @@ class _Attribution:
                 probe.at_initialization()
             probe.after_the_step(alone_in_reads=kinds[key] == 1)
         for key in self.gradients:
-            if key not in self.measuring.attributed:
-                self._audit(key)
+            if key in self.measuring.silent:
+                self.measuring.attributed.add(key)
+        if self.step == 1:
+            self.measuring.cell.factors = {
+                module: self.graph.factor_outside(value) for module, value in self.values.items()
+            }
+        self.measuring.unseen = {
+            key: reason
+            for key in self.measuring.owner
+            if key not in self.measuring.attributed and (reason := self._audit(key))
+        }
 
-    def _audit(self, key: int) -> None:
-        gradient, owner = self.gradients[key], self.measuring.owner.get(key)
-        if owner is None:
-            return
-        moved = gradient != 0
+    def _audit(self, key: int) -> str:
+        """Look at what the optimizer did; the reason where there is nothing to see yet."""
+        gradient = self.gradients.get(key)
+        if gradient is None or not bool((moved := gradient != 0).any()):
+            return _NO_GRADIENT
         update = self.measuring.parameters[key].detach() - self.before[key]
-        if not bool(moved.any()) or not bool((update[moved] != 0).any()):
-            return
+        if not bool((update[moved] != 0).any()):
+            return _NO_UPDATE
         self.measuring.attributed.add(key)
-        name, group = self.measuring.names[key], owner[1]
+        name, group = self.measuring.names[key], self.measuring.owner[key][1]
         rate, decay = float(group.get("lr", math.nan)), float(group.get("weight_decay") or 0)
         decoupled = group.get("decoupled_weight_decay", "betas" not in group)
         key_of = Key(name.rpartition(".")[0], name, 0, "", 0)
@@ -453,6 +560,7 @@ class _Attribution:
             mending = self.measuring.mending.get(key)
             ratio /= mending.update if mending else 1.0
             self.numbers[key_of._replace(quantity="epsilon", step=self.step)] = ratio
+        return ""
 
 
 class _ReadProbe:
@@ -465,7 +573,8 @@ class _ReadProbe:
         self.attribution, self.measuring, self.key, self.reads = attribution, measuring, key, reads
         self.name = measuring.names[key]
         self.place = place
-        self.first = reads[0]
+        # The initial state of a recurrent network is zero, and shows nothing.
+        self.first = next((read for read in reads if any(map(_shows, read.data))), reads[0])
         graph = attribution.graph
         self.factor, self.end = graph.factor_after(self.first.value)
         self.input = next((d for d in self.first.data if d.is_floating_point()), None)
@@ -496,7 +605,12 @@ class _ReadProbe:
         whole = self._replay(read, self.before, data)
         if read.operation.name in _HOMOGENEOUS:
             return whole
-        return whole - self._replay(read, torch.zeros_like(self.before), data)
+        return whole - self._without(read, data)
+
+    def _without(self, read: Read, data: Mapping[int, Tensor] | None = None) -> Tensor:
+        """z with the parameter at zero; nothing where that is no number (weight normalization)."""
+        made = self._replay(read, torch.zeros_like(self.before), data)
+        return torch.nan_to_num(made, nan=0.0, posinf=0.0, neginf=0.0)
 
     def _noise(self, scale: float = 1.0, seed: int = 0) -> dict[int, Tensor]:
         """Random inputs of the size of the real ones: aligned with nothing."""
@@ -540,7 +654,8 @@ class _ReadProbe:
                 for module, values in scored.items()
                 if any(read.value in values for read in self.reads)
             ),
-            ends_branch=self.attribution.graph.joins(self.end),
+            ends_branch=self.attribution.graph.ends_branch(self.end),
+            on_stream=self.attribution.graph.on_stream(self.end),
             rate=math.nan if owner is None else float(owner[1].get("lr", math.nan)),
         )
         self.measuring.known.setdefault(same, made)
@@ -551,23 +666,23 @@ class _ReadProbe:
         """The power of the input that z goes with, and whether z does not depend on it at all."""
         if self.input is None:
             return 0, False
-        zero = torch.zeros_like(self.before)
         # A zero initial value shows nothing.
         value = self.before if bool((self.before != 0).any()) else torch.ones_like(self.before)
 
         def part(scale: float, seed: int = 0) -> Tensor:
             noise = self._noise(scale, seed)
-            return self._replay(self.first, value, noise) - self._replay(self.first, zero, noise)
+            return self._replay(self.first, value, noise) - self._without(self.first, noise)
 
         once, twice, other = part(1.0), part(2.0), part(1.0, seed=1)
-        if rms(once) == 0 or rms(twice) == 0:
+        if not (0 < rms(once) < math.inf and 0 < rms(twice) < math.inf):
             return 1, False
         additive = rms(once - other) < 1e-3 * rms(once)
         return round(math.log2(rms(twice) / rms(once))), additive
 
     def _fan_in(self) -> int:
         """How many entries of the parameter act on one entry of the output."""
-        value = self.before.detach().float().clone()
+        wide = torch.promote_types(self.before.dtype, torch.float32)
+        value = self.before.detach().to(wide, copy=True)
         value += torch.randn(value.shape, generator=torch.Generator().manual_seed(1)) * 1e-3
         value.requires_grad_()
         with torch.enable_grad():
@@ -596,6 +711,8 @@ class _ReadProbe:
     def at_initialization(self) -> None:
         size = abs(self.factor) * rms(self._contribution(self.first, self._noise()))
         self._put("gain", size / self._input_size, 0)
+        if self._facts.scores:
+            self._put("input", self._input_size, 0)
 
     def after_the_step(self, alone_in_reads: bool) -> None:
         gradient = self.attribution.gradients.get(self.key)
@@ -618,6 +735,9 @@ class _ReadProbe:
         if several or self._is_vector:
             moved = [self._moved(read, after) for read, _ in reached]
             alone = math.sqrt(sum(rms(change) ** 2 * change.numel() for change in moved) / count)
+            if share < _ROUNDING * signal * abs(self.factor) * alone * math.sqrt(count):
+                self.measuring.silent.add(self.key)
+                return
             self._put("alone", alone * abs(self.factor) / unit, self.step)
             if several:
                 share = -sum(
@@ -627,6 +747,7 @@ class _ReadProbe:
         self._put("signal", signal, self.step)
         self._put("share", share, self.step)
         self._put("own", share / (signal * math.sqrt(count)) / unit, self.step)
+        self.measuring.seen.add(self.key)
 
     @property
     def _is_vector(self) -> bool:
@@ -640,16 +761,24 @@ class _ReadProbe:
         return self._replay(read, after) - self._replay(read, self.before)
 
 
+def _shows(data: Tensor) -> bool:
+    return not data.is_floating_point() or bool((data != 0).any())
+
+
 def _owners(
     problem: Problem, parameters: Mapping[int, Tensor]
 ) -> dict[int, tuple[int, dict[str, Any]]]:
     """For every parameter the place of its optimizer, and its group."""
+    if not parameters:
+        raise InputError("no parameter of the model requires a gradient; nothing is trained")
     owners: dict[int, tuple[int, dict[str, Any]]] = {}
     for place, optimizer in enumerate(problem.optimizers):
         for group in optimizer.param_groups:
             for parameter in group["params"]:
                 if id(parameter) in parameters:
                     owners.setdefault(id(parameter), (place, group))
+    if not owners:
+        raise InputError("no optimizer has a parameter of the model; make it of model.parameters()")
     return owners
 
 
@@ -658,8 +787,7 @@ def trained_loss(problem: Problem, steps: int) -> float:
     parameters = list(problem.model.parameters())
     for _ in range(steps):
         _train_once(problem, parameters)
-    with torch.no_grad():
-        return float(problem.loss(problem.model, problem.batch))
+    return float(_scalar(problem.loss(problem.model, problem.batch)).detach())
 
 
 def _train_once(problem: Problem, parameters: Sequence[Tensor]) -> None:
@@ -669,7 +797,7 @@ def _train_once(problem: Problem, parameters: Sequence[Tensor]) -> None:
         return
     for parameter in parameters:
         parameter.grad = None
-    problem.loss(problem.model, problem.batch).backward()
+    _scalar(problem.loss(problem.model, problem.batch)).backward()  # type: ignore[no-untyped-call]
     for optimizer in problem.optimizers:
         optimizer.step()
 
@@ -677,9 +805,16 @@ def _train_once(problem: Problem, parameters: Sequence[Tensor]) -> None:
 def degrees_of_optimizers(make: Callable[[], Problem]) -> dict[int, int]:
     """1 where an optimizer's update follows the length of the gradient (SGD), 0 where not (Adam).
 
-    The problem is made twice; the second time every gradient is four times as long.
+    The problem is made twice; the second time every gradient is four times as long. Raises
+    ``InputError`` where the loss is another one at every call.
     """
-    updates = [_updates(make(), scale) for scale in (1.0, 4.0)]
+    updates = []
+    for scale in (1.0, 4.0):
+        problem = make()
+        with _eager(problem.model):
+            updates.append(_updates(problem, scale))
+            if scale == 1.0:
+                _check_repeats(problem)
     degrees: dict[int, list[float]] = {}
     for name, (place, size) in updates[0].items():
         other = updates[1].get(name)
@@ -690,13 +825,41 @@ def degrees_of_optimizers(make: Callable[[], Problem]) -> dict[int, int]:
     }
 
 
+def _check_repeats(problem: Problem) -> None:
+    """The loss has to be one of model and batch: with fresh data, noise would count as change.
+
+    What the first call sets, and what buffers count, is not meant. A trained model is looked at,
+    for one with a zero readout has the same loss on every batch.
+    """
+    problem.loss(problem.model, problem.batch)
+    buffers = [
+        (module, name, buffer.clone())
+        for module in problem.model.modules()
+        for name, buffer in module.named_buffers(recurse=False)
+    ]
+    randomness, losses = _Randomness.now(), []
+    for _ in range(2):
+        randomness.restore()
+        for module, name, buffer in buffers:
+            setattr(module, name, buffer.clone())
+        losses.append(float(_scalar(problem.loss(problem.model, problem.batch)).detach()))
+    first, second = losses
+    if abs(first - second) > _REPEATS * max(abs(first), abs(second)):
+        raise InputError(
+            f"two calls of loss(model, batch) gave {first:.6g} and {second:.6g}; the loss has to "
+            "depend on model and batch alone: draw the batch in the factory"
+        )
+
+
 def _updates(problem: Problem, scale: float) -> dict[str, tuple[int, float]]:
     """By parameter: its optimizer and the size of its first update that is not zero."""
     named = {n: p for n, p in problem.model.named_parameters() if p.requires_grad}
     owners = _owners(problem, {id(p): p for p in named.values()})
     handles = [p.register_hook(lambda g: g * scale) for p in named.values()]  # type: ignore[no-untyped-call]
     found: dict[str, tuple[int, float]] = {}
-    for _ in range(2):
+    for step in range(LATEST_ATTRIBUTION):
+        if step >= 2 and found:
+            break
         before = {n: p.detach().clone() for n, p in named.items()}
         _train_once(problem, list(named.values()))
         for name, parameter in named.items():
@@ -710,14 +873,43 @@ def _updates(problem: Problem, scale: float) -> dict[str, tuple[int, float]]:
 
 @contextlib.contextmanager
 def _eager(model: nn.Module) -> Iterator[None]:
-    """Compiled modules run as they are written, and recurrent kernels step by step."""
+    """What is compiled runs as it is written, and recurrent kernels step by step."""
     recurrent = any(isinstance(module, nn.RNNBase) for module in model.modules())
     with contextlib.ExitStack() as stack:
-        if any(hasattr(module, "_orig_mod") for module in model.modules()):
-            stack.enter_context(torch.compiler.set_stance("force_eager"))
+        if "torch._dynamo" in sys.modules:  # something may be compiled: a model, a part, a loss
+            set_stance = getattr(torch.compiler, "set_stance", None)
+            if set_stance is not None:
+                stack.enter_context(set_stance("force_eager"))
+            elif any(hasattr(module, "_orig_mod") for module in model.modules()):
+                raise UnavailableError(
+                    f"torch {torch.__version__} cannot run a compiled model as it is written; "
+                    "give the model before torch.compile, or install torch 2.6"
+                )
         if recurrent:
-            stack.enter_context(torch.backends.mkldnn.flags(enabled=False))
+            stack.enter_context(_without_fused_kernels())
         yield
+
+
+@contextlib.contextmanager
+def _without_fused_kernels() -> Iterator[None]:
+    # The flags of torch.backends warn of hardware that is not there.
+    before = torch._C._get_mkldnn_enabled(), torch._C._get_cudnn_enabled()
+    torch._C._set_mkldnn_enabled(False)
+    torch._C._set_cudnn_enabled(False)
+    try:
+        yield
+    finally:
+        torch._C._set_mkldnn_enabled(before[0])
+        torch._C._set_cudnn_enabled(before[1])
+
+
+def _scalar(loss: Any) -> Tensor:
+    """The loss, which is one number that depends on parameters."""
+    if not isinstance(loss, Tensor) or loss.numel() != 1:
+        raise InputError(
+            f"loss(model, batch) returned {_said(loss)}; expected a tensor with one number"
+        )
+    return loss
 
 
 def _said(value: object) -> str:

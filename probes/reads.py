@@ -16,10 +16,17 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten
 
+_PRODUCTS = ("bmm", "baddbmm", "matmul", "mm")
+# Products of parameters and data; with a vector, they normalize a matrix by its spectrum, too.
+_MATRIX_PRODUCTS = (
+    *("mm", "addmm", "bmm", "baddbmm", "matmul", "linear", "convolution", "addbmm"),
+    *("_convolution", "mkldnn_convolution", "_trilinear"),
+)
+# Where an integer selects entries of a table.
+_LOOKUPS = ("embedding", "index", "index_select", "gather")
 _SOFTMAX = ("_softmax", "_safe_softmax")
 # Operations that hand on the same numbers in another shape.
 _SAME_NUMBERS = {
@@ -126,23 +133,6 @@ def rms(tensor: Tensor) -> float:
     return float(torch.linalg.vector_norm(whole)) / math.sqrt(whole.numel())
 
 
-class _BeforeMutation(TorchFunctionMode):
-    """Catch the gradient of a tensor before something is written into it."""
-
-    def __init__(self, recorder: Recorder) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.recorder = recorder
-
-    def __torch_function__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
-    ) -> Any:
-        name = getattr(func, "__name__", "")
-        written = name.startswith("__i") or (name.endswith("_") and not name.endswith("__"))
-        if written and args and isinstance(args[0], Tensor):
-            self.recorder.catch(args[0])
-        return func(*args, **(kwargs or {}))
-
-
 class Recorder(TorchDispatchMode):
     """Record reads and scores of everything that runs inside.
 
@@ -164,7 +154,6 @@ class Recorder(TorchDispatchMode):
         self._alive: list[Tensor] = [*parameters, *data]  # an id is unique while its tensor lives
         self._values: dict[int, int] = {}
         self._caught: dict[int, Tensor] = {}
-        self._function_mode = _BeforeMutation(self)
         self.paused = False  # while hooks look at outputs
         self.operations: list[Operation] = []
         self.producers: dict[int, Operation] = {}
@@ -172,14 +161,8 @@ class Recorder(TorchDispatchMode):
         self.reads: list[Read] = []
         self.scores: list[Scores] = []
 
-    def __enter__(self) -> Recorder:
-        self._function_mode.__enter__()  # type: ignore[no-untyped-call]
-        super().__enter__()  # type: ignore[no-untyped-call]
-        return self
-
     def __exit__(self, *error: Any) -> None:
         super().__exit__(*error)  # type: ignore[no-untyped-call]
-        self._function_mode.__exit__(*error)  # type: ignore[no-untyped-call]
         for read in self.reads:
             unchanged = self._values[id(read.output)] == read.value
             if unchanged and read.value not in self._caught and read.output.requires_grad:
@@ -194,39 +177,83 @@ class Recorder(TorchDispatchMode):
         given = [*tensors_of(args), *tensors_of(kwargs.values())]
         inputs = tuple(self._value(tensor) for tensor in given)
         name, mutates = _called(func)
-        if given and mutates:
-            self._keep(given[0])
+        chains = [self._chains[id(t)] for t in given if id(t) in self._chains]
+        recorded = args
+        if mutates and isinstance(args[0], Tensor):
+            self._catch(args[0])
+            recorded = (self._before(args[0], bool(chains)), *args[1:])
         out = func(*args, **kwargs)
         made = list(tensors_of((out,)))
-        chains = [self._chains[id(t)] for t in given if id(t) in self._chains]
-        is_data = self._is_data(given, bool(chains))
+        is_data = self._is_data(name, given, bool(chains))
         for tensor in made:
             self._alive.append(tensor)
             self._values[id(tensor)] = len(self._alive) * 2  # a new value, also where one mutates
         outputs = tuple(self._values[id(tensor)] for tensor in made)
-        operation = Operation(func, name, mutates, args, kwargs, inputs, outputs, self._where())
+        operation = Operation(func, name, mutates, recorded, kwargs, inputs, outputs, self._where())
         self.operations.append(operation)
         for value in outputs:
             self.producers[value] = operation
-        if is_data:
-            self._of_data(operation, given, made, chains)
+        made = [tensor for tensor in made if not self._is_leaf(tensor)]
+        if "out" in kwargs:  # is made under no_grad: from here on a constant
+            for tensor in made:
+                self._chains.pop(id(tensor), None)
+        elif is_data:
+            self._of_data(operation, made, chains)
         elif chains:
-            parameters = frozenset[int]().union(*(chain.parameters for chain in chains))
-            for place, tensor in enumerate(made):
-                if id(tensor) not in self._chains:
-                    self._chains[id(tensor)] = _Chain(parameters, None, (func, args, kwargs), place)
+            self._of_parameters(operation, made, chains)
         return out
 
-    def _is_data(self, given: Sequence[Tensor], has_chain: bool) -> bool:
+    def _of_parameters(
+        self, operation: Operation, made: Sequence[Tensor], chains: Sequence[_Chain]
+    ) -> None:
+        parameters = frozenset[int]().union(*(chain.parameters for chain in chains))
+        again = (operation.function, operation.args, operation.kwargs)
+        for place, tensor in enumerate(made):
+            if operation.mutates or id(tensor) not in self._chains:
+                self._chains[id(tensor)] = _Chain(parameters, None, again, place)
+
+    def _is_leaf(self, tensor: Tensor) -> bool:
+        """A parameter stays one, also where the first call sets its initial value."""
+        chain = self._chains.get(id(tensor))
+        return chain is not None and chain.parameter is tensor
+
+    def _before(self, tensor: Tensor, is_read: bool) -> Tensor:
+        """What is about to be written over: a copy of it, where something was or is made of it."""
+        reads = [read for read in self.reads if any(one is tensor for one in read.args)]
+        is_chain = id(tensor) in self._chains
+        if self._is_leaf(tensor) or not (reads or is_read or is_chain):
+            return tensor
+        copy = tensor.detach().clone()
+        self._alive.append(copy)
+
+        def renamed(argument: Tensor) -> Tensor:
+            return copy if argument is tensor else argument
+
+        for read in reads:
+            read.data = tuple(_mapped(renamed, read.data))
+            read.args = tuple(_mapped(renamed, read.args))
+        if not is_chain:
+            self._data.add(id(copy))
+            return copy
+        for chain in self._chains.values():
+            if chain.operation is not None:
+                function, args, kwargs = chain.operation
+                chain.operation = function, tuple(_mapped(renamed, args)), kwargs
+        self._chains[id(copy)] = self._chains[id(tensor)]
+        return copy
+
+    def _is_data(self, name: str, given: Sequence[Tensor], has_chain: bool) -> bool:
         if any(id(tensor) in self._data for tensor in given):
             return True
-        plain = any(id(tensor) not in self._chains for tensor in given)
-        return self._all_is_data and (plain or not has_chain)
+        plain = [tensor for tensor in given if id(tensor) not in self._chains]
+        made_here = any(self._values[id(tensor)] in self.producers for tensor in plain)
+        if has_chain and made_here and name in _MATRIX_PRODUCTS:
+            return True  # such as an initial state
+        return self._all_is_data and (bool(plain) or not has_chain)
 
     def _of_data(
         self,
         operation: Operation,
-        given: Sequence[Tensor],
         made: Sequence[Tensor],
         chains: Sequence[_Chain],
     ) -> None:
@@ -242,11 +269,13 @@ class Recorder(TorchDispatchMode):
         )
         if operation.name in _SOFTMAX or operation.name.startswith("_scaled_dot_product"):
             self._see_scores(operation)
-        if chains and made:
+        # A loss that takes gradients itself reads parameters again, backwards: that is no read.
+        if chains and made and torch._C._current_graph_task_id() == -1:
             if _contracts(operation):
                 self.contracted.update(operation.outputs)
             parameters = frozenset[int]().union(*(chain.parameters for chain in chains))
-            data = tuple(t for t in given if id(t) not in self._chains)
+            given = tensors_of((*operation.args, *operation.kwargs.values()))
+            data = tuple(tensor for tensor in given if id(tensor) not in self._chains)
             self.reads.append(
                 Read(operation, operation.args, parameters, data, made[0], operation.outputs[0])
             )
@@ -257,23 +286,23 @@ class Recorder(TorchDispatchMode):
             self._values[id(tensor)] = len(self._alive) * 2 + 1
         return self._values[id(tensor)]
 
+    def is_given(self, tensors: Sequence[Tensor]) -> None:
+        """What the model is called with is data, unless it is made of parameters."""
+        for tensor in tensors:
+            if not self.is_chain(tensor):
+                self._alive.append(tensor)
+                self._data.add(id(tensor))
+
+    def value_of(self, tensor: Tensor) -> int | None:
+        """The number of what the tensor holds now."""
+        return self._values.get(id(tensor))
+
     def is_chain(self, tensor: Tensor) -> bool:
         """Whether a tensor is made of parameters alone."""
         return id(tensor) in self._chains
 
-    def _keep(self, tensor: Tensor) -> None:
-        """Reads keep a copy of what is about to be written over."""
-        copy = None
-        for read in self.reads:
-            if any(argument is tensor for argument in read.args):
-                copy = tensor.detach().clone() if copy is None else copy
-                self._alive.append(copy)
-                self._data.add(id(copy))
-                read.data = tuple(copy if one is tensor else one for one in read.data)
-                read.args = tuple(copy if one is tensor else one for one in read.args)
-
-    def catch(self, tensor: Tensor) -> None:
-        """Catch the gradient of what this tensor holds now."""
+    def _catch(self, tensor: Tensor) -> None:
+        """Catch the gradient of what this tensor holds now, before something is written into it."""
         value = self._values.get(id(tensor))
         if value is not None and tensor.requires_grad and not tensor.is_leaf:
             self._hook(tensor, value)
@@ -290,6 +319,12 @@ class Recorder(TorchDispatchMode):
         for read in self.reads:
             gradient = self._caught.get(read.value)
             read.gradient = None if gradient is None or gradient is read.output else gradient
+
+    def release(self) -> None:
+        """Let go of every tensor: they are in cycles, which would wait for the collector."""
+        for kept in (self._alive, self._chains, self._caught, self.operations, self.reads):
+            kept.clear()
+        self.producers.clear()
 
     def _see_scores(self, operation: Operation) -> None:
         if operation.name in _SOFTMAX:
@@ -315,7 +350,7 @@ class Recorder(TorchDispatchMode):
     def _product_behind(self, value: int) -> Operation | None:
         """The product of two activations whose numbers a softmax sees; ``None`` for a router."""
         for operation in self.back_from([value]):
-            if operation.name in ("bmm", "baddbmm", "matmul", "mm"):
+            if operation.name in _PRODUCTS:
                 reads = self.contracted.intersection(operation.outputs)
                 return None if reads else operation
         return None
@@ -375,7 +410,10 @@ class Recorder(TorchDispatchMode):
             if _called(function)[0] == "_to_copy":
                 cache[id(tensor)] = again(args[0])
             else:
-                made = function(*_mapped(again, args), **kwargs)
+                arguments = _mapped(again, args)
+                if _called(function)[1]:
+                    arguments[0] = arguments[0].clone()
+                made = function(*arguments, **kwargs)
                 cache[id(tensor)] = list(tensors_of((made,)))[chain.place]
         return cache[id(tensor)]
 
@@ -385,10 +423,7 @@ def _wide(tensor: Tensor) -> Tensor:
 
 
 def _contracts(operation: Operation) -> bool:
-    return operation.name in (
-        *("mm", "addmm", "bmm", "baddbmm", "matmul", "linear", "convolution", "addmv", "mv", "dot"),
-        *("_convolution", "mkldnn_convolution", "addbmm", "_trilinear"),
-    )
+    return operation.name in (*_MATRIX_PRODUCTS, "addmv", "mv", "dot")
 
 
 class Graph:
@@ -404,35 +439,68 @@ class Graph:
 
     def factor_after(self, value: int) -> tuple[float, int]:
         """By what constant the value is multiplied before anything else is done to it, and into
-        which value."""
-        factor = 1.0
+        which value.
+
+        What a matrix reads of a vector's output without a matrix before belongs to that matrix.
+        """
+        first, factor = value, 1.0
         while True:
             consumers = [one for one in self._consumers.get(value, ()) if one.outputs]
-            if len(consumers) != 1 or value != consumers[0].inputs[0]:
-                return factor, value
-            by = self._constant(consumers[0])
+            by = None
+            if len(consumers) == 1 and value == consumers[0].inputs[0]:
+                by = self._constant(consumers[0])
             if by is None:
-                return factor, value
+                break
             factor, value = factor * by, consumers[0].outputs[0]
+        read_next = any(self._is_matrix(one) for one in self._consumers.get(value, ()))
+        if read_next and self.factor_before(value) != 1.0:
+            return 1.0, first
+        return factor, value
 
     def factor_before(self, value: int) -> float:
-        """By what constant the value was multiplied after anything else was done to it."""
+        """By what constant the value was multiplied after anything else was done to it.
+
+        1 where it is the output of another matrix or table: then the constant is theirs.
+        """
         factor = 1.0
         while (operation := self._recorder.producers.get(value)) is not None:
-            by = None if id(operation) in self._reads else self._constant(operation)
+            by = self._constant(operation)
             if by is None or not operation.inputs:
-                break
+                return 1.0 if self._is_matrix(operation) else factor
             factor, value = factor * by, operation.inputs[0]
         return factor
 
-    def joins(self, value: int) -> bool:
-        """Whether the value is added to another activation of its shape: the end of a branch."""
+    def _is_matrix(self, operation: Operation) -> bool:
+        """Whether a parameter is contracted with data here, or looked up."""
+        if not self._recorder.contracted.isdisjoint(operation.outputs):
+            return True
+        return id(operation) in self._reads and operation.name in _LOOKUPS
+
+    def ends_branch(self, value: int) -> bool:
+        """Whether the value is added to an activation of its shape, and read nowhere else."""
         consumers = self._consumers.get(value, ())
-        if len(consumers) != 1 or consumers[0].name != "add":
-            return False  # what is read elsewhere, too, is the stream
-        tensors = [one for one in consumers[0].args[:2] if isinstance(one, Tensor)]
-        alike = len(tensors) == 2 and tensors[0].shape == tensors[1].shape
-        return alike and not any(self._recorder.is_chain(one) for one in tensors)
+        return len(consumers) == 1 and self._adds_activations(consumers[0])
+
+    def factor_outside(self, value: int) -> float:
+        """By what constant the value is multiplied next; 1 for queries and keys."""
+        factor, end = self.factor_after(value)
+        products = [
+            one
+            for one in self._consumers.get(end, ())
+            if one.name in _PRODUCTS and self._recorder.contracted.isdisjoint(one.outputs)
+        ]
+        return 1.0 if products or not factor else abs(factor)
+
+    def on_stream(self, value: int) -> bool:
+        """Whether the value is read, and a branch is added to it."""
+        consumers = self._consumers.get(value, ())
+        return len(consumers) > 1 and any(self._adds_activations(one) for one in consumers)
+
+    def _adds_activations(self, operation: Operation) -> bool:
+        tensors = [one for one in operation.args[:2] if isinstance(one, Tensor)]
+        if operation.name != "add" or len(tensors) != 2 or tensors[0].shape != tensors[1].shape:
+            return False
+        return not any(self._recorder.is_chain(one) for one in tensors)
 
     def before_other_reads(self, sources: Sequence[int]) -> set[int]:
         """Values of the contractions that these values come from, with none in between."""

@@ -24,6 +24,7 @@ class Quantity(StrEnum):
     SIZE = "size"
     CHANGE = "change"
     SCORES = "scores"
+    INPUT = "input"
     GAIN = "gain"
     SHARE = "share"
     SIGNAL = "signal"
@@ -57,7 +58,8 @@ class ReadRole:
     output's size. ``growing``: how many of the parameter's dimensions. ``linear``: the output goes
     as the input. ``additive``: it does not depend on the input. ``inner``: a later parameter reads
     what becomes of the output. ``feeds_scores``: a query or a key. ``follows_gradient``: the
-    optimizer's update is as long as the gradient (SGD).
+    optimizer's update is as long as the gradient (SGD). ``on_stream``: its output is the stream
+    itself, as that of a norm after the addition is.
     """
 
     contraction_grows: bool
@@ -72,6 +74,7 @@ class ReadRole:
     feeds_scores: bool
     in_block: bool = False
     ends_branch: bool = False
+    on_stream: bool = False
     has_branches: bool = False
     follows_gradient: bool = False
 
@@ -182,8 +185,8 @@ def _in_depth(quantity: Quantity, role: ReadRole, demand: Demand) -> Expected | 
         return None
     if not role.in_block:
         return None if role.follows_gradient else _exactly(0)
-    if role.ends_branch:
-        return _exactly(-1)
+    if role.ends_branch or role.on_stream:
+        return _exactly(-1)  # L of them add up on the stream
     if role.follows_gradient:
         return _exactly(1) if demand is Demand.COMPLETE else _exactly(0, 1)
     return _exactly(0) if demand is Demand.COMPLETE else _exactly(-HALF, 0)
@@ -192,8 +195,8 @@ def _in_depth(quantity: Quantity, role: ReadRole, demand: Demand) -> Expected | 
 def _share_in_depth(role: ReadRole) -> Expected | None:
     """L blocks share a decrease of order one, whatever alpha."""
     if not role.in_block:
-        return _exactly(0)
-    return _exactly(-1) if role.has_branches else None
+        return _exactly(0, margin=_CHANGE_MARGIN)
+    return _exactly(-1, margin=_CHANGE_MARGIN) if role.has_branches else None
 
 
 def expected_of_module(
@@ -205,7 +208,7 @@ def expected_of_module(
     move less. In depth, and with STABLE, nothing grows.
     """
     if quantity is Quantity.SIZE:
-        return _at_most()
+        return _at_most(margin=_CHANGE_MARGIN)
     moves = axis is Axis.WIDTH and demand is not Demand.STABLE and output_grows
     if moves:
         return _exactly(0, margin=_CHANGE_MARGIN)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from verify.campaign.looks import Answer, judge_campaign, keep_verdicts
     from verify.campaign.power import Outlook, Pilot, outlooks
     from verify.documents.campaign import build_report
-    from verify.guard.run import Guard, guard
+    from verify.guarding.run import Guard, guard
     from verify.judging.claim import Claim, Measured
     from verify.judging.evidence import Evidence, weigh
     from verify.judging.verdict import Judgement, conclude
@@ -52,7 +52,7 @@ _HOMES = {
         "tabulate_rates",
     ),
     "verify.documents.campaign": ("build_report",),
-    "verify.guard.run": ("Guard", "guard"),
+    "verify.guarding.run": ("Guard", "guard"),
     "verify.measuring.store": ("Store",),
     "verify.tables.judge": ("judge",),
     "verify.judging.verdict": ("Judgement", "conclude"),

@@ -17,6 +17,7 @@ QUANTITIES: Mapping[Quantity, str] = {
     Quantity.SIZE: "size of a module's output at initialization",
     Quantity.CHANGE: "size of what the steps change of a module's output",
     Quantity.SCORES: "size of the scores that an attention makes weights of, at initialization",
+    Quantity.INPUT: "size of what a query or a key reads",
     Quantity.GAIN: "size of a parameter's output for random inputs of size one",
     Quantity.SHARE: "how much of the loss's decrease a parameter's step brings about",
     Quantity.SIGNAL: "size of the loss's gradient where a parameter puts its output",

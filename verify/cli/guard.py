@@ -1,4 +1,4 @@
-"""``scaleproof guard``: does somebody's own network scale? Imports click and ``verify.guard``."""
+"""``scaleproof guard``: does a user's own network scale? Imports click and ``verify.guarding``."""
 
 from __future__ import annotations
 
@@ -103,9 +103,9 @@ def _report(
     mend: bool,
     rates: str | None,
 ) -> GuardReport:
-    from verify.guard.rates import grid_of
-    from verify.guard.run import guard
-    from verify.guard.subject import load_factory
+    from verify.guarding.rates import grid_of
+    from verify.guarding.run import guard
+    from verify.guarding.subject import load_factory
 
     grid = None if rates is None else grid_of(rates)
     factory = load_factory(target)
@@ -126,7 +126,7 @@ def _report(
 
 def _against(report: GuardReport, lock: Path, update: bool) -> GuardReport:
     """Compare with the lock file, or write it."""
-    from verify.guard.lock import compare, read_lock, write_lock
+    from verify.guarding.lock import compare, read_lock, write_lock
 
     if update:
         write_lock(report, lock)

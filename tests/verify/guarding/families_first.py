@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tests.verify.guard import zoo
-from tests.verify.guard.zoo import HALF, Branch, Embedding, Family, Matrix, MatrixKind, call
+from tests.verify.guarding import zoo
+from tests.verify.guarding.zoo import HALF, Branch, Embedding, Family, Matrix, MatrixKind, call
 
 INPUTS, OUTPUTS, SAMPLES = 16, 8, 128
 VOCABULARY, SEQUENCES, LENGTH = 16, 8, 8

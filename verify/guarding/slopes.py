@@ -1,10 +1,11 @@
-"""Exponents of many quantities of one run, with intervals. Imports numpy and scipy.
+"""Exponents of many quantities of one run, with intervals. Imports numpy,
+scipy, ``theory`` and ``verify``.
 
 A quantity has one value per seed and size. Its exponent is the slope of the logarithm, with an
 intercept for every seed: a batch is shared by the sizes of a seed, and what it does to all of them
 is not noise of the slope. The error comes from what is left when the means of seeds and of sizes
 are taken away, so that a bend of the true curve does not count as noise. It is pooled over the
-same parameter of every block.
+same parameter of every block, and moderated over all parameters.
 """
 
 from __future__ import annotations
@@ -17,6 +18,10 @@ from scipy import stats
 
 from theory.arrays import FloatArray
 from theory.expectations import Band
+from verify.statistics.moderation import moderated
+
+# A variance that float32 leaves, and no spread.
+_NO_SPREAD = 1e-16
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,7 +34,7 @@ class Slope:
 
     estimate: float
     error: float
-    degrees: int
+    degrees: float
     by_seed: FloatArray
     means: FloatArray
     without_smallest: float
@@ -49,20 +54,36 @@ class Slope:
 
 
 def slopes_of(
-    logs: Sequence[FloatArray], sizes: Sequence[int], groups: Sequence[str]
+    logs: Sequence[FloatArray], sizes: Sequence[int], groups: Sequence[str], kinds: Sequence[str]
 ) -> list[Slope]:
-    """The slope of every table of logarithms, shape (seeds, sizes); errors pooled over a group."""
+    """The slope of every table of logarithms, shape (seeds, sizes).
+
+    Errors are pooled over a group, and drawn towards what groups of one kind have in common.
+    """
     x = np.log(np.asarray(sizes, dtype=np.float64))
     x = x - x.mean()
-    squares: dict[str, list[float]] = {}
-    for table, group in zip(logs, groups, strict=True):
-        found = squares.setdefault(group, [0.0, 0.0])
+    spreads = _spreads(logs, groups, kinds)
+    return [_slope(table, x, *spreads[group]) for table, group in zip(logs, groups, strict=True)]
+
+
+def _spreads(
+    logs: Sequence[FloatArray], groups: Sequence[str], kinds: Sequence[str]
+) -> dict[str, tuple[float, float]]:
+    """By group: the variance that is no bend and no common move of a seed, with its degrees."""
+    squares: dict[str, dict[str, list[float]]] = {}
+    for table, group, kind in zip(logs, groups, kinds, strict=True):
+        found = squares.setdefault(kind, {}).setdefault(group, [0.0, 0.0])
         found[0] += float(np.square(_interaction(table)).sum())
         found[1] += (table.shape[0] - 1) * (table.shape[1] - 1)
-    return [
-        _slope(table, x, squares[group][0], int(squares[group][1]))
-        for table, group in zip(logs, groups, strict=True)
-    ]
+    made: dict[str, tuple[float, float]] = {}
+    for of_kind in squares.values():
+        sums, degrees = np.array(list(of_kind.values())).T
+        variances = sums / np.maximum(degrees, 1)
+        variances[variances < _NO_SPREAD] = 0.0
+        drawn = moderated(variances, degrees)
+        pairs = zip(drawn.variances.tolist(), drawn.degrees.tolist(), strict=True)
+        made |= dict(zip(of_kind, pairs, strict=True))
+    return made
 
 
 def _interaction(table: FloatArray) -> FloatArray:
@@ -72,12 +93,9 @@ def _interaction(table: FloatArray) -> FloatArray:
     return left
 
 
-def _slope(table: FloatArray, x: FloatArray, squares: float, degrees: int) -> Slope:
+def _slope(table: FloatArray, x: FloatArray, variance: float, degrees: float) -> Slope:
     seeds, sizes = table.shape
     by_seed: FloatArray = table @ x / (x @ x)
-    variance = squares / max(degrees, 1)
-    # What float32 leaves is no spread.
-    variance = 0.0 if variance < 1e-16 else variance
     means = table.mean(axis=0)
     larger = x[1:] - x[1:].mean()
     without = float(means[1:] @ larger / (larger @ larger)) if sizes > 2 else float(by_seed.mean())
@@ -85,7 +103,7 @@ def _slope(table: FloatArray, x: FloatArray, squares: float, degrees: int) -> Sl
     return Slope(
         estimate,
         float(np.sqrt(variance / (seeds * (x @ x)))),
-        max(degrees, 1),
+        max(degrees, 1.0),
         by_seed,
         means,
         without,
@@ -93,7 +111,7 @@ def _slope(table: FloatArray, x: FloatArray, squares: float, degrees: int) -> Sl
     )
 
 
-def _misfit(left: FloatArray, variance: float, seeds: int, degrees: int) -> float:
+def _misfit(left: FloatArray, variance: float, seeds: int, degrees: float) -> float:
     free = len(left) - 2
     if free < 1 or variance == 0:
         return 1.0

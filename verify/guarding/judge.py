@@ -26,8 +26,8 @@ from theory.module_scaling import (
 )
 from theory.scaling import Axis
 from theory.verdict import Verdict
-from verify.guard.measurements import Series
-from verify.guard.slopes import Slope, slopes_of
+from verify.guarding.measurements import Series
+from verify.guarding.slopes import Slope, slopes_of
 from verify.statistics.multiplicity import holm_levels
 
 FAMILY_ALPHA = 0.05
@@ -99,7 +99,12 @@ def judged_at_look(
     """All exponents at one look; ``before`` are those of the look before it."""
     made: dict[Name, Judged] = {}
     for axis, found in series.items():
-        slopes = slopes_of([one.logs for one in found], sizes[axis], [one.group for one in found])
+        slopes = slopes_of(
+            [one.logs for one in found],
+            sizes[axis],
+            [one.group for one in found],
+            [f"{one.quantity} {one.step}" for one in found],
+        )
         for one, slope in zip(found, slopes, strict=True):
             name = _name(axis, one)
             made[name] = Judged(name, one, slope, _expected(axis, one, demand), None, FAMILY_ALPHA)

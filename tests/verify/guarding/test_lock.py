@@ -13,7 +13,7 @@ from theory.errors import InputError, UnavailableError
 from theory.module_scaling import Demand, Quantity
 from theory.scaling import Axis
 from theory.verdict import Verdict
-from verify.guard.lock import BAND, Comparison, compare, lock_of, read_lock, write_lock
+from verify.guarding.lock import BAND, Comparison, compare, lock_of, read_lock, write_lock
 
 SEEDS = range(4)
 VERSIONS = {"torch": "2.9.0", "device": "cpu", "numpy": "2.3.0"}

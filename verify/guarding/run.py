@@ -1,10 +1,11 @@
 """The guard: measure, judge at announced looks, find causes, try mends.
 
-Imports numpy, pandas, ``reports`` and ``verify.guard``; torch when something is measured.
+Imports numpy, pandas, ``reports`` and ``verify.guarding``; torch when something is measured.
 """
 
 from __future__ import annotations
 
+import math
 import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -14,15 +15,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from reports.guard.document import Entry, Fault, GuardReport, Interval, RateMove, Run
+from reports.guard.document import Entry, Fault, GuardReport, RateMove, Run
 from theory.errors import InputError, choices
 from theory.module_scaling import CONSEQUENCES, Demand, Quantity
 from theory.scaling import Axis
 from theory.verdict import Verdict
-from verify.guard.faults import faults_of, interval_of
-from verify.guard.judge import FAMILY_ALPHA, LOOKS, Judged, Name, judged_at_look, seeds_to_decide
-from verify.guard.measurements import Measurements, Plan, Powers
-from verify.guard.subject import Subject
+from verify.guarding.faults import faults_of, interval_of
+from verify.guarding.judge import FAMILY_ALPHA, LOOKS, Judged, Name, judged_at_look, seeds_to_decide
+from verify.guarding.measurements import Measurements, Plan, Powers
+from verify.guarding.subject import Subject
 
 WIDTHS, DEPTHS = (64, 128, 256, 512), (8, 16, 32, 64)
 SEEDS, STEPS = 4, (1, 4, 10)
@@ -116,7 +117,7 @@ def guard(
     ticks = _Ticks(progress, total)
     judged, looks = _looks(measured, demand, range(first_seed, first_seed + seeds), ticks)
     found, rescaled = faults_of(judged, list(measured))
-    found = _divergences(measured) + found
+    found = _divergences(measured) + _unowned(measured) + found
     if mend and found:
         found = _mended(subject, plans, demand, found, first_seed + _FRESH, len(looks[0]), ticks)
     moves = _rate_moves(measured, rates, ticks)
@@ -265,28 +266,59 @@ def _divergences(
     for axis, one in measured.items():
         for size, cases in sorted(one.diverged().items()):
             step = min(step for _, step in cases)
-            fault = Fault(
-                axis=axis,
-                cause="divergence",
-                parameters=[],
-                modules=[],
-                quantity=Quantity.CHANGE,
-                exponent=float("inf"),
-                interval=Interval(
-                    estimate=float("nan"), low=float("nan"), high=float("nan"), confidence=0.95
-                ),
-                expected="a finite loss",
-                sentence=(
-                    f"The loss is not finite at {axis} {size} after {step} steps, under "
-                    f"{len(cases)} of {len(one.seeds)} seeds."
-                ),
-                spoils=[],
-                mend=None,
-                verified=None,
-                verification="",
+            sentence = (
+                f"The loss is not finite at {axis} {size} after {step} steps, under "
+                f"{len(cases)} of {len(one.seeds)} seeds."
             )
+            fault = _plain_fault(axis, "divergence", [], sentence, "a finite loss")
             made.append((fault, {}))
     return made
+
+
+def _unowned(measured: Mapping[Axis, Measurements]) -> list[tuple[Fault, dict[str, Powers]]]:
+    """Parameters that no optimizer trains, and parameters that two do."""
+    made: list[tuple[Fault, dict[str, Powers]]] = []
+    said = set[tuple[str, ...]]()
+    for axis, one in measured.items():
+        cell = next(iter(one.cells.values()))
+        for names, text in (
+            (cell.untrained, "are in no optimizer, and stay as they are"),
+            (cell.twice, "are in two optimizers, and move twice"),
+        ):
+            if names and tuple(names) not in said:
+                said.add(tuple(names))
+                sentence = f"{_are(names)} {text}."
+                made.append((_plain_fault(axis, "optimizer", names, sentence, "one optimizer"), {}))
+    return made
+
+
+def _are(names: Sequence[str]) -> str:
+    few = ", ".join(names[:3])
+    return few if len(names) <= 3 else f"{few} and {len(names) - 3} more"
+
+
+def _plain_fault(
+    axis: Axis, cause: str, parameters: Sequence[str], sentence: str, expected: str
+) -> Fault:
+    """A fault that is no exponent."""
+    nothing = {"estimate": math.nan, "low": math.nan, "high": math.nan, "confidence": 0.95}
+    return Fault.model_validate(
+        {
+            "axis": axis,
+            "cause": cause,
+            "parameters": list(parameters),
+            "modules": list(dict.fromkeys(name.rpartition(".")[0] for name in parameters)),
+            "quantity": Quantity.CHANGE,
+            "exponent": math.nan,
+            "interval": nothing,
+            "expected": expected,
+            "sentence": sentence,
+            "spoils": [],
+            "mend": None,
+            "verified": None,
+            "verification": "",
+        }
+    )
 
 
 def _mended(
@@ -393,7 +425,7 @@ def _rate_moves(
 ) -> list[RateMove]:
     if rates is None:
         return []
-    from verify.guard.rates import best_rate_moves
+    from verify.guarding.rates import best_rate_moves
 
     ticks.total += sum(len(one.cells) for one in measured.values()) * len(rates)
     return [best_rate_moves(one, rates, ticks) for one in measured.values()]

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tests.verify.guard import zoo
-from tests.verify.guard.families_first import (
+from tests.verify.guarding import zoo
+from tests.verify.guarding.families_first import (
     HEADS,
     LENGTH,
     SEQUENCES,
@@ -20,7 +20,7 @@ from tests.verify.guard.families_first import (
     Transformer,
     adam_groups,
 )
-from tests.verify.guard.zoo import HALF, Branch, Convolution, Embedding, Family, Matrix, call
+from tests.verify.guarding.zoo import HALF, Branch, Convolution, Embedding, Family, Matrix, call
 
 IMAGES, CLASSES = 64, 10
 GROUPS = 2  # heads of keys and values where queries are grouped

@@ -87,6 +87,7 @@ def _role(small: ReadFacts, large: ReadFacts, degrees: Mapping[str, int]) -> Rea
         inner=large.inner,
         feeds_scores=bool(large.scores),
         ends_branch=large.ends_branch,
+        on_stream=large.on_stream,
         follows_gradient=degrees.get(large.parameter, 0) == 1,
     )
 

@@ -1,6 +1,6 @@
 """From exponents that are off to causes: what is off by itself, and what follows.
 
-Imports ``theory`` and ``verify.guard``.
+Imports ``theory`` and ``verify.guarding``.
 
 Of one parameter the earliest thing counts: its initial value (gain), the multiplier of its output
 (gain and own change, by the same power), its rate (own change alone). A share, a change or a size
@@ -17,11 +17,12 @@ from fractions import Fraction
 from theory.module_scaling import Quantity
 from theory.scaling import Axis
 from theory.verdict import Verdict
-from verify.guard.judge import Judged, Name
-from verify.guard.structure import Line, folded
+from verify.guarding.judge import Judged, Name
+from verify.guarding.structure import Line, folded
 
 # Two departures that differ by less have one exponent.
 _ALIKE = 0.15
+_SLIGHT = 0.2
 _ALPHAS = (0.5, 1.0)
 
 
@@ -65,21 +66,30 @@ def causes_of(judged: Mapping[Name, Judged], axis: Axis) -> tuple[list[Cause], s
     """The causes along one axis, and entries that are right after all: rescaled downstream."""
     here = {name: one for name, one in judged.items() if name.axis is axis}
     parameters = _parameters(here.values())
-    rescaled: set[Name] = set()
+    rescaled: list[Cause] = []
     if axis is Axis.WIDTH:
         causes = [cause for one in parameters for cause in _by_itself(one, axis, rescaled)]
     else:
-        causes = _in_depth(parameters)
+        causes = _in_depth(parameters, rescaled)
     causes = _without_consequences(causes, here)
-    causes += _of_scores(here, causes)
+    causes += _of_scores(here, [*causes, *rescaled])
     causes += [
-        Cause(quantity.value, one.series.line, name.module, one.departure, one, 0.0)
+        Cause(name.quantity.value, one.series.line, name.module, one.departure, one, 0.0)
         for name, one in here.items()
-        if one.rejected
-        for quantity in (name.quantity,)
-        if quantity in (Quantity.EPSILON, Quantity.DECAY)
+        if one.rejected and name.quantity in (Quantity.EPSILON, Quantity.DECAY)
     ]
-    return causes, rescaled
+    right = {name for name in here if any(_is_of(name, cause) for cause in rescaled)}
+    if not causes and rescaled and any(o.rejected for n, o in here.items() if n not in right):
+        return rescaled, set()  # what is left over says that it matters
+    return causes, {name for name in right if here[name].rejected}
+
+
+def _is_of(name: Name, cause: Cause) -> bool:
+    """Whether an entry is of the parameter, or of the output of its module."""
+    if name.parameter is None:
+        return name.module == cause.module
+    of_it = cause.line is not None and name.parameter == cause.line.parameter
+    return of_it and name.quantity in (Quantity.GAIN, Quantity.OWN, Quantity.ALONE)
 
 
 def _parameters(judged: Iterable[Judged]) -> list[_Parameter]:
@@ -91,7 +101,7 @@ def _parameters(judged: Iterable[Judged]) -> list[_Parameter]:
     return [_Parameter(line, table) for line, table in found.values()]
 
 
-def _by_itself(one: _Parameter, axis: Axis, rescaled: set[Name]) -> list[Cause]:
+def _by_itself(one: _Parameter, axis: Axis, rescaled: list[Cause]) -> list[Cause]:
     """What is wrong with a parameter that is in no block, or along width."""
     gain, own = one.gain, one.own
     gain_off = gain is not None and gain.rejected
@@ -101,7 +111,7 @@ def _by_itself(one: _Parameter, axis: Axis, rescaled: set[Name]) -> list[Cause]:
         multiplier = _as_multiplier(one, gain, own)
         if multiplier is not None:
             if _is_rescaled(one, axis, multiplier.departure):
-                rescaled.update(j.name for j in (gain, own) if j.rejected)
+                rescaled.append(multiplier)
                 return []
             return [multiplier]
     made = []
@@ -155,12 +165,13 @@ def _healthy_signal(line: Line, axis: Axis) -> float:
 def _without_consequences(causes: Sequence[Cause], here: Mapping[Name, Judged]) -> list[Cause]:
     """Rates that only seem off: a factor around a bias, and an epsilon that takes over."""
     multipliers = [c for c in causes if c.kind in ("multiplier", "depth multiplier")]
+    earlier = any(c.kind not in ("rate", "depth rate") for c in causes)
     made = []
     for cause in causes:
         around = next((m for m in multipliers if _is_around(m, cause)), None)
         if around is not None:
             made.append(replace(cause, kind=around.kind))
-        elif not _by_epsilon(cause, here):
+        elif not _by_epsilon(cause, here) and not (earlier and _is_slight(cause)):
             made.append(cause)
     return made
 
@@ -175,6 +186,11 @@ def _is_around(multiplier: Cause, cause: Cause) -> bool:
         and cause.module == multiplier.module
         and abs(cause.departure - power * multiplier.departure) <= _ALIKE
     )
+
+
+def _is_slight(cause: Cause) -> bool:
+    """Less than a power that would mend it: an own change that an earlier cause blurs."""
+    return cause.kind in ("rate", "depth rate") and abs(cause.departure) < _SLIGHT
 
 
 def _by_epsilon(cause: Cause, here: Mapping[Name, Judged]) -> bool:
@@ -202,17 +218,26 @@ def _of_scores(here: Mapping[Name, Judged], causes: Sequence[Cause]) -> list[Cau
             and name.module in cause.line.scores
             and cause.kind in ("initialization", "multiplier")
         )
-        if abs(one.departure - behind) > _ALIKE:
+        # Queries and keys go as what they read, unless a norm is between.
+        read = sum(
+            other.estimate
+            for there, other in here.items()
+            if there.quantity is Quantity.INPUT
+            and other.series.line is not None
+            and name.module in other.series.line.scores
+            and not other.series.line.role.additive
+        )
+        if all(abs(one.departure - some) > _ALIKE for some in (behind, behind + read)):
             assert one.expected is not None
             right = float(one.expected.nearest(one.estimate))
             made.append(Cause("attention scale", None, name.module, one.departure, one, right))
     return made
 
 
-def _in_depth(parameters: Sequence[_Parameter]) -> list[Cause]:
+def _in_depth(parameters: Sequence[_Parameter], rescaled: list[Cause]) -> list[Cause]:
     outside = [one for one in parameters if not one.line.role.in_block]
     inside = [one for one in parameters if one.line.role.in_block]
-    made = [cause for one in outside for cause in _outside_blocks(one)]
+    made = [cause for one in outside for cause in _outside_blocks(one, rescaled)]
     if any(one.line.role.has_branches for one in inside):
         in_blocks = _with_alpha(inside)
         return _before_explosion(in_blocks) or made + in_blocks
@@ -235,8 +260,8 @@ def _before_explosion(causes: Sequence[Cause]) -> list[Cause]:
     ]
 
 
-def _outside_blocks(one: _Parameter) -> list[Cause]:
-    made = _by_itself(one, Axis.DEPTH, set())
+def _outside_blocks(one: _Parameter, rescaled: list[Cause]) -> list[Cause]:
+    made = _by_itself(one, Axis.DEPTH, rescaled)
     share = one.found.get(Quantity.SHARE)
     if one.line.role.follows_gradient and not made and share is not None and share.rejected:
         made.append(_cause("rate", one.line, share))
@@ -260,7 +285,7 @@ def _wanted_gain(line: Line, alpha: float) -> float:
 
 
 def _wanted_own(line: Line, alpha: float) -> float:
-    if line.role.ends_branch:
+    if line.role.ends_branch or line.role.on_stream:
         return -1.0
     return 2 * alpha - 1 if line.role.follows_gradient else alpha - 1
 

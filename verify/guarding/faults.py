@@ -1,6 +1,6 @@
 """Causes as faults that people read: one sentence, the mend, and what else goes with it.
 
-Imports ``reports``, ``theory`` and ``verify.guard``.
+Imports ``reports``, ``theory`` and ``verify.guarding``.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from fractions import Fraction
 from reports.guard.document import Fault, Interval, Mend
 from theory.module_scaling import Quantity
 from theory.scaling import Axis
-from verify.guard.causes import Cause, causes_of, folded_names, grouped, quarter, unexplained
-from verify.guard.judge import Judged, Name
-from verify.guard.measurements import Powers
+from verify.guarding.causes import Cause, causes_of, folded_names, grouped, quarter, unexplained
+from verify.guarding.judge import Judged, Name
+from verify.guarding.measurements import Powers
 
 _MOST_SPOILT = 8
 

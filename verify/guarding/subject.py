@@ -1,7 +1,7 @@
 """The network that is guarded: a factory, what it returns, and what it does at each size.
 
-Imports importlib and inspect; ``probes`` when a factory is called. Nothing is imported of the
-user's code but the target.
+Imports importlib, inspect and numpy; ``probes`` when a factory is called. Nothing is imported of
+the user's code but the target.
 """
 
 from __future__ import annotations
@@ -9,11 +9,14 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import inspect
+import random
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from theory.errors import InputError, UnavailableError
 from theory.scaling import Axis
@@ -63,7 +66,7 @@ def _load_module(name: str) -> Any:
 def _imported(name: str, load: Callable[[], Any]) -> Any:
     try:
         return load()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise UnavailableError(
             f"importing {name} failed: {_one_line(error)}; mend it, then run again"
         ) from None
@@ -121,7 +124,10 @@ class Subject:
             name: value for name, value in given.items() if self.takes[name] and value is not None
         }
         said = ", ".join(f"{name}={value}" for name, value in arguments.items())
-        torch.manual_seed(1_000_003 * seed + 31 * (width or 0) + (depth or 0))
+        number = 1_000_003 * seed + 31 * (width or 0) + (depth or 0)
+        torch.manual_seed(number)
+        random.seed(number)
+        np.random.seed(number % 2**32)  # noqa: NPY002
         try:
             made = self.factory(**arguments)
         except Exception as error:
@@ -156,7 +162,12 @@ def problem_of(made: Any, said: str) -> Problem:
         raise InputError(
             f"{said}: the loss is a {type(loss).__name__}; expected loss(model, batch)"
         )
-    return Problem(model, optimizers, parts["batch"], loss, parts.get("step"), optimizer)
+    step = parts.get("step")
+    if step is not None and not callable(step):
+        raise InputError(
+            f"{said}: the step is a {type(step).__name__}; expected step(model, optimizer, batch)"
+        )
+    return Problem(model, optimizers, parts["batch"], loss, step, optimizer)
 
 
 def _parts(made: Any, said: str) -> dict[str, Any]:

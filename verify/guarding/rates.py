@@ -15,7 +15,7 @@ from reports.guard.document import Interval, RateMove
 from theory.errors import InputError
 from theory.relations import BestRateExponentEquals
 from theory.verdict import Verdict
-from verify.guard.measurements import Measurements, guarded
+from verify.guarding.measurements import Measurements, guarded
 from verify.tables.judge import judge
 
 # The exponent of the best rate along width or depth is zero to within a quarter power.

@@ -1,6 +1,6 @@
 """All cells of one axis, measured seed by seed, and the tables of their numbers.
 
-Imports numpy, ``probes`` when something is measured, and ``verify.guard``.
+Imports numpy, ``probes`` when something is measured, and ``verify.guarding``.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from theory.arrays import BoolArray, FloatArray
-from theory.errors import InputError
+from theory.errors import DomainError, InputError
 from theory.module_scaling import Quantity
 from theory.scaling import Axis
-from verify.guard.structure import Line, folded, lines_of
-from verify.guard.subject import Subject
+from verify.guarding.structure import Line, folded, lines_of
+from verify.guarding.subject import Subject
 
 if TYPE_CHECKING:
     from probes.modules import Cell, Problem, ReadFacts
@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 _OF_READS = (
     *(Quantity.GAIN, Quantity.OWN, Quantity.ALONE, Quantity.SHARE, Quantity.SIGNAL),
-    *(Quantity.EPSILON, Quantity.DECAY),
+    *(Quantity.EPSILON, Quantity.DECAY, Quantity.INPUT),
 )
 _OF_MODULES = (Quantity.SIZE, Quantity.CHANGE, Quantity.SCORES)
 
@@ -204,6 +204,8 @@ class Measurements:
             for key, value in found.numbers.items():
                 if key.quantity in _OF_MODULES:
                     name = folded(key.module) if depth else key.module
+                    if not depth and key.quantity != Quantity.SCORES:
+                        value *= found.factors.get(key.module, 1.0)
                     place = (name, Quantity(key.quantity), key.step)
                     tables.setdefault(place, {}).setdefault(cell, []).append(value)
         made = []
@@ -320,8 +322,8 @@ def guarded(work: Callable[[], T], cell: str) -> T:
     """Run the user's model; what it raises is one line that says where."""
     try:
         return work()
-    except InputError as error:
-        raise InputError(f"{cell}: {error}") from None
+    except DomainError as error:
+        raise type(error)(f"{cell}: {error}") from None
     except Exception as error:
         text = " ".join(str(error).split())
         raise InputError(

@@ -1,0 +1,480 @@
+"""Optimizers, steps and losses that are not plain: each was met in practice."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
+
+from probes.modules import Problem, measure_cell
+from tests.verify.guarding.small import (
+    INPUTS,
+    OUTPUTS,
+    WIDTHS,
+    adam,
+    assert_healthy,
+    batch_of,
+    check,
+    cross_entropy,
+    factory_of,
+    groups_of,
+    guarded,
+    linear,
+    mlp,
+    readout,
+    the_fault,
+    tokens_of,
+)
+from theory.errors import InputError
+
+Step = Callable[[Any, Any, Any], object]
+
+
+def plain_step(model: Any, optimizer: Any, batch: Any) -> None:
+    optimizer.zero_grad()
+    cross_entropy(model, batch).backward()  # type: ignore[no-untyped-call]
+    optimizer.step()
+
+
+# When parameters start to move
+
+
+def quiet(width: int) -> nn.Module:
+    model = mlp(width)
+    nn.init.zeros_(model.get_parameter("4.weight"))
+    return model
+
+
+def test_a_zero_readout_is_attributed_at_the_second_step() -> None:
+    check(quiet, "2.weight")
+    found = guarded(factory_of(quiet), seeds=2)
+    steps = {one.parameter: one.step for one in found.entries if one.quantity == "own"}
+    assert steps == {"0.weight": 2, "2.weight": 2, "4.weight": 1}
+
+
+def test_parameters_that_move_later_than_the_last_step_are_noted() -> None:
+    found = guarded(factory_of(quiet), seeds=2, steps=(1,))
+    assert found.document.notes == [
+        "no gradient reaches these parameters in the first step, so nothing is said of their "
+        "rates: 0.weight, 2.weight"
+    ]
+
+
+@pytest.mark.parametrize("wrong", ["", "2.weight"])
+def test_a_warm_up_from_zero(wrong: str) -> None:
+    def factory(width: int, seed: int) -> Any:
+        model = mlp(width)
+        optimizer = adam(model, width, wrong)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min(1.0, step / 2))
+
+        def step(model: Any, optimizer: Any, batch: Any) -> None:
+            plain_step(model, optimizer, batch)
+            schedule.step()
+
+        return model, optimizer, batch_of(seed), cross_entropy, step
+
+    found = guarded(factory, steps=(1, 3))
+    if wrong:
+        assert the_fault(found) == ("rate", [wrong])
+    else:
+        assert_healthy(found, "2.weight")
+
+
+def test_where_nothing_moves_there_is_one_line() -> None:
+    def factory(width: int, seed: int) -> Any:
+        model = mlp(width)
+        return model, torch.optim.SGD(model.parameters(), lr=0.0), batch_of(seed), cross_entropy
+
+    with pytest.raises(InputError, match="nothing moves in 2 steps: gradients or rates are zero"):
+        guarded(factory)
+
+
+# Kinds of optimizers
+
+
+def test_sparse_gradients() -> None:
+    class Tokens(nn.Module):
+        def __init__(self, width: int) -> None:
+            super().__init__()
+            self.tokens = nn.Embedding(16, width, sparse=True)
+            self.hidden, self.last = linear(width, width), readout(width)
+
+        def forward(self, tokens: Tensor) -> Any:
+            return self.last(torch.tanh(self.hidden(self.tokens(tokens))).mean(1))
+
+    def factory_with(factor: Callable[[int], float]) -> Any:
+        def factory(width: int, seed: int) -> Any:
+            model = Tokens(width)
+            sparse = torch.optim.SparseAdam(
+                list(model.tokens.parameters()), lr=0.02 * factor(width), eps=1e-12
+            )
+            others = nn.ModuleList([model.hidden, model.last])
+            return model, [sparse, adam(others, width)], tokens_of(seed), cross_entropy
+
+        return factory
+
+    assert_healthy(guarded(factory_with(lambda _: 1.0)), "tokens.weight", "hidden.weight")
+    wrong = guarded(factory_with(lambda width: 32 / width))
+    assert the_fault(wrong) == ("rate", ["tokens.weight"])
+
+
+@pytest.mark.skipif(not hasattr(torch.optim, "Muon"), reason="torch has no Muon")
+def test_muon_beside_another_optimizer() -> None:
+    def factory_with(wrong: str) -> Any:
+        def factory(width: int, seed: int) -> Any:
+            model = nn.Sequential(
+                *(linear(INPUTS, width), nn.Tanh(), linear(width, width, bias=True), nn.Tanh()),
+                readout(width),
+            )
+            matrix = model.get_parameter("2.weight")
+            rate = 0.1 * (width / 32 if wrong == "2.weight" else 1)
+            muon = torch.optim.Muon([matrix], lr=rate, weight_decay=0.0)
+            groups = [g for g in groups_of(model, width, wrong) if g["params"][0] is not matrix]
+            return model, [muon, torch.optim.Adam(groups, eps=1e-12)], batch_of(seed), cross_entropy
+
+        return factory
+
+    assert_healthy(guarded(factory_with("")), "2.weight", "2.bias")
+    assert the_fault(guarded(factory_with("2.weight"))) == ("rate", ["2.weight"])
+    assert the_fault(guarded(factory_with("2.bias"))) == ("rate", ["2.bias"])
+
+
+def test_lbfgs_needs_a_step() -> None:
+    def factory(width: int, seed: int) -> Any:
+        model = mlp(width)
+        return model, torch.optim.LBFGS(model.parameters()), batch_of(seed), cross_entropy
+
+    with pytest.raises(InputError, match=r"LBFGS calls the loss by itself; return step\("):
+        guarded(factory)
+
+
+def test_lbfgs_with_a_step_is_measured() -> None:
+    def step(model: Any, optimizer: Any, batch: Any) -> None:
+        def closure() -> Tensor:
+            optimizer.zero_grad()
+            loss = cross_entropy(model, batch)
+            loss.backward()  # type: ignore[no-untyped-call]
+            return loss
+
+        optimizer.step(closure)
+
+    def factory(width: int, seed: int) -> Any:
+        model = mlp(width)
+        optimizer = torch.optim.LBFGS(model.parameters(), lr=0.1, max_iter=2)
+        return model, optimizer, batch_of(seed), cross_entropy, step
+
+    judged = {one.parameter for one in guarded(factory).entries if one.quantity == "own"}
+    assert judged == {"0.weight", "2.weight", "4.weight"}
+
+
+@pytest.mark.parametrize("wrong", ["", "2.weight"])
+def test_gradients_that_the_step_clips(wrong: str) -> None:
+    def step(model: Any, optimizer: Any, batch: Any) -> None:
+        optimizer.zero_grad()
+        cross_entropy(model, batch).backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(model.parameters(), 1e-3)
+        optimizer.step()
+
+    found = guarded(factory_of(mlp, wrong, step=step))
+    if wrong:
+        assert the_fault(found) == ("rate", [wrong])
+    else:
+        assert_healthy(found, "2.weight")
+
+
+def test_an_optimizer_in_a_wrapper() -> None:
+    class Wrapper:
+        """As ``accelerate`` has it: no optimizer by its type."""
+
+        def __init__(self, optimizer: torch.optim.Optimizer) -> None:
+            self.optimizer = optimizer
+
+        @property
+        def param_groups(self) -> Any:
+            return self.optimizer.param_groups
+
+        def step(self, closure: Any = None) -> Any:
+            return self.optimizer.step(closure)
+
+    def factory_with(wrong: str) -> Any:
+        def factory(width: int, seed: int) -> Any:
+            model = mlp(width)
+            return model, Wrapper(adam(model, width, wrong)), batch_of(seed), cross_entropy
+
+        return factory
+
+    assert_healthy(guarded(factory_with("")), "2.weight")
+    assert the_fault(guarded(factory_with("2.weight"))) == ("rate", ["2.weight"])
+
+
+# Which parameters are trained
+
+
+class Idle(nn.Module):
+    """An MLP with a parameter that the loss does not depend on."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.body, self.idle = mlp(width), linear(width, width)
+
+    def forward(self, x: Tensor) -> Any:
+        return self.body(x)
+
+
+def test_a_parameter_without_a_gradient_is_a_note() -> None:
+    found = guarded(factory_of(Idle))
+    assert_healthy(found, "body.2.weight")
+    assert found.document.notes == [
+        "no gradient reaches these parameters in the first 2 steps, so nothing is said of their "
+        "rates: idle.weight"
+    ]
+
+
+def cell_of(optimizers: Callable[[nn.Module], Any]) -> Any:
+    torch.manual_seed(0)
+    model = mlp(16)
+    return measure_cell(Problem(model, optimizers(model), batch_of(0), cross_entropy), (1,))
+
+
+def test_parameters_in_no_optimizer_and_in_two() -> None:
+    def none(model: nn.Module) -> Any:
+        return (torch.optim.SGD(list(model.parameters())[1:], lr=0.1),)
+
+    def two(model: nn.Module) -> Any:
+        every = list(model.parameters())
+        return torch.optim.SGD(every, lr=0.1), torch.optim.SGD(every[:1], lr=0.1)
+
+    first, second = cell_of(none), cell_of(two)
+    assert (first.untrained, first.twice) == (["0.weight"], [])
+    assert (second.untrained, second.twice) == ([], ["0.weight"])
+
+
+@pytest.mark.parametrize("how", ["none", "two"])
+def test_such_parameters_are_faults(how: str) -> None:
+    def factory(width: int, seed: int) -> Any:
+        model = mlp(width)
+        groups = groups_of(model, width)
+        if how == "none":
+            optimizers = [torch.optim.Adam(groups[1:], eps=1e-12)]
+        else:
+            optimizers = [
+                torch.optim.Adam(some, eps=1e-12) for some in (groups, groups_of(model, width)[:1])
+            ]
+        return model, optimizers, batch_of(seed), cross_entropy
+
+    found = guarded(factory)
+    assert ("optimizer", ["0.weight"]) in [(one.cause, one.parameters) for one in found.faults]
+    assert found.document.exit_code == 1
+
+
+def test_an_optimizer_of_another_model() -> None:
+    def factory(width: int, seed: int) -> Any:
+        return mlp(width), adam(mlp(width), width), batch_of(seed), cross_entropy
+
+    with pytest.raises(InputError, match="no optimizer has a parameter of the model"):
+        guarded(factory)
+
+
+def test_frozen_parameters() -> None:
+    def network(width: int) -> nn.Module:
+        model = mlp(width, depth=2)
+        model.get_parameter("2.weight").requires_grad_(False)
+        return model
+
+    check(network, "4.weight")
+    found = guarded(factory_of(network), seeds=2)
+    assert "2.weight" not in {one.parameter for one in found.entries}
+
+
+def test_a_model_that_is_frozen() -> None:
+    with pytest.raises(InputError, match="no parameter of the model requires a gradient"):
+        guarded(factory_of(lambda width: mlp(width).requires_grad_(False)))
+
+
+# Losses
+
+
+def test_fresh_batches() -> None:
+    def loss(model: nn.Module, batch: Any) -> Tensor:
+        generator = next(batch)
+        return cross_entropy(model, generator)
+
+    def data(seed: int) -> Any:
+        return (batch_of(number) for number in range(1000 * seed, 1000 * seed + 900))
+
+    with pytest.raises(InputError, match=r"two calls of loss\(model, batch\) gave"):
+        guarded(factory_of(mlp, data=data, loss=loss))
+
+
+def test_noise_that_the_loss_draws_is_the_same_at_every_pass() -> None:
+    def loss(model: nn.Module, batch: Any) -> Tensor:
+        x, y = batch
+        return functional.cross_entropy(model(x + 0.5 * torch.randn_like(x)), y)
+
+    check(mlp, "2.weight", loss=loss)
+
+
+@pytest.mark.parametrize("value", [1.0, None, "vector"])
+def test_losses_that_are_no_number(value: Any) -> None:
+    def loss(model: nn.Module, batch: Any) -> Any:
+        return model(batch[0]).mean(0) if value == "vector" else value
+
+    with pytest.raises(InputError, match=r"loss\(model, batch\) returned .*; expected a tensor"):
+        guarded(factory_of(mlp, loss=loss))
+
+
+def test_a_loss_that_parameters_do_not_reach() -> None:
+    def loss(model: nn.Module, batch: Any) -> Tensor:
+        return cross_entropy(model, batch).detach()
+
+    with pytest.raises(InputError, match=r"width 32.*does not require grad"):
+        guarded(factory_of(mlp, loss=loss))
+
+
+def test_a_loss_of_one_entry() -> None:
+    def loss(model: nn.Module, batch: Any) -> Tensor:
+        return cross_entropy(model, batch).reshape(1)
+
+    assert_healthy(guarded(factory_of(mlp, loss=loss)), "2.weight")
+
+
+@pytest.mark.parametrize("when", ["at once", "after a step"])
+def test_divergence_is_a_fault_and_other_entries_stay(when: str) -> None:
+    def factory(width: int, seed: int) -> Any:
+        model = mlp(width)
+        rate = float("inf") if width == WIDTHS[-1] and when == "after a step" else 0.1
+        optimizer = torch.optim.SGD(model.parameters(), lr=rate)
+        if width == WIDTHS[-1] and when == "at once":
+            nn.init.constant_(model.get_parameter("4.weight"), float("nan"))
+        return model, optimizer, batch_of(seed), cross_entropy
+
+    found = guarded(factory)
+    first = found.faults[0]
+    assert (first.cause, found.document.exit_code) == ("divergence", 1)
+    assert f"width {WIDTHS[-1]}" in first.sentence
+    kept = [one for one in found.entries if one.parameter == "2.weight" and one.quantity == "gain"]
+    assert [str(one.verdict) for one in kept] == ["accepted"]
+
+
+def test_a_loss_under_autocast() -> None:
+    def loss(model: nn.Module, batch: Any) -> Tensor:
+        with torch.autocast("cpu", torch.bfloat16):
+            return cross_entropy(model, batch)
+
+    check(mlp, "2.weight", loss=loss)
+
+
+def test_gradients_of_gradients() -> None:
+    def loss(model: nn.Module, batch: Any) -> Tensor:
+        x = batch[0].clone().requires_grad_()
+        made = functional.cross_entropy(model(x), batch[1])
+        slope: Tensor = torch.autograd.grad(made, x, create_graph=True)[0]
+        return made + 0.1 * slope.square().sum()
+
+    assert_healthy(guarded(factory_of(mlp, loss=loss)), "2.weight")
+
+
+class Checkpointed(nn.Module):
+    def __init__(self, width: int, reentrant: bool = False) -> None:
+        super().__init__()
+        self.first, self.last = linear(INPUTS, width), readout(width)
+        self.body = nn.Sequential(linear(width, width), nn.Tanh())
+        self.reentrant = reentrant
+
+    def forward(self, x: Tensor) -> Any:
+        x = torch.tanh(self.first(x))
+        return self.last(checkpoint(self.body, x, use_reentrant=self.reentrant))
+
+
+def test_checkpoints() -> None:
+    check(Checkpointed, "body.0.weight")
+
+
+@pytest.mark.filterwarnings("ignore:.*use_reentrant")
+def test_checkpoints_that_hide_gradients_are_noted() -> None:
+    found = guarded(factory_of(lambda width: Checkpointed(width, reentrant=True)), seeds=2)
+    assert found.document.notes == [
+        "no output that is made of these parameters has a gradient in the first 2 steps, so "
+        "nothing is said of their rates: body.*.weight"
+    ]
+
+
+# Batches
+
+
+@dataclasses.dataclass
+class Plain:
+    x: Tensor
+    y: Tensor
+
+
+@dataclasses.dataclass(slots=True, frozen=True)
+class Slotted:
+    x: Tensor
+    y: Tensor
+
+
+@pytest.mark.parametrize("kind", ["dict", "dataclass", "slots", "none", "numpy"])
+def test_batches(kind: str) -> None:
+    def data(seed: int) -> Any:
+        x, y = batch_of(seed)
+        made: dict[str, Any] = {
+            "dict": {"inputs": {"x": x}, "y": y},
+            "dataclass": Plain(x, y),
+            "slots": Slotted(x, y),
+            "none": None,
+            "numpy": (x.numpy(), y.numpy()),
+        }
+        return made[kind]
+
+    def loss(model: nn.Module, batch: Any) -> Tensor:
+        if kind == "dict":
+            x, y = batch["inputs"]["x"], batch["y"]
+        elif kind == "none":
+            x, y = (
+                torch.linspace(-2, 2, 24 * INPUTS).reshape(24, INPUTS).sin(),
+                torch.arange(24) % OUTPUTS,
+            )
+        elif kind == "numpy":
+            x, y = (torch.from_numpy(np.array(one)) for one in batch)
+        else:
+            x, y = batch.x, batch.y
+        return functional.cross_entropy(model(x), y)
+
+    def network(width: int) -> nn.Module:
+        return nn.Sequential(
+            linear(INPUTS, width),
+            nn.Tanh(),
+            linear(width, width, bias=True),
+            nn.Tanh(),
+            readout(width),
+        )
+
+    check(network, "2.weight", data=data, loss=loss)
+
+
+def test_inputs_that_the_loss_makes_itself() -> None:
+    class Timed(nn.Module):
+        """As a diffusion model: a batch, and times that are drawn in the loss."""
+
+        def __init__(self, width: int) -> None:
+            super().__init__()
+            self.time, self.first = linear(INPUTS, width), linear(INPUTS, width)
+            self.second, self.last = linear(width, width), readout(width)
+
+        def forward(self, x: Tensor, time: Tensor) -> Any:
+            embedded = self.second(torch.tanh(self.time(time)))
+            return self.last(torch.tanh(self.first(x) + embedded))
+
+    def loss(model: nn.Module, batch: Any) -> Tensor:
+        time = torch.rand(len(batch[0]), 1) * torch.arange(1, INPUTS + 1)
+        return functional.cross_entropy(model(batch[0], time.cos()), batch[1])
+
+    check(Timed, "second.weight", loss=loss)
+    found = guarded(factory_of(Timed, loss=loss), seeds=2)
+    assert "gain" in {one.quantity for one in found.entries if one.parameter == "time.weight"}
