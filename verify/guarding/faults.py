@@ -5,6 +5,8 @@ Imports ``reports``, ``theory`` and ``verify.guarding``.
 
 from __future__ import annotations
 
+import math
+import statistics
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
@@ -14,8 +16,10 @@ from theory.scaling import Axis
 from verify.guarding.causes import Cause, causes_of, folded_names, grouped, quarter, unexplained
 from verify.guarding.judge import Judged, Name
 from verify.guarding.measurements import Powers
+from verify.guarding.structure import Line
 
 _MOST_SPOILT = 8
+_SAME_RATE = 0.05
 
 
 def faults_of(
@@ -109,7 +113,8 @@ def _fault(
             "exponent": clearest.departure,
             "interval": interval_of(clearest.evidence),
             "expected": f"{clearest.expected:+g}",
-            "sentence": _sentence(axis, clearest, parameters or modules),
+            "sentence": _sentence(axis, clearest, parameters or modules)
+            + _of_the_optimizer(axis, clearest, judged),
             "spoils": list(spoilt[:_MOST_SPOILT])
             + ([f"{len(spoilt) - _MOST_SPOILT} more"] if len(spoilt) > _MOST_SPOILT else []),
             "mend": _mend(axis, clearest.kind, power, parameters or modules),
@@ -141,6 +146,43 @@ def _sentence(axis: Axis, cause: Cause, names: Sequence[str]) -> str:
     quantity = cause.evidence.name.quantity
     measured = f"{quantity} {cause.evidence.estimate:+.2f} {_range(cause.evidence)}"
     return f"{said[0].upper()}{said[1:]} ({measured}, expected {cause.expected:+g})."
+
+
+def _of_the_optimizer(axis: Axis, cause: Cause, judged: Mapping[Name, Judged]) -> str:
+    """How the rate of a parameter goes, where its like have another one."""
+    line = cause.line
+    if cause.kind != "rate" or line is None:
+        return ""
+    own = _rate_exponent(line)
+    like = [
+        exponent
+        for one in _lines(judged, axis)
+        if one.order != line.order
+        and (one.role.contracts, one.role.growing, one.role.in_block)
+        == (line.role.contracts, line.role.growing, line.role.in_block)
+        and (exponent := _rate_exponent(one)) is not None
+    ]
+    if own is None or not like or abs(statistics.median(like) - own) < _SAME_RATE:
+        return ""
+    return (
+        f" Its rate in the optimizer goes as {_power(axis, own)}, that of its like as "
+        f"{_power(axis, statistics.median(like))}."
+    )
+
+
+def _lines(judged: Mapping[Name, Judged], axis: Axis) -> list[Line]:
+    """Every line along an axis once."""
+    lines = (one.series.line for name, one in judged.items() if name.axis is axis)
+    return list({line.order: line for line in lines if line is not None}.values())
+
+
+def _rate_exponent(line: Line) -> float | None:
+    """The power of the size with which the optimizer's own rate goes."""
+    sizes = sorted(line.rates)
+    first, last = line.rates[sizes[0]], line.rates[sizes[-1]]
+    if not (first > 0 and last > 0):
+        return None
+    return math.log(last / first) / math.log(sizes[-1] / sizes[0])
 
 
 _ON = {"depth multiplier": "multiplier", "depth rate": "rate"}

@@ -21,7 +21,7 @@ from verify.guarding.structure import Line, folded, lines_of
 from verify.guarding.subject import Subject
 
 if TYPE_CHECKING:
-    from probes.modules import Cell, Problem, ReadFacts
+    from probes.modules.problem import Cell, Problem, ReadFacts
 
 T = TypeVar("T")
 
@@ -99,7 +99,8 @@ class Measurements:
 
     def add(self, seeds: Sequence[int], progress: Callable[[], None]) -> None:
         """Measure further seeds at every size."""
-        from probes.modules import degrees_of_optimizers, untouched_randomness
+        from probes.modules.surroundings import untouched_randomness
+        from probes.modules.training import degrees_of_optimizers
 
         sizes = self.plan.sizes
         with untouched_randomness():
@@ -115,7 +116,9 @@ class Measurements:
         self._check_seeds()
 
     def _cell(self, size: int, seed: int) -> Cell:
-        from probes.modules import Mending, measure_cell
+        from probes.modules.cell import measure_cell
+        from probes.modules.problem import Mending
+        from probes.modules.surroundings import threads_for
 
         problem = self.make(size, seed)
         ratio = size / self.plan.sizes[0]
@@ -127,10 +130,11 @@ class Measurements:
         }
         if not self.degree_of:
             self.degree_of = _degree_of(problem, self.degrees)
-        return guarded(
-            lambda: measure_cell(problem, self.plan.steps, self.degrees, mending, self._known),
-            f"{self.plan.axis} {size}, seed {seed}",
-        )
+        with threads_for(problem):
+            return guarded(
+                lambda: measure_cell(problem, self.plan.steps, self.degrees, mending, self._known),
+                f"{self.plan.axis} {size}, seed {seed}",
+            )
 
     def _check_seeds(self) -> None:
         """A factory whose networks are the same at every seed shows no spread."""
@@ -252,7 +256,7 @@ class Measurements:
 
 def _first(cell: Cell, name: str, read: int, quantity: Quantity) -> tuple[int, float]:
     """A parameter's number at the only step at which it was measured."""
-    from probes.modules import LATEST_ATTRIBUTION, Key
+    from probes.modules.problem import LATEST_ATTRIBUTION, Key
 
     module = name.rpartition(".")[0]
     for step in range(LATEST_ATTRIBUTION + 1):

@@ -88,7 +88,8 @@ def best_rate_moves(
 
 def _final_loss(measured: Measurements, size: int, seed: int, rate: float) -> float:
     """The loss after the last step, at one rate."""
-    from probes.modules import trained_loss, untouched_randomness
+    from probes.modules.surroundings import threads_for, untouched_randomness
+    from probes.modules.training import trained_loss
 
     with untouched_randomness():
         problem = measured.make(size, seed)
@@ -96,4 +97,5 @@ def _final_loss(measured: Measurements, size: int, seed: int, rate: float) -> fl
             base = float(optimizer.defaults.get("lr", math.nan))
             for group in optimizer.param_groups:
                 group["lr"] = group["lr"] * rate / base
-        return trained_loss(problem, max(measured.plan.steps))
+        with threads_for(problem):
+            return trained_loss(problem, max(measured.plan.steps))

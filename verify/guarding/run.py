@@ -31,6 +31,7 @@ SEEDS, STEPS = 4, (1, 4, 10)
 _DEPTH_OF_WIDTHS, _WIDTH_OF_DEPTHS = 2, 64
 # Fresh seeds of mends are far from those that found the fault.
 _FRESH = 10_000
+_FALLS = 0.25
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -146,7 +147,7 @@ def guard(
             looks=LOOKS,
             faults=faults,
             entries=entries,
-            notes=_notes(measured),
+            notes=[*_notes(measured), *_of_the_logits(judged)],
             lock=None,
             changes=[],
             rates=moves,
@@ -390,6 +391,8 @@ def _entry(one: Judged, rescaled: set[Name], seeds: int) -> Entry:
     verdict, note = one.verdict, one.note
     if one.name in rescaled:
         verdict, note = Verdict.ACCEPTED, "rescaled downstream"
+    elif verdict is Verdict.ACCEPTED and _is_lazy(one):
+        note = "lazy inside blocks (alpha = 1/2)"
     sizes = one.series
     return Entry(
         axis=one.name.axis,
@@ -411,6 +414,16 @@ def _entry(one: Judged, rescaled: set[Name], seeds: int) -> Entry:
         seeds_needed=seeds_to_decide(one, seeds) if verdict is Verdict.INCONCLUSIVE else None,
         note=note,
     )
+
+
+def _is_lazy(one: Judged) -> bool:
+    """Whether features inside blocks move less with depth, as they do at alpha = 1/2."""
+    line = one.series.line
+    inside = line is not None and line.role.in_block and not line.role.ends_branch
+    own = one.name.quantity in (Quantity.OWN, Quantity.ALONE)
+    if not (inside and own and one.expected is not None and len(one.expected.alternatives) > 1):
+        return False
+    return one.expected.nearest(one.estimate) == min(one.expected.alternatives)
 
 
 def _exit_code(faults: Sequence[Fault], entries: Sequence[Entry], moves: Sequence[RateMove]) -> int:
@@ -437,6 +450,16 @@ def _notes(measured: Mapping[Axis, Measurements]) -> list[str]:
         for cell in one.cells.values():
             made.update(dict.fromkeys(cell.notes))
     return list(made)
+
+
+def _of_the_logits(judged: Mapping[Name, Judged]) -> list[str]:
+    """Where the output moves ever less, widths may be too small to tell."""
+    return [
+        f"The change of {name.module} after {name.step} steps falls as "
+        f"{name.axis.symbol}^{one.estimate:+.2f}: take larger sizes, or the network is lazy."
+        for name, one in judged.items()
+        if name.module == "(output)" and name.quantity is Quantity.CHANGE and one.estimate < -_FALLS
+    ]
 
 
 def _versions() -> dict[str, str]:

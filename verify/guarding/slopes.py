@@ -3,9 +3,8 @@ scipy, ``theory`` and ``verify``.
 
 A quantity has one value per seed and size. Its exponent is the slope of the logarithm, with an
 intercept for every seed: a batch is shared by the sizes of a seed, and what it does to all of them
-is not noise of the slope. The error comes from what is left when the means of seeds and of sizes
-are taken away, so that a bend of the true curve does not count as noise. It is pooled over the
-same parameter of every block, and moderated over all parameters.
+is not noise of the slope. A bend of the true curve does not count as noise either. The spread is
+pooled over the same parameter of every block, and moderated over all parameters.
 """
 
 from __future__ import annotations
@@ -62,28 +61,40 @@ def slopes_of(
     """
     x = np.log(np.asarray(sizes, dtype=np.float64))
     x = x - x.mean()
-    spreads = _spreads(logs, groups, kinds)
+    spreads = _spreads(logs, x, groups, kinds)
     return [_slope(table, x, *spreads[group]) for table, group in zip(logs, groups, strict=True)]
 
 
 def _spreads(
-    logs: Sequence[FloatArray], groups: Sequence[str], kinds: Sequence[str]
+    logs: Sequence[FloatArray], x: FloatArray, groups: Sequence[str], kinds: Sequence[str]
 ) -> dict[str, tuple[float, float]]:
-    """By group: the variance that is no bend and no common move of a seed, with its degrees."""
-    squares: dict[str, dict[str, list[float]]] = {}
+    """By group: the variance, with its degrees.
+
+    It is the larger of two: what is left in single cells, and what the slopes of seeds show. The
+    first knows more, the second does not mind that small sizes vary most.
+    """
+    squares: dict[str, dict[str, FloatArray]] = {}
     for table, group, kind in zip(logs, groups, kinds, strict=True):
-        found = squares.setdefault(kind, {}).setdefault(group, [0.0, 0.0])
-        found[0] += float(np.square(_interaction(table)).sum())
-        found[1] += (table.shape[0] - 1) * (table.shape[1] - 1)
+        seeds, sizes = table.shape
+        slopes: FloatArray = table @ x / np.sqrt(x @ x)
+        of_cells = np.square(_interaction(table)).sum()
+        of_seeds = np.square(slopes - slopes.mean()).sum()
+        found = np.array([of_cells, (seeds - 1) * (sizes - 1), of_seeds, seeds - 1])
+        of_kind = squares.setdefault(kind, {})
+        of_kind[group] = of_kind.get(group, 0.0) + found
     made: dict[str, tuple[float, float]] = {}
     for of_kind in squares.values():
-        sums, degrees = np.array(list(of_kind.values())).T
-        variances = sums / np.maximum(degrees, 1)
-        variances[variances < _NO_SPREAD] = 0.0
-        drawn = moderated(variances, degrees)
-        pairs = zip(drawn.variances.tolist(), drawn.degrees.tolist(), strict=True)
-        made |= dict(zip(of_kind, pairs, strict=True))
+        cells, cell_degrees, seeds_, seed_degrees = np.array(list(of_kind.values())).T
+        both = _moderated(cells, cell_degrees), _moderated(seeds_, seed_degrees)
+        made |= dict(zip(of_kind, map(max, *both), strict=True))
     return made
+
+
+def _moderated(squares: FloatArray, degrees: FloatArray) -> list[tuple[float, float]]:
+    variances = squares / np.maximum(degrees, 1)
+    variances[variances < _NO_SPREAD] = 0.0
+    drawn = moderated(variances, degrees)
+    return list(zip(drawn.variances.tolist(), drawn.degrees.tolist(), strict=True))
 
 
 def _interaction(table: FloatArray) -> FloatArray:

@@ -15,7 +15,7 @@ from theory.module_scaling import ReadRole
 from theory.scaling import Axis
 
 if TYPE_CHECKING:
-    from probes.modules import Cell, ReadFacts
+    from probes.modules.problem import Cell, ReadFacts
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from theory.errors import InputError, UnavailableError
 from theory.scaling import Axis
 
 if TYPE_CHECKING:
-    from probes.modules import Problem
+    from probes.modules.problem import Problem
 
 _PARTS = ("model", "optimizer", "batch", "loss")
 _CONTRACT = "factory(width, depth, seed) -> (model, optimizer, batch, loss)"
@@ -141,7 +141,7 @@ def problem_of(made: Any, said: str) -> Problem:
     """What a factory returned, checked against the contract."""
     import torch
 
-    from probes.modules import Problem
+    from probes.modules.problem import Problem
 
     parts = _parts(made, said)
     model, optimizer, loss = parts["model"], parts["optimizer"], parts["loss"]

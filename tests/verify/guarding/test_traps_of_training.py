@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
-from probes.modules import Problem, measure_cell
+from probes.modules.cell import measure_cell
+from probes.modules.problem import Problem
 from tests.verify.guarding.small import (
     INPUTS,
     OUTPUTS,

@@ -17,63 +17,17 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_flatten
 
-_PRODUCTS = ("bmm", "baddbmm", "matmul", "mm")
+from probes.modules.operations import PRODUCTS, Operation, Read, Scores, rms, tensors_of
+
 # Products of parameters and data; with a vector, they normalize a matrix by its spectrum, too.
 _MATRIX_PRODUCTS = (
     *("mm", "addmm", "bmm", "baddbmm", "matmul", "linear", "convolution", "addbmm"),
     *("_convolution", "mkldnn_convolution", "_trilinear"),
 )
-# Where an integer selects entries of a table.
-_LOOKUPS = ("embedding", "index", "index_select", "gather")
 _SOFTMAX = ("_softmax", "_safe_softmax")
-# Operations that hand on the same numbers in another shape.
-_SAME_NUMBERS = {
-    *("view", "_unsafe_view", "reshape", "t", "transpose", "permute", "unsqueeze", "squeeze"),
-    *("expand", "clone", "alias", "detach", "_to_copy", "native_dropout", "_reshape_alias"),
-    *("lift_fresh", "contiguous"),
-}
 # Beyond this, a score is a mask and no score.
 _MASKED = -1e4
-_MOST_READS = 16
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Operation:
-    """One operation of a forward pass; values number what tensors held, mutation included."""
-
-    function: Any
-    name: str  # such as ``addmm`` (in place: without the underscore at the end)
-    mutates: bool  # whether it writes into its first argument
-    args: tuple[Any, ...]
-    kwargs: Mapping[str, Any]
-    inputs: tuple[int, ...]
-    outputs: tuple[int, ...]
-    module: str
-
-
-@dataclass(slots=True, eq=False)
-class Read:
-    """A parameter meets data: arguments, output z, its value number and its gradient."""
-
-    operation: Operation
-    args: tuple[Any, ...]
-    parameters: frozenset[int]
-    data: tuple[Tensor, ...]
-    output: Tensor
-    value: int
-    gradient: Tensor | None = None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Scores:
-    """What a softmax over a product of two activations saw, or a fused attention would have."""
-
-    module: str
-    size: float
-    head_size: int
-    sources: tuple[int, ...]
 
 
 @dataclass(slots=True)
@@ -84,32 +38,12 @@ class _Chain:
     place: int = 0
 
 
-def tensors_in(tree: object, depth: int = 3) -> list[Tensor]:
-    """All tensors of a batch: in lists, dictionaries, and attributes of objects."""
-    found: list[Tensor] = []
-    for leaf in tree_flatten(tree)[0]:
-        if isinstance(leaf, Tensor):
-            found.append(leaf)
-        elif depth and hasattr(leaf, "__dict__"):
-            found += tensors_in(vars(leaf), depth - 1)
-    return found
-
-
 @functools.cache
 def _called(function: Any) -> tuple[str, bool]:
     """The name of an operation, and whether it writes into its first argument."""
     name: str = function.overloadpacket.__name__
     mutates = name.endswith("_") and not name.endswith("__")
     return (name.rstrip("_") if mutates else name), mutates
-
-
-def tensors_of(arguments: Any) -> Iterator[Tensor]:
-    """The tensors among arguments of an operation, in order."""
-    for one in arguments:
-        if isinstance(one, Tensor):
-            yield one
-        elif isinstance(one, list | tuple):
-            yield from tensors_of(one)
 
 
 def _mapped(change: Callable[[Any], Any], arguments: Any) -> Any:
@@ -122,15 +56,6 @@ def _mapped(change: Callable[[Any], Any], arguments: Any) -> Any:
         else one
         for one in arguments
     ]
-
-
-def rms(tensor: Tensor) -> float:
-    """Root of the mean square, accumulated in 32 bits at least."""
-    if not tensor.numel():
-        return math.nan
-    whole = tensor.detach()
-    whole = whole if whole.dtype == torch.float64 else whole.float()
-    return float(torch.linalg.vector_norm(whole)) / math.sqrt(whole.numel())
 
 
 class Recorder(TorchDispatchMode):
@@ -350,7 +275,7 @@ class Recorder(TorchDispatchMode):
     def _product_behind(self, value: int) -> Operation | None:
         """The product of two activations whose numbers a softmax sees; ``None`` for a router."""
         for operation in self.back_from([value]):
-            if operation.name in _PRODUCTS:
+            if operation.name in PRODUCTS:
                 reads = self.contracted.intersection(operation.outputs)
                 return None if reads else operation
         return None
@@ -424,133 +349,3 @@ def _wide(tensor: Tensor) -> Tensor:
 
 def _contracts(operation: Operation) -> bool:
     return operation.name in (*_MATRIX_PRODUCTS, "addmv", "mv", "dot")
-
-
-class Graph:
-    """What becomes of the outputs of reads, and where their inputs come from."""
-
-    def __init__(self, recorder: Recorder) -> None:
-        self._recorder = recorder
-        self._reads = {id(read.operation) for read in recorder.reads}
-        self._consumers: dict[int, list[Operation]] = {}
-        for operation in recorder.operations:
-            for value in operation.inputs:
-                self._consumers.setdefault(value, []).append(operation)
-
-    def factor_after(self, value: int) -> tuple[float, int]:
-        """By what constant the value is multiplied before anything else is done to it, and into
-        which value.
-
-        What a matrix reads of a vector's output without a matrix before belongs to that matrix.
-        """
-        first, factor = value, 1.0
-        while True:
-            consumers = [one for one in self._consumers.get(value, ()) if one.outputs]
-            by = None
-            if len(consumers) == 1 and value == consumers[0].inputs[0]:
-                by = self._constant(consumers[0])
-            if by is None:
-                break
-            factor, value = factor * by, consumers[0].outputs[0]
-        read_next = any(self._is_matrix(one) for one in self._consumers.get(value, ()))
-        if read_next and self.factor_before(value) != 1.0:
-            return 1.0, first
-        return factor, value
-
-    def factor_before(self, value: int) -> float:
-        """By what constant the value was multiplied after anything else was done to it.
-
-        1 where it is the output of another matrix or table: then the constant is theirs.
-        """
-        factor = 1.0
-        while (operation := self._recorder.producers.get(value)) is not None:
-            by = self._constant(operation)
-            if by is None or not operation.inputs:
-                return 1.0 if self._is_matrix(operation) else factor
-            factor, value = factor * by, operation.inputs[0]
-        return factor
-
-    def _is_matrix(self, operation: Operation) -> bool:
-        """Whether a parameter is contracted with data here, or looked up."""
-        if not self._recorder.contracted.isdisjoint(operation.outputs):
-            return True
-        return id(operation) in self._reads and operation.name in _LOOKUPS
-
-    def ends_branch(self, value: int) -> bool:
-        """Whether the value is added to an activation of its shape, and read nowhere else."""
-        consumers = self._consumers.get(value, ())
-        return len(consumers) == 1 and self._adds_activations(consumers[0])
-
-    def factor_outside(self, value: int) -> float:
-        """By what constant the value is multiplied next; 1 for queries and keys."""
-        factor, end = self.factor_after(value)
-        products = [
-            one
-            for one in self._consumers.get(end, ())
-            if one.name in _PRODUCTS and self._recorder.contracted.isdisjoint(one.outputs)
-        ]
-        return 1.0 if products or not factor else abs(factor)
-
-    def on_stream(self, value: int) -> bool:
-        """Whether the value is read, and a branch is added to it."""
-        consumers = self._consumers.get(value, ())
-        return len(consumers) > 1 and any(self._adds_activations(one) for one in consumers)
-
-    def _adds_activations(self, operation: Operation) -> bool:
-        tensors = [one for one in operation.args[:2] if isinstance(one, Tensor)]
-        if operation.name != "add" or len(tensors) != 2 or tensors[0].shape != tensors[1].shape:
-            return False
-        return not any(self._recorder.is_chain(one) for one in tensors)
-
-    def before_other_reads(self, sources: Sequence[int]) -> set[int]:
-        """Values of the contractions that these values come from, with none in between."""
-        return {
-            value
-            for operation in self._recorder.back_from(sources)
-            for value in operation.outputs
-            if value in self._recorder.contracted
-        }
-
-    def inner(self) -> set[int]:
-        """Values that another contraction with a parameter reads, directly or not."""
-        ahead: set[int] = set()
-        for operation in reversed(self._recorder.operations):
-            outputs = operation.outputs
-            if not self._recorder.contracted.isdisjoint(outputs) or not ahead.isdisjoint(outputs):
-                ahead.update(operation.inputs)
-        return ahead
-
-    def _constant(self, operation: Operation) -> float | None:
-        """The factor, where the operation only multiplies its first argument by a constant."""
-        if operation.name in _SAME_NUMBERS:
-            return 1.0
-        if operation.name == "neg":
-            return -1.0
-        if operation.name in ("add", "sub") and len(operation.args) > 1:
-            other = operation.args[1]
-            return 1.0 if isinstance(other, Tensor) and self._recorder.is_chain(other) else None
-        if operation.name not in ("mul", "div") or len(operation.args) < 2:
-            return None
-        other = operation.args[1]
-        if isinstance(other, Tensor):
-            if other.numel() != 1 or self._recorder.is_chain(other):
-                return None
-            other = float(other)
-        return float(other) if operation.name == "mul" else 1.0 / float(other)
-
-
-def groups_of(reads: Sequence[Read], parameters: Sequence[int]) -> Iterator[tuple[int, list[Read]]]:
-    """Reads of one parameter by one kind of operation, in the order of the first: id and reads.
-
-    ``parameters`` are ids in the order in which the model has them, for reads of several.
-
-    A recurrent network reads a matrix at every time: these are one group.
-    """
-    groups: dict[tuple[int, str, int], list[Read]] = {}
-    order = {parameter: place for place, parameter in enumerate(parameters)}
-    for read in reads:
-        width = read.output.shape[-1] if read.output.dim() else 1
-        for parameter in sorted(read.parameters, key=order.__getitem__):
-            groups.setdefault((parameter, read.operation.name, width), []).append(read)
-    for (parameter, _, _), members in groups.items():
-        yield parameter, members[:_MOST_READS]

@@ -1,0 +1,304 @@
+"""What every parameter does in a recorded step: numbers and facts of its reads. Imports torch."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from probes.modules.graph import Graph, groups_of
+from probes.modules.ledger import Ledger
+from probes.modules.operations import Read, rms, tensors_of
+from probes.modules.problem import Key, ReadFacts, alike
+from probes.modules.recorder import Recorder
+
+# Reads whose output is zero where the parameter is.
+_HOMOGENEOUS = ("mm", "bmm", "embedding", "mul")
+# A step this little along the gradient follows rounding: what the parameter adds cancels later.
+_ROUNDING = 1e-4
+# Numbers that make a root of a mean square sure to two percent.
+_FEW = 4096
+_NO_GRADIENT, _NO_UPDATE = "no gradient reaches these parameters in", "the update is zero in"
+
+
+class Attribution:
+    """The numbers of every read of a recorded step, once its update is known."""
+
+    def __init__(
+        self,
+        measuring: Ledger,
+        recorder: Recorder,
+        before: Mapping[int, Tensor],
+        gradients: Mapping[int, Tensor],
+        values: Mapping[str, int],
+        step: int,
+    ) -> None:
+        self.measuring, self.recorder, self.step = measuring, recorder, step
+        self.values = values
+        self.before, self.gradients = before, gradients
+        self.graph = Graph(recorder)
+        self.numbers = measuring.cell.numbers
+
+    def run(self) -> None:
+        """Put the numbers of the step, and facts at the first, into the ledger."""
+        scored: dict[str, set[int]] = {}
+        for scores in self.recorder.scores:
+            nearest = self.graph.before_other_reads(scores.sources)
+            scored.setdefault(scores.module, set()).update(nearest)
+            if self.step == 1:
+                self.numbers[Key(scores.module, "", 0, "scores", 0)] = scores.size
+                self.measuring.cell.head_sizes[scores.module] = scores.head_size
+        inner, count = self.graph.inner(), dict[int, int]()
+        groups = [
+            (key, reads)
+            for key, reads in groups_of(self.recorder.reads, list(self.measuring.parameters))
+            if key not in self.measuring.attributed or self.step == 1
+        ]
+        kinds = Counter(key for key, _ in groups)
+        for key, reads in groups:
+            place = count[key] = count.get(key, -1) + 1
+            probe = _ReadProbe(self, key, place, reads)
+            if self.step == 1:
+                self.measuring.cell.reads.append(probe.facts(inner, scored))
+                probe.at_initialization()
+            probe.after_the_step(alone_in_reads=kinds[key] == 1)
+        for key in self.gradients:
+            if key in self.measuring.silent:
+                self.measuring.attributed.add(key)
+        if self.step == 1:
+            self.measuring.cell.factors = {
+                module: self.graph.factor_outside(value) for module, value in self.values.items()
+            }
+        self.measuring.unseen = {
+            key: reason
+            for key in self.measuring.owner
+            if key not in self.measuring.attributed and (reason := self._audit(key))
+        }
+
+    def _audit(self, key: int) -> str:
+        """Look at what the optimizer did; the reason where there is nothing to see yet."""
+        gradient = self.gradients.get(key)
+        if gradient is None or not bool((moved := gradient != 0).any()):
+            return _NO_GRADIENT
+        update = self.measuring.parameters[key].detach() - self.before[key]
+        if not bool((update[moved] != 0).any()):
+            return _NO_UPDATE
+        self.measuring.attributed.add(key)
+        name, group = self.measuring.names[key], self.measuring.owner[key][1]
+        rate, decay = float(group.get("lr", math.nan)), float(group.get("weight_decay") or 0)
+        decoupled = group.get("decoupled_weight_decay", "betas" not in group)
+        key_of = Key(name.rpartition(".")[0], name, 0, "", 0)
+        if decay and decoupled:
+            self.numbers[key_of._replace(quantity="decay")] = rate * decay
+        if "betas" in group and "eps" in group and rate:
+            undecayed = update + rate * decay * self.before[key] if decoupled else update
+            ratio = rms(undecayed[moved]) / rate
+            mending = self.measuring.mending.get(key)
+            ratio /= mending.update if mending else 1.0
+            self.numbers[key_of._replace(quantity="epsilon", step=self.step)] = ratio
+        return ""
+
+
+class _ReadProbe:
+    """One group of reads of one parameter."""
+
+    def __init__(
+        self, attribution: Attribution, key: int, place: int, reads: Sequence[Read]
+    ) -> None:
+        measuring = attribution.measuring
+        self.attribution, self.measuring, self.key, self.reads = attribution, measuring, key, reads
+        self.name = measuring.names[key]
+        self.place = place
+        # The initial state of a recurrent network is zero, and shows nothing.
+        self.first = next((read for read in reads if any(map(_shows, read.data))), reads[0])
+        graph = attribution.graph
+        self.factor, self.end = graph.factor_after(self.first.value)
+        self.input = next((d for d in self.first.data if d.is_floating_point()), None)
+        values = self.first.operation.inputs
+        self.factor_before = 1.0
+        if self.input is not None:
+            self.factor_before = graph.factor_before(values[self._place_of(self.input)])
+        self.before = attribution.before[key]
+        self.key_of = Key(self.name.rpartition(".")[0], self.name, place, "", 0)
+
+    def _place_of(self, tensor: Tensor) -> int:
+        given = tensors_of((*self.first.args, *self.first.operation.kwargs.values()))
+        return next(place for place, one in enumerate(given) if one is tensor)
+
+    def _put(self, quantity: str, value: float, step: int) -> None:
+        if math.isfinite(value):
+            self.attribution.numbers[self.key_of._replace(quantity=quantity, step=step)] = value
+
+    def _replay(
+        self, read: Read, value: Tensor, data: Mapping[int, Tensor] | None = None
+    ) -> Tensor:
+        with torch.no_grad():
+            wide = value.float() if value.dtype in (torch.bfloat16, torch.float16) else value
+            return self.attribution.recorder.replay(read, {self.key: wide}, data or {})
+
+    def _contribution(self, read: Read, data: Mapping[int, Tensor] | None = None) -> Tensor:
+        """z less z with the parameter at zero."""
+        whole = self._replay(read, self.before, data)
+        if read.operation.name in _HOMOGENEOUS:
+            return whole
+        return whole - self._without(read, data)
+
+    def _without(self, read: Read, data: Mapping[int, Tensor] | None = None) -> Tensor:
+        """z with the parameter at zero; nothing where that is no number (weight normalization)."""
+        made = self._replay(read, torch.zeros_like(self.before), data)
+        return torch.nan_to_num(made, nan=0.0, posinf=0.0, neginf=0.0)
+
+    def _noise(self, scale: float = 1.0, seed: int = 0) -> dict[int, Tensor]:
+        """Random inputs of the size of the real ones: aligned with nothing."""
+        if self.input is None:
+            return {}
+        generator = torch.Generator().manual_seed(seed)
+        size = rms(self.input)
+        shape = tuple(self.input.shape)
+        if self.first.operation.name in ("mm", "addmm") and self.first.args[-1] is not self.input:
+            outputs = self.first.output.shape[-1]
+            shape = (min(shape[0], max(16, _FEW // outputs)), shape[1])
+        drawn = torch.randn(shape, generator=generator) * size * scale
+        place = next(k for k, one in enumerate(self.first.data) if one is self.input)
+        wide = torch.promote_types(self.input.dtype, torch.float32)
+        return {place: drawn.to(self.input.device, wide)}
+
+    def facts(self, inner: set[int], scored: Mapping[str, set[int]]) -> ReadFacts:
+        same = alike(self.name, self.place, self.first.operation.name, self.before.shape)
+        known = self.measuring.known.get(same)
+        if known is None:
+            degree, additive = self._response()
+            fan_in = self._fan_in()
+        else:
+            degree, additive, fan_in = known.degree_of_input, known.additive, known.fan_in
+        owner = self.measuring.owner.get(self.key)
+        output = self.first.output
+        made = ReadFacts(
+            parameter=self.name,
+            read=self.place,
+            module=self.first.operation.module,
+            operation=self.first.operation.name,
+            shape=tuple(self.before.shape),
+            features=output.numel(),
+            fan_in=fan_in,
+            degree_of_input=max(0, min(1, degree)),
+            additive=additive,
+            integer_input=self.input is None,
+            inner=self.end in inner or any(read.value in inner for read in self.reads),
+            scores=tuple(
+                module
+                for module, values in scored.items()
+                if any(read.value in values for read in self.reads)
+            ),
+            ends_branch=self.attribution.graph.ends_branch(self.end),
+            on_stream=self.attribution.graph.on_stream(self.end),
+            rate=math.nan if owner is None else float(owner[1].get("lr", math.nan)),
+        )
+        self.measuring.known.setdefault(same, made)
+        self.measuring.facts[self.name, self.place] = made
+        return made
+
+    def _response(self) -> tuple[int, bool]:
+        """The power of the input that z goes with, and whether z does not depend on it at all."""
+        if self.input is None:
+            return 0, False
+        # A zero initial value shows nothing.
+        value = self.before if bool((self.before != 0).any()) else torch.ones_like(self.before)
+
+        def part(scale: float, seed: int = 0) -> Tensor:
+            noise = self._noise(scale, seed)
+            return self._replay(self.first, value, noise) - self._without(self.first, noise)
+
+        once, twice, other = part(1.0), part(2.0), part(1.0, seed=1)
+        if not (0 < rms(once) < math.inf and 0 < rms(twice) < math.inf):
+            return 1, False
+        additive = rms(once - other) < 1e-3 * rms(once)
+        return round(math.log2(rms(twice) / rms(once))), additive
+
+    def _fan_in(self) -> int:
+        """How many entries of the parameter act on one entry of the output."""
+        wide = torch.promote_types(self.before.dtype, torch.float32)
+        value = self.before.detach().to(wide, copy=True)
+        value += torch.randn(value.shape, generator=torch.Generator().manual_seed(1)) * 1e-3
+        value.requires_grad_()
+        with torch.enable_grad():
+            out = self.attribution.recorder.replay(self.first, {self.key: value}, self._noise())
+            entry = out.flatten()[out.numel() // 2]
+            value.retain_grad()
+            (entry + 0 * value.sum()).backward()  # type: ignore[no-untyped-call]
+        assert value.grad is not None
+        return max(1, int((value.grad != 0).sum()))
+
+    @property
+    def _input_size(self) -> float:
+        """Of the input before constants that multiply it: per unit of this, gains are stated."""
+        if self.input is None or not self._linear:
+            return 1.0
+        return rms(self.input) / abs(self.factor_before)
+
+    @property
+    def _linear(self) -> bool:
+        return self._facts.degree_of_input == 1
+
+    @property
+    def _facts(self) -> ReadFacts:
+        return self.measuring.facts[self.name, self.place]
+
+    def at_initialization(self) -> None:
+        size = abs(self.factor) * rms(self._contribution(self.first, self._noise()))
+        self._put("gain", size / self._input_size, 0)
+        if self._facts.scores:
+            self._put("input", self._input_size, 0)
+
+    def after_the_step(self, alone_in_reads: bool) -> None:
+        gradient = self.attribution.gradients.get(self.key)
+        if gradient is None:
+            return
+        after = self.measuring.parameters[self.key].detach()
+        share = -float(gradient.double().flatten() @ (after - self.before).double().flatten())
+        if share == 0 or not math.isfinite(share):
+            return
+        reached = [(read, read.gradient) for read in self.reads if read.gradient is not None]
+        squares = sum(rms(g) ** 2 * g.numel() for _, g in reached)
+        signal = math.sqrt(squares) / abs(self.factor)
+        if signal == 0:
+            return
+        count = sum(g.numel() for _, g in reached)
+        unit = self._input_size
+        if self.measuring.degrees.get(self.key, 0) == 1:
+            unit = unit**2 * signal * math.sqrt(count)
+        several = not alone_in_reads or len(reached) < len(self.reads)
+        if several or self._is_vector:
+            moved = [self._moved(read, after) for read, _ in reached]
+            alone = math.sqrt(sum(rms(change) ** 2 * change.numel() for change in moved) / count)
+            if share < _ROUNDING * signal * abs(self.factor) * alone * math.sqrt(count):
+                self.measuring.silent.add(self.key)
+                return
+            self._put("alone", alone * abs(self.factor) / unit, self.step)
+            if several:
+                share = -sum(
+                    float(g.double().flatten() @ change.double().flatten())
+                    for (_, g), change in zip(reached, moved, strict=True)
+                )
+        self._put("signal", signal, self.step)
+        self._put("share", share, self.step)
+        self._put("own", share / (signal * math.sqrt(count)) / unit, self.step)
+        self.measuring.seen.add(self.key)
+
+    @property
+    def _is_vector(self) -> bool:
+        return self._facts.fan_in == 1 or min(self._facts.shape, default=1) == self.before.numel()
+
+    @property
+    def step(self) -> int:
+        return self.attribution.step
+
+    def _moved(self, read: Read, after: Tensor) -> Tensor:
+        return self._replay(read, after) - self._replay(read, self.before)
+
+
+def _shows(data: Tensor) -> bool:
+    return not data.is_floating_point() or bool((data != 0).any())

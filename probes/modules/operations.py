@@ -1,0 +1,80 @@
+"""What is recorded of a forward pass: operations, reads, scores; and tensors. Imports torch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._pytree import tree_flatten
+
+PRODUCTS = ("bmm", "baddbmm", "matmul", "mm")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Operation:
+    """One operation of a forward pass; values number what tensors held, mutation included."""
+
+    function: Any
+    name: str  # such as ``addmm`` (in place: without the underscore at the end)
+    mutates: bool  # whether it writes into its first argument
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    module: str
+
+
+@dataclass(slots=True, eq=False)
+class Read:
+    """A parameter meets data: arguments, output z, its value number and its gradient."""
+
+    operation: Operation
+    args: tuple[Any, ...]
+    parameters: frozenset[int]
+    data: tuple[Tensor, ...]
+    output: Tensor
+    value: int
+    gradient: Tensor | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scores:
+    """What a softmax over a product of two activations saw, or a fused attention would have."""
+
+    module: str
+    size: float
+    head_size: int
+    sources: tuple[int, ...]
+
+
+def tensors_in(tree: object, depth: int = 3) -> list[Tensor]:
+    """All tensors of a batch: in lists, dictionaries, and attributes of objects."""
+    found: list[Tensor] = []
+    for leaf in tree_flatten(tree)[0]:
+        if isinstance(leaf, Tensor):
+            found.append(leaf)
+        elif depth and hasattr(leaf, "__dict__"):
+            found += tensors_in(vars(leaf), depth - 1)
+    return found
+
+
+def tensors_of(arguments: Any) -> Iterator[Tensor]:
+    """The tensors among arguments of an operation, in order."""
+    for one in arguments:
+        if isinstance(one, Tensor):
+            yield one
+        elif isinstance(one, list | tuple):
+            yield from tensors_of(one)
+
+
+def rms(tensor: Tensor) -> float:
+    """Root of the mean square, accumulated in 32 bits at least."""
+    if not tensor.numel():
+        return math.nan
+    whole = tensor.detach()
+    whole = whole if whole.dtype == torch.float64 else whole.float()
+    return float(torch.linalg.vector_norm(whole)) / math.sqrt(whole.numel())

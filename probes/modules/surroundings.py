@@ -1,0 +1,101 @@
+"""What a network runs in: random states, threads, kernels that can be seen into. Imports torch.
+
+Whatever is changed here is afterwards as it was. Of ``theory`` it imports errors.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from probes.modules.problem import Problem
+from theory.errors import UnavailableError
+
+_MANY_PARAMETERS = 20_000_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Randomness:
+    """The random states of python, numpy and torch."""
+
+    python: Any
+    numpy: Any
+    torch: Tensor
+    cuda: list[Tensor]
+
+    @classmethod
+    def now(cls) -> Randomness:
+        """As they are."""
+        cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+        numpy = np.random.get_state()  # noqa: NPY002
+        return cls(random.getstate(), numpy, torch.get_rng_state(), cuda)
+
+    def restore(self) -> None:
+        """Make them what they were."""
+        random.setstate(self.python)
+        np.random.set_state(self.numpy)  # noqa: NPY002
+        torch.set_rng_state(self.torch)
+        if self.cuda:
+            torch.cuda.set_rng_state_all(self.cuda)
+
+
+@contextlib.contextmanager
+def untouched_randomness() -> Iterator[None]:
+    """Random states of python, numpy and torch are afterwards what they were, whatever happens."""
+    before = Randomness.now()
+    try:
+        yield
+    finally:
+        before.restore()
+
+
+@contextlib.contextmanager
+def threads_for(problem: Problem) -> Iterator[None]:
+    """One thread where a network is so small that threads would mostly wait for each other."""
+    before = torch.get_num_threads()
+    if sum(p.numel() for p in problem.model.parameters()) < _MANY_PARAMETERS:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextlib.contextmanager
+def eager(model: nn.Module) -> Iterator[None]:
+    """What is compiled runs as it is written, and recurrent kernels step by step."""
+    recurrent = any(isinstance(module, nn.RNNBase) for module in model.modules())
+    with contextlib.ExitStack() as stack:
+        if "torch._dynamo" in sys.modules:  # something may be compiled: a model, a part, a loss
+            set_stance = getattr(torch.compiler, "set_stance", None)
+            if set_stance is not None:
+                stack.enter_context(set_stance("force_eager"))
+            elif any(hasattr(module, "_orig_mod") for module in model.modules()):
+                raise UnavailableError(
+                    f"torch {torch.__version__} cannot run a compiled model as it is written; "
+                    "give the model before torch.compile, or install torch 2.6"
+                )
+        if recurrent:
+            stack.enter_context(_without_fused_kernels())
+        yield
+
+
+@contextlib.contextmanager
+def _without_fused_kernels() -> Iterator[None]:
+    # The flags of torch.backends warn of hardware that is not there.
+    before = torch._C._get_mkldnn_enabled(), torch._C._get_cudnn_enabled()
+    torch._C._set_mkldnn_enabled(False)
+    torch._C._set_cudnn_enabled(False)
+    try:
+        yield
+    finally:
+        torch._C._set_mkldnn_enabled(before[0])
+        torch._C._set_cudnn_enabled(before[1])

@@ -1,0 +1,132 @@
+"""Hooks that see which module runs and what comes out of it. Imports torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from torch import Tensor, nn
+from torch.nn.utils.parametrize import ParametrizationList
+from torch.utils._pytree import tree_map
+
+from probes.modules.operations import tensors_in
+from probes.modules.recorder import Recorder
+
+OUTPUT = "(output)"
+
+
+class Watch:
+    """Hooks on every module: which one runs, what came out first, and the output's centre.
+
+    The root's output is returned less its first value, so that logits at initialization do not
+    act on the first gradient.
+    """
+
+    def __init__(self, model: nn.Module, centre: bool) -> None:
+        self.running: list[str] = []
+        self.outputs: dict[str, Tensor] = {}
+        self.values: dict[str, int] = {}  # of the same, by number of the recorder
+        self.centre: list[Any] = []
+        self.looking = True
+        self.recorder: Recorder | None = None
+        self._calls = 0
+        self._seen: dict[int, Tensor] = {}
+        self._centred = centre
+        self._handles = []
+        self._handles.append(model.register_forward_pre_hook(self._given, with_kwargs=True))
+        made_of_parameters = {
+            one
+            for module in model.modules()
+            if isinstance(module, ParametrizationList)
+            for one in module.modules()
+        }
+        for name, module in model.named_modules():
+            if module in made_of_parameters:
+                continue
+            self._handles.append(module.register_forward_pre_hook(self._enter(name)))
+            self._handles.append(
+                module.register_forward_hook(self._leave(name, module is model), always_call=True)
+            )
+
+    def start(self) -> None:
+        """A new forward pass begins."""
+        self.outputs, self.values, self._calls, self.running = {}, {}, 0, []
+        self._seen = {}
+
+    def close(self) -> None:
+        """Take the hooks away."""
+        for handle in self._handles:
+            handle.remove()
+
+    def where(self) -> str:
+        """The module that is running."""
+        return self.running[-1] if self.running else ""
+
+    def _given(self, _module: nn.Module, args: Any, kwargs: Any) -> None:
+        if self.recorder is not None:
+            self.recorder.is_given(tensors_in((args, kwargs)))
+
+    def _enter(self, name: str) -> Callable[..., None]:
+        def enter(_module: nn.Module, _args: Any) -> None:
+            self.running.append(name)
+
+        return enter
+
+    def _leave(self, name: str, root: bool) -> Callable[..., Any]:
+        def leave(_module: nn.Module, _args: Any, output: Any) -> Any:
+            if self.running:
+                self.running.pop()
+            if not root:
+                self._look(name, output)
+                return None
+            self._look(OUTPUT, output)
+            return self._less_first(output) if self._centred else None
+
+        return leave
+
+    def _look(self, name: str, output: Any) -> None:
+        """Keep a module's first output, unless a module inside it made the same."""
+        output = _main_tensor(output)
+        if not self.looking or output is None or not output.is_floating_point():
+            return
+        if name in self.outputs or (id(output) in self._seen and name != OUTPUT):
+            return
+        self._seen[id(output)] = output  # kept: an id is unique while its tensor lives
+        if self.recorder is None:
+            self.outputs[name] = output.detach().clone()
+            return
+        value = self.recorder.value_of(output)
+        if value is not None:
+            self.values[name] = value
+        self.recorder.paused = True
+        self.outputs[name] = output.detach().clone()
+        self.recorder.paused = False
+
+    def _less_first(self, output: Any) -> Any:
+        if isinstance(output, Tensor) or type(output) in (tuple, list, dict):
+            if len(self.centre) <= self._calls:
+                self.centre.append(tree_map(_detached, output))
+            first = self.centre[self._calls]
+            self._calls += 1
+            return tree_map(_difference, output, first)
+        return output
+
+
+def _main_tensor(output: Any) -> Tensor | None:
+    """What a module's output is judged by: its first tensor, rather of several numbers."""
+    if isinstance(output, tuple | list):
+        output = output[0] if output else None
+    if isinstance(output, Mapping):
+        found = [one for one in output.values() if isinstance(one, Tensor)]
+        return next((one for one in found if one.numel() > 1), found[0] if found else None)
+    return output if isinstance(output, Tensor) else None
+
+
+def _detached(value: Any) -> Any:
+    return value.detach().clone() if isinstance(value, Tensor) else value
+
+
+def _difference(value: Any, first: Any) -> Any:
+    if isinstance(value, Tensor) and value.is_floating_point() and value.shape == first.shape:
+        return value - first
+    return value
