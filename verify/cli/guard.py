@@ -14,6 +14,7 @@ from theory.module_scaling import Demand
 from verify.cli.options import json_option, out_option
 from verify.cli.output import folder
 from verify.cli.progress import progress
+from verify.guarding.lock import Lock, compare, read_lock, write_lock
 
 if TYPE_CHECKING:
     from reports.guard.document import GuardReport
@@ -76,9 +77,14 @@ def guard_network(
     click.echo(f"Guarding {target}", err=True)
     if out is not None:
         folder(out)
+    locked = None if lock is None or update else read_lock(lock)
     report = _report(target, sizes, seeds, at_steps, expect, mend, rates)
-    if lock is not None:
-        report = _against(report, lock, update)
+    if locked is not None:
+        report = _against(report, os.fspath(lock or ""), locked)
+    elif lock is not None:
+        write_lock(report, lock)
+        click.echo(f"Lock written: {lock}", err=True)
+        report = report.model_copy(update={"lock": os.fspath(lock)})
     _show(report, out, as_json)
     return report.exit_code
 
@@ -124,23 +130,16 @@ def _report(
         ).document
 
 
-def _against(report: GuardReport, lock: Path, update: bool) -> GuardReport:
-    """Compare with the lock file, or write it."""
-    from verify.guarding.lock import compare, read_lock, write_lock
-
-    if update:
-        write_lock(report, lock)
-        click.echo(f"Lock written: {lock}", err=True)
-        return report.model_copy(update={"lock": os.fspath(lock)})
-    changes, notes = compare(read_lock(lock), report)
-    moved = bool(changes)
+def _against(report: GuardReport, lock: str, locked: Lock) -> GuardReport:
+    """What moved since the lock file was written."""
+    changes, notes = compare(locked, report)
     return report.model_copy(
         update={
-            "lock": os.fspath(lock),
+            "lock": lock,
             "changes": changes,
             "notes": [*report.notes, *notes],
-            "ok": report.ok and not moved,
-            "exit_code": 1 if moved else report.exit_code,
+            "ok": report.ok and not changes,
+            "exit_code": 1 if changes else report.exit_code,
         }
     )
 

@@ -167,6 +167,7 @@ def _without_consequences(causes: Sequence[Cause], here: Mapping[Name, Judged]) 
     multipliers = [c for c in causes if c.kind in ("multiplier", "depth multiplier")]
     earlier = any(c.kind not in ("rate", "depth rate") for c in causes)
     made = []
+    multipliers = [cause for cause in multipliers if not _by_epsilon(cause, here)]
     for cause in causes:
         around = next((m for m in multipliers if _is_around(m, cause)), None)
         if around is not None:
@@ -194,7 +195,11 @@ def _is_slight(cause: Cause) -> bool:
 
 
 def _by_epsilon(cause: Cause, here: Mapping[Name, Judged]) -> bool:
-    if cause.kind not in ("rate", "depth rate") or cause.line is None:
+    """Whether an own change is off by what the epsilon takes away."""
+    seems = cause.kind in ("rate", "depth rate") or (
+        cause.kind == "multiplier" and not cause.evidence.rejected
+    )
+    if not seems or cause.line is None:
         return False
     return any(
         one.rejected

@@ -192,7 +192,7 @@ _DO = {
     "depth multiplier": "multiply the branch that ends in {0} by {1}",
     "rate": "multiply the learning rate of {0} by {1}",
     "depth rate": "multiply the learning rates in blocks by {1}",
-    "epsilon": "let epsilon fall as the gradient does, or take 1e-12",
+    "epsilon": "take an epsilon of 1e-12, or let it fall as the gradient does",
     "decay": "multiply the weight decay of {0} by {1}, or decouple it from the rate",
     "attention scale": "multiply the attention scores of {0} by {1}",
 }
@@ -236,7 +236,7 @@ def _power_of(cause: Cause, power: float, follows_gradient: bool) -> Powers:
     if cause.kind in ("rate", "depth rate"):
         return Powers(update=power)
     if cause.kind == "epsilon":
-        return Powers(epsilon=-2.0)
+        return Powers(small_epsilon=True)
     return Powers(decay=power)
 
 

@@ -29,6 +29,7 @@ _OF_READS = (
     *(Quantity.GAIN, Quantity.OWN, Quantity.ALONE, Quantity.SHARE, Quantity.SIGNAL),
     *(Quantity.EPSILON, Quantity.DECAY, Quantity.INPUT),
 )
+_SMALL = 1e-12  # an epsilon that takes over nowhere
 _OF_MODULES = (Quantity.SIZE, Quantity.CHANGE, Quantity.SCORES)
 
 
@@ -38,7 +39,7 @@ class Powers:
 
     initial: float = 0.0
     update: float = 0.0
-    epsilon: float = 0.0
+    small_epsilon: bool = False
     decay: float = 0.0
 
 
@@ -316,9 +317,9 @@ def _mend_groups(problem: Problem, mends: Mapping[str, Powers], ratio: float) ->
     for optimizer in problem.optimizers:
         for group in optimizer.param_groups:
             found = _spread(mends, {names.get(id(p), ""): None for p in group["params"]})
-            powers = next((p for p in found.values() if p.epsilon or p.decay), None)
+            powers = next((p for p in found.values() if p.small_epsilon or p.decay), None)
             if powers is not None:
-                group["eps"] = group.get("eps", 0.0) * ratio**powers.epsilon
+                group["eps"] = _SMALL if powers.small_epsilon else group.get("eps", _SMALL)
                 group["weight_decay"] = group.get("weight_decay", 0.0) * ratio**powers.decay
 
 

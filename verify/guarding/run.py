@@ -374,7 +374,7 @@ def _both(first: Powers | None, second: Powers) -> Powers:
     return Powers(
         first.initial + second.initial,
         first.update + second.update,
-        min(first.epsilon, second.epsilon),
+        first.small_epsilon or second.small_epsilon,
         first.decay + second.decay,
     )
 
