@@ -222,7 +222,8 @@ class _ReadProbe:
         """How many entries of the parameter act on one entry of the output."""
         wide = torch.promote_types(self.before.dtype, torch.float32)
         value = self.before.detach().to(wide, copy=True)
-        value += torch.randn(value.shape, generator=torch.Generator().manual_seed(1)) * 1e-3
+        noise = torch.randn(value.shape, generator=torch.Generator().manual_seed(1))
+        value += noise.to(value.device) * 1e-3
         value.requires_grad_()
         with torch.enable_grad():
             out = self.attribution.recorder.replay(self.first, {self.key: value}, self._noise())

@@ -48,6 +48,7 @@ def measure_cell(
 class _Measuring(Ledger):
     def run(self) -> Cell:
         model = self.problem.model
+        self.cell.device = next((p.device.type for p in self.parameters.values()), "cpu")
         self.cell.shapes = {self.names[k]: tuple(p.shape) for k, p in self.parameters.items()}
         with torch.no_grad():
             for key, mending in self.mending.items():

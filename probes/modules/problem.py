@@ -83,6 +83,7 @@ class Cell:
     first_weights: tuple[float, ...] = ()
     # By what constant a module's output is multiplied next, outside of it.
     factors: dict[str, float] = field(default_factory=dict)
+    device: str = "cpu"
     untrained: list[str] = field(default_factory=list)  # parameters in no optimizer
     twice: list[str] = field(default_factory=list)  # and in two
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)

@@ -183,15 +183,9 @@ class Recorder(TorchDispatchMode):
         chains: Sequence[_Chain],
     ) -> None:
         self._data.update(id(tensor) for tensor in made)
-        self._chains = (
-            {
-                key: chain
-                for key, chain in self._chains.items()
-                if key not in {id(tensor) for tensor in made}
-            }
-            if operation.mutates
-            else self._chains
-        )
+        if operation.mutates:
+            for tensor in made:
+                self._chains.pop(id(tensor), None)
         if operation.name in _SOFTMAX or operation.name.startswith("_scaled_dot_product"):
             self._see_scores(operation)
         # A loss that takes gradients itself reads parameters again, backwards: that is no read.

@@ -151,7 +151,7 @@ def guard(
             lock=None,
             changes=[],
             rates=moves,
-            versions=_versions(),
+            versions=_versions(measured),
             seconds=time.monotonic() - started,
         )
     )
@@ -345,8 +345,18 @@ def _mended(
         judged, _ = _looks({plan.axis: one}, demand, range(first_seed, first_seed + seeds), ticks)
         others = _without_mended(judged, powers, {f.cause for f, _ in found})
         again, _ = faults_of(others, [plan.axis])
-        still[plan.axis] = {fault.sentence for fault, _ in again}
+        again = _divergences({plan.axis: one}) + again
+        still[plan.axis] = {fault.sentence for fault, _ in again} | _undecided(others)
     return [(_with_verdict(fault, still), powers) for fault, powers in found]
+
+
+def _undecided(judged: Mapping[Name, Judged]) -> set[str]:
+    """What names causes and is open: nothing is verified as long as it is."""
+    return {
+        f"The {name.quantity} of {name.parameter or name.module} is undecided."
+        for name, one in judged.items()
+        if one.verdict is Verdict.INCONCLUSIVE and name.quantity not in CONSEQUENCES
+    }
 
 
 def _without_mended(
@@ -462,12 +472,13 @@ def _of_the_logits(judged: Mapping[Name, Judged]) -> list[str]:
     ]
 
 
-def _versions() -> dict[str, str]:
+def _versions(measured: Mapping[Axis, Measurements]) -> dict[str, str]:
     import torch
 
+    devices = {cell.device for one in measured.values() for cell in one.cells.values()}
     return {
         "python": platform.python_version(),
         "torch": str(torch.__version__),
         "numpy": np.__version__,
-        "device": "cpu",
+        "device": ", ".join(sorted(devices)),
     }
