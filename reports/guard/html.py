@@ -1,10 +1,9 @@
-"""A guard's report as one HTML page without network or script. Imports jinja2 and ``reports``."""
+"""A guard's report as one HTML page without network or script. Imports markupsafe and ``reports``."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from reports.guard.document import GuardReport
@@ -31,6 +30,7 @@ from reports.guard.text import (
     spoils_text,
     when,
 )
+from reports.pages import page_environment
 from theory.scaling import Axis
 from theory.verdict import Verdict
 
@@ -40,14 +40,7 @@ _DRAWN = (Verdict.REJECTED, Verdict.INCONCLUSIVE)
 
 def render(report: GuardReport) -> str:
     """Return the page."""
-    environment = Environment(
-        loader=PackageLoader("reports"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+    environment = page_environment()
     environment.filters |= {
         "count": count_text,
         "expected": expected_text,

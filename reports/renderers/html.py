@@ -1,12 +1,12 @@
-"""The report as one HTML page without network or script. Imports jinja2 and ``reports``."""
+"""The report as one HTML page without network or script. Imports markupsafe and ``reports``."""
 
 from __future__ import annotations
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from reports.document import PredictionEntry, Report
 from reports.outcome import agrees
+from reports.pages import page_environment
 from reports.plots import scaling_plot
 from reports.text import (
     campaigns_text,
@@ -23,14 +23,7 @@ from reports.text import (
 
 def render(report: Report) -> str:
     """Return the page."""
-    environment = Environment(
-        loader=PackageLoader("reports"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+    environment = page_environment()
     environment.filters |= {
         "estimate": estimate_text,
         "predicted": predicted_text,
