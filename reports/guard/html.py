@@ -1,4 +1,4 @@
-"""A guard's report as one HTML page without network or script. Imports markupsafe and ``reports``."""
+"""A guard's report as one HTML page, no network, no script. Imports markupsafe and ``reports``."""
 
 from __future__ import annotations
 
