@@ -11,7 +11,7 @@ from torch import Tensor
 
 from probes.modules.graph import Graph, groups_of
 from probes.modules.ledger import Ledger
-from probes.modules.operations import Read, rms, tensors_of
+from probes.modules.operations import Read, rms, tensors_of, widened
 from probes.modules.problem import Key, ReadFacts, alike
 from probes.modules.recorder import Recorder
 
@@ -41,6 +41,8 @@ class Attribution:
         self.before, self.gradients = before, gradients
         self.graph = Graph(recorder)
         self.numbers = measuring.cell.numbers
+        self.updates = {key: measuring.parameters[key].detach() - before[key] for key in gradients}
+        self._normals: dict[tuple[tuple[int, ...], int], Tensor] = {}
 
     def run(self) -> None:
         """Put the numbers of the step, and facts at the first, into the ledger."""
@@ -78,13 +80,23 @@ class Attribution:
             if key not in self.measuring.attributed and (reason := self._audit(key))
         }
 
+    def normal(self, shape: tuple[int, ...], seed: int) -> Tensor:
+        """Independent numbers of size one; the same for every read of a step."""
+        if (shape, seed) not in self._normals:
+            generator = torch.Generator().manual_seed(seed)
+            self._normals[shape, seed] = torch.randn(shape, generator=generator)
+        return self._normals[shape, seed]
+
     def _audit(self, key: int) -> str:
         """Look at what the optimizer did; the reason where there is nothing to see yet."""
         gradient = self.gradients.get(key)
-        if gradient is None or not bool((moved := gradient != 0).any()):
+        # One where a gradient arrives: masks of booleans are slow.
+        moved = None if gradient is None else gradient.abs().sign()
+        count = 0 if moved is None else int(moved.sum(dtype=torch.float64))
+        if moved is None or not count:
             return _NO_GRADIENT
-        update = self.measuring.parameters[key].detach() - self.before[key]
-        if not bool((update[moved] != 0).any()):
+        update = self.updates[key]
+        if not float((update * moved).abs().max()):
             return _NO_UPDATE
         self.measuring.attributed.add(key)
         name, group = self.measuring.names[key], self.measuring.owner[key][1]
@@ -94,8 +106,8 @@ class Attribution:
         if decay and decoupled:
             self.numbers[key_of._replace(quantity="decay")] = rate * decay
         if "betas" in group and "eps" in group and rate:
-            undecayed = update + rate * decay * self.before[key] if decoupled else update
-            ratio = rms(undecayed[moved]) / rate
+            undecayed = update + rate * decay * self.before[key] if decay and decoupled else update
+            ratio = rms(undecayed * moved) * math.sqrt(moved.numel() / count) / rate
             mending = self.measuring.mending.get(key)
             ratio /= mending.update if mending else 1.0
             self.numbers[key_of._replace(quantity="epsilon", step=self.step)] = ratio
@@ -136,8 +148,7 @@ class _ReadProbe:
         self, read: Read, value: Tensor, data: Mapping[int, Tensor] | None = None
     ) -> Tensor:
         with torch.no_grad():
-            wide = value.float() if value.dtype in (torch.bfloat16, torch.float16) else value
-            return self.attribution.recorder.replay(read, {self.key: wide}, data or {})
+            return self.attribution.recorder.replay(read, {self.key: widened(value)}, data or {})
 
     def _contribution(self, read: Read, data: Mapping[int, Tensor] | None = None) -> Tensor:
         """z less z with the parameter at zero."""
@@ -155,13 +166,11 @@ class _ReadProbe:
         """Random inputs of the size of the real ones: aligned with nothing."""
         if self.input is None:
             return {}
-        generator = torch.Generator().manual_seed(seed)
-        size = rms(self.input)
         shape = tuple(self.input.shape)
         if self.first.operation.name in ("mm", "addmm") and self.first.args[-1] is not self.input:
             outputs = self.first.output.shape[-1]
             shape = (min(shape[0], max(16, _FEW // outputs)), shape[1])
-        drawn = torch.randn(shape, generator=generator) * size * scale
+        drawn = self.attribution.normal(shape, seed) * rms(self.input) * scale
         place = next(k for k, one in enumerate(self.first.data) if one is self.input)
         wide = torch.promote_types(self.input.dtype, torch.float32)
         return {place: drawn.to(self.input.device, wide)}
@@ -222,7 +231,7 @@ class _ReadProbe:
         """How many entries of the parameter act on one entry of the output."""
         wide = torch.promote_types(self.before.dtype, torch.float32)
         value = self.before.detach().to(wide, copy=True)
-        noise = torch.randn(value.shape, generator=torch.Generator().manual_seed(1))
+        noise = torch.rand(value.shape, generator=torch.Generator().manual_seed(1)) - 0.5
         value += noise.to(value.device) * 1e-3
         value.requires_grad_()
         with torch.enable_grad():
@@ -259,7 +268,7 @@ class _ReadProbe:
         if gradient is None:
             return
         after = self.measuring.parameters[self.key].detach()
-        share = -float(gradient.double().flatten() @ (after - self.before).double().flatten())
+        share = -_product(gradient, self.attribution.updates[self.key])
         if share == 0 or not math.isfinite(share):
             return
         reached = [(read, read.gradient) for read in self.reads if read.gradient is not None]
@@ -280,10 +289,7 @@ class _ReadProbe:
                 return
             self._put("alone", alone * abs(self.factor) / unit, self.step)
             if several:
-                share = -sum(
-                    float(g.double().flatten() @ change.double().flatten())
-                    for (_, g), change in zip(reached, moved, strict=True)
-                )
+                share = -sum(_product(g, d) for (_, g), d in zip(reached, moved, strict=True))
         self._put("signal", signal, self.step)
         self._put("share", share, self.step)
         self._put("own", share / (signal * math.sqrt(count)) / unit, self.step)
@@ -299,6 +305,14 @@ class _ReadProbe:
 
     def _moved(self, read: Read, after: Tensor) -> Tensor:
         return self._replay(read, after) - self._replay(read, self.before)
+
+
+def _product(first: Tensor, second: Tensor) -> float:
+    """The scalar product, summed in 64 bits; its terms, too, where those leave 32 bits."""
+    value = float((widened(first) * widened(second)).sum(dtype=torch.float64))
+    if value == 0 or not math.isfinite(value):
+        value = float(first.double().flatten() @ second.double().flatten())
+    return value
 
 
 def _shows(data: Tensor) -> bool:

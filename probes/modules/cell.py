@@ -18,7 +18,7 @@ from probes.modules.operations import rms, tensors_in
 from probes.modules.problem import LATEST_ATTRIBUTION, Cell, Key, Mending, Problem, ReadFacts
 from probes.modules.recorder import Recorder
 from probes.modules.surroundings import Randomness, eager
-from probes.modules.training import scalar
+from probes.modules.training import scalar, use_fused_kernels
 from probes.modules.watch import Watch
 from theory.errors import InputError
 
@@ -57,8 +57,9 @@ class _Measuring(Ledger):
             float(p.detach().double().sum()) for p in self.parameters.values()
         )
         self._check_optimizers()
+        use_fused_kernels(self.problem.optimizers)
         with eager(model):
-            watch = Watch(model, centre=True)
+            watch = Watch(model)
             try:
                 self._train(watch)
             finally:
@@ -107,12 +108,12 @@ class _Measuring(Ledger):
             attribute = step <= min(LATEST_ATTRIBUTION, last) and len(self.attributed) < len(
                 self.parameters
             )
-            watch.looking = step == 1 or (after in self.steps and not self._custom)
-            if attribute:
-                self._attributed_step(watch, step)
-            else:
-                self._plain_step(watch)
-            watch.looking = True
+            looked = step == 1 or (after in self.steps and not self._custom)
+            with watch.looking(looked or attribute):
+                if attribute:
+                    self._attributed_step(watch, step)
+                else:
+                    self._plain_step(watch)
             if step == 1:
                 first = dict(watch.outputs)
                 self._sizes(first)
@@ -121,6 +122,7 @@ class _Measuring(Ledger):
             if self._custom and step in self.steps and step != last:
                 self._look(watch, state, first, step)
         self._look(watch, state, first, last)
+        self.cell.steps = last
 
     @property
     def _custom(self) -> bool:
@@ -130,7 +132,8 @@ class _Measuring(Ledger):
         self, watch: Watch, state: Randomness, first: Mapping[str, Tensor], step: int
     ) -> None:
         state.restore()
-        self._loss(watch)  # not under no_grad: a loss may take gradients itself
+        with watch.looking():
+            self._loss(watch)  # not under no_grad: a loss may take gradients itself
         self._changes(first, watch.outputs, step)
 
     def _loss(self, watch: Watch) -> Tensor:

@@ -71,10 +71,15 @@ def tensors_of(arguments: Any) -> Iterator[Tensor]:
             yield from tensors_of(one)
 
 
+def widened(tensor: Tensor) -> Tensor:
+    """The same numbers with 32 bits at least; indices stay."""
+    narrow = tensor.is_floating_point() and tensor.dtype.itemsize < 4
+    return tensor.float() if narrow else tensor
+
+
 def rms(tensor: Tensor) -> float:
     """Root of the mean square, accumulated in 32 bits at least."""
     if not tensor.numel():
         return math.nan
-    whole = tensor.detach()
-    whole = whole if whole.dtype == torch.float64 else whole.float()
+    whole = widened(tensor.detach())
     return float(torch.linalg.vector_norm(whole)) / math.sqrt(whole.numel())

@@ -79,6 +79,7 @@ class Cell:
     head_sizes: dict[str, int] = field(default_factory=dict)
     features: dict[str, int] = field(default_factory=dict)
     losses: list[float] = field(default_factory=list)
+    steps: int = 0  # that it was trained
     notes: list[str] = field(default_factory=list)
     first_weights: tuple[float, ...] = ()
     # By what constant a module's output is multiplied next, outside of it.

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from probes.modules.operations import PRODUCTS, Operation, Read, Scores, rms, tensors_of
+from probes.modules.operations import PRODUCTS, Operation, Read, Scores, rms, tensors_of, widened
 
 # Products of parameters and data; with a vector, they normalize a matrix by its spectrum, too.
 _MATRIX_PRODUCTS = (
@@ -297,7 +297,7 @@ class Recorder(TorchDispatchMode):
         def value(argument: Tensor) -> Tensor:
             if id(argument) in substitutes:
                 return substitutes[id(argument)]
-            return _wide(self._again(argument, values, cache))
+            return widened(self._again(argument, values, cache))
 
         args = _mapped(value, read.args)
         kwargs = {
@@ -335,10 +335,6 @@ class Recorder(TorchDispatchMode):
                 made = function(*arguments, **kwargs)
                 cache[id(tensor)] = list(tensors_of((made,)))[chain.place]
         return cache[id(tensor)]
-
-
-def _wide(tensor: Tensor) -> Tensor:
-    return tensor.float() if tensor.dtype in (torch.bfloat16, torch.float16) else tensor
 
 
 def _contracts(operation: Operation) -> bool:

@@ -5,11 +5,13 @@ Nothing inside the model is measured here. Of ``theory`` it imports errors.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from probes.modules.operations import rms
@@ -36,6 +38,38 @@ def owners_of(
     if not owners:
         raise InputError("no optimizer has a parameter of the model; make it of model.parameters()")
     return owners
+
+
+def use_fused_kernels(optimizers: Sequence[torch.optim.Optimizer]) -> None:
+    """Let torch's own Adam take its fused step, which is the same one in half the time.
+
+    Groups whose owner chose a kernel, or whose parameters have none, stay as they are.
+    """
+    for optimizer in optimizers:
+        if type(optimizer) not in (torch.optim.Adam, torch.optim.AdamW):
+            continue
+        for group in optimizer.param_groups:
+            free = group.get("fused") is None and group.get("foreach") is None
+            plain = not (group.get("capturable") or group.get("differentiable"))
+            if free and plain and all(map(_has_fused_adam, group["params"])):
+                group["fused"] = True
+
+
+def _has_fused_adam(parameter: Tensor) -> bool:
+    return _fused_adam_exists(parameter.device.type, parameter.dtype)
+
+
+@functools.cache
+def _fused_adam_exists(device: str, dtype: torch.dtype) -> bool:
+    """Whether torch takes a fused step there; older ones refuse."""
+    parameter = torch.zeros(1, device=device, dtype=dtype, requires_grad=True)
+    try:
+        optimizer = torch.optim.Adam([parameter], fused=True)
+        parameter.grad = torch.zeros_like(parameter)
+        optimizer.step()
+    except RuntimeError:
+        return False
+    return True
 
 
 def trained_loss(problem: Problem, steps: int) -> float:

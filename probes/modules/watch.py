@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from torch import Tensor, nn
@@ -19,34 +20,50 @@ class Watch:
     """Hooks on every module: which one runs, what came out first, and the output's centre.
 
     The root's output is returned less its first value, so that logits at initialization do not
-    act on the first gradient.
+    act on the first gradient. Other modules have hooks only while they are looked at.
     """
 
-    def __init__(self, model: nn.Module, centre: bool) -> None:
+    def __init__(self, model: nn.Module) -> None:
         self.running: list[str] = []
         self.outputs: dict[str, Tensor] = {}
         self.values: dict[str, int] = {}  # of the same, by number of the recorder
         self.centre: list[Any] = []
-        self.looking = True
         self.recorder: Recorder | None = None
         self._calls = 0
         self._seen: dict[int, Tensor] = {}
-        self._centred = centre
-        self._handles = []
-        self._handles.append(model.register_forward_pre_hook(self._given, with_kwargs=True))
+        self._looking = False
+        self._root = model
         made_of_parameters = {
             one
             for module in model.modules()
             if isinstance(module, ParametrizationList)
             for one in module.modules()
         }
-        for name, module in model.named_modules():
-            if module in made_of_parameters:
-                continue
-            self._handles.append(module.register_forward_pre_hook(self._enter(name)))
-            self._handles.append(
-                module.register_forward_hook(self._leave(name, module is model), always_call=True)
-            )
+        self._modules = {
+            name: module
+            for name, module in model.named_modules()
+            if module is not model and module not in made_of_parameters
+        }
+        self._handles = [
+            model.register_forward_pre_hook(self._given, with_kwargs=True),
+            model.register_forward_hook(self._leave_root, always_call=True),
+        ]
+
+    @contextlib.contextmanager
+    def looking(self, wanted: bool = True) -> Iterator[None]:
+        """Keep the first output of every module, where it is wanted."""
+        handles = []
+        if wanted:
+            for name, module in self._modules.items():
+                handles.append(module.register_forward_pre_hook(self._enter(name)))
+                handles.append(module.register_forward_hook(self._leave(name), always_call=True))
+        self._looking = wanted
+        try:
+            yield
+        finally:
+            self._looking = False
+            for handle in handles:
+                handle.remove()
 
     def start(self) -> None:
         """A new forward pass begins."""
@@ -72,22 +89,22 @@ class Watch:
 
         return enter
 
-    def _leave(self, name: str, root: bool) -> Callable[..., Any]:
-        def leave(_module: nn.Module, _args: Any, output: Any) -> Any:
+    def _leave(self, name: str) -> Callable[..., None]:
+        def leave(_module: nn.Module, _args: Any, output: Any) -> None:
             if self.running:
                 self.running.pop()
-            if not root:
-                self._look(name, output)
-                return None
-            self._look(OUTPUT, output)
-            return self._less_first(output) if self._centred else None
+            self._look(name, output)
 
         return leave
+
+    def _leave_root(self, _module: nn.Module, _args: Any, output: Any) -> Any:
+        self._look(OUTPUT, output)
+        return self._less_first(output)
 
     def _look(self, name: str, output: Any) -> None:
         """Keep a module's first output, unless a module inside it made the same."""
         output = _main_tensor(output)
-        if not self.looking or output is None or not output.is_floating_point():
+        if not self._looking or output is None or not output.is_floating_point():
             return
         if name in self.outputs or (id(output) in self._seen and name != OUTPUT):
             return

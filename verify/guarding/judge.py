@@ -172,8 +172,9 @@ def _bends(slope: Slope, bands: Sequence[Band], inside: bool) -> bool:
     return there != inside
 
 
-def seeds_to_decide(one: Judged, seeds: int) -> int | None:
+def seeds_to_decide(one: Judged) -> int | None:
     """How many seeds would decide, were estimate and spread to stay."""
+    seeds = len(one.slope.by_seed)
     ends = [end for band in _bands(one.expected) for end in band if math.isfinite(end)]
     distance = min(abs(one.estimate - end) for end in ends)
     quantile = float(stats.t.ppf(1 - one.level / 2, one.slope.degrees))

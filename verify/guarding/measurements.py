@@ -98,12 +98,26 @@ class Measurements:
         )
         return self.subject.make(width, depth, seed)
 
-    def add(self, seeds: Sequence[int], progress: Callable[[], None]) -> None:
-        """Measure further seeds at every size."""
+    @property
+    def notes(self) -> list[str]:
+        """What cells that were trained to the end say of themselves."""
+        last = max(self.plan.steps)
+        whole = [cell for cell in self.cells.values() if cell.steps == last]
+        return list(dict.fromkeys(note for cell in whole for note in cell.notes))
+
+    def add(
+        self, seeds: Sequence[int], progress: Callable[[], None], until: int | None = None
+    ) -> None:
+        """Measure further seeds at every size, up to the first of the plan's steps from ``until``.
+
+        ``None``: up to the last one.
+        """
         from probes.modules.surroundings import untouched_randomness
         from probes.modules.training import degrees_of_optimizers
 
-        sizes = self.plan.sizes
+        sizes, steps = self.plan.sizes, self.plan.steps
+        if until is not None:
+            steps = steps[: 1 + sum(step < until for step in steps)]
         with untouched_randomness():
             if not self.degrees:
                 self.degrees = guarded(
@@ -112,11 +126,11 @@ class Measurements:
                 )
             for seed in seeds:
                 for size in sizes:
-                    self.cells[size, seed] = self._cell(size, seed)
+                    self.cells[size, seed] = self._cell(size, seed, steps)
                     progress()
         self._check_seeds()
 
-    def _cell(self, size: int, seed: int) -> Cell:
+    def _cell(self, size: int, seed: int, steps: Sequence[int]) -> Cell:
         from probes.modules.cell import measure_cell
         from probes.modules.problem import Mending
         from probes.modules.surroundings import threads_for
@@ -133,7 +147,7 @@ class Measurements:
             self.degree_of = _degree_of(problem, self.degrees)
         with threads_for(problem):
             return guarded(
-                lambda: measure_cell(problem, self.plan.steps, self.degrees, mending, self._known),
+                lambda: measure_cell(problem, steps, self.degrees, mending, self._known),
                 f"{self.plan.axis} {size}, seed {seed}",
             )
 

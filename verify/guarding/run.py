@@ -122,7 +122,7 @@ def guard(
     if mend and found:
         found = _mended(subject, plans, demand, found, first_seed + _FRESH, len(looks[0]), ticks)
     moves = _rate_moves(measured, rates, ticks)
-    entries = [_entry(one, rescaled, len(looks[-1])) for one in judged.values()]
+    entries = [_entry(one, rescaled) for one in judged.values()]
     faults = [fault for fault, _ in found]
     code = _exit_code(faults, entries, moves)
     return Guard(
@@ -225,39 +225,51 @@ def _other(
 def _looks(
     measured: Mapping[Axis, Measurements], demand: Demand, seeds: range, ticks: _Ticks
 ) -> tuple[dict[Name, Judged], list[range]]:
-    """Judge, and measure as many seeds again while that can still decide something."""
+    """Judge, and measure as many seeds again while that can still decide something.
+
+    Further seeds are trained as long as what they are to decide takes.
+    """
     judged: dict[Name, Judged] = {}
     looks: list[range] = []
+    until = None
     for look in range(LOOKS):
         so_far = range(seeds.start, seeds.start + len(seeds) * 2**look)
         new = so_far if look == 0 else range(looks[-1].stop, so_far.stop)
         if look:
             ticks.total += len(new) * sum(len(one.plan.sizes) for one in measured.values())
         for one in measured.values():
-            one.add(new, ticks)
+            one.add(new, ticks, until)
         looks.append(so_far)
         series = {axis: one.series(one.lines()) for axis, one in measured.items()}
         sizes = {axis: one.plan.sizes for axis, one in measured.items()}
         judged = judged_at_look(series, sizes, demand, judged)
-        if not _can_decide(judged, len(so_far), len(seeds) * 2 ** (LOOKS - 1)):
+        open_ones = _can_be_decided(judged, len(seeds) * 2 ** (LOOKS - 1))
+        if not open_ones:
             break
+        until = _last_step(judged, open_ones)
     return judged, looks
 
 
-def _can_decide(judged: Mapping[Name, Judged], seeds: int, most: int) -> bool:
-    """Whether the seeds of the last look would decide something that is open.
+def _can_be_decided(judged: Mapping[Name, Judged], most: int) -> list[Name]:
+    """What is open, and what the seeds of the last look would decide.
 
     Where something is wrong already, only what names causes is of interest.
     """
     wrong = any(one.rejected for one in judged.values())
-    needed = [
-        seeds_to_decide(one, seeds)
+    open_ones = [
+        (name, seeds_to_decide(one))
         for name, one in judged.items()
         if one.verdict is Verdict.INCONCLUSIVE
         and not one.note
         and not (wrong and name.quantity in CONSEQUENCES)
     ]
-    return any(count is not None and count <= 2 * most for count in needed)
+    return [name for name, count in open_ones if count is not None and count <= 2 * most]
+
+
+def _last_step(judged: Mapping[Name, Judged], names: Sequence[Name]) -> int:
+    """How many steps show these quantities: those of parameters are seen once they move."""
+    of_parameters = [name.step for name in judged if name.parameter is not None]
+    return max([name.step for name in names] + of_parameters)
 
 
 def _divergences(
@@ -397,7 +409,7 @@ def _with_verdict(fault: Fault, still: Mapping[Axis, set[str]]) -> Fault:
     return fault.model_copy(update={"verified": not left, "verification": said})
 
 
-def _entry(one: Judged, rescaled: set[Name], seeds: int) -> Entry:
+def _entry(one: Judged, rescaled: set[Name]) -> Entry:
     verdict, note = one.verdict, one.note
     if one.name in rescaled:
         verdict, note = Verdict.ACCEPTED, "rescaled downstream"
@@ -421,7 +433,7 @@ def _entry(one: Judged, rescaled: set[Name], seeds: int) -> Entry:
             size: float(np.exp(mean))
             for size, mean in zip(sizes.sizes, one.slope.means, strict=True)
         },
-        seeds_needed=seeds_to_decide(one, seeds) if verdict is Verdict.INCONCLUSIVE else None,
+        seeds_needed=seeds_to_decide(one) if verdict is Verdict.INCONCLUSIVE else None,
         note=note,
     )
 
@@ -455,11 +467,7 @@ def _rate_moves(
 
 
 def _notes(measured: Mapping[Axis, Measurements]) -> list[str]:
-    made: dict[str, None] = {}
-    for one in measured.values():
-        for cell in one.cells.values():
-            made.update(dict.fromkeys(cell.notes))
-    return list(made)
+    return list(dict.fromkeys(note for one in measured.values() for note in one.notes))
 
 
 def _of_the_logits(judged: Mapping[Name, Judged]) -> list[str]:

@@ -98,6 +98,35 @@ def test_where_nothing_moves_there_is_one_line() -> None:
 # Kinds of optimizers
 
 
+@pytest.mark.parametrize("foreach", [None, True])
+def test_adam_takes_its_fused_step_where_nobody_chose(foreach: bool | None) -> None:
+    made = []
+
+    def factory(width: int, seed: int) -> Any:
+        model = mlp(width)
+        optimizer = torch.optim.Adam(groups_of(model, width), eps=1e-12, foreach=foreach)
+        made.append(optimizer)
+        return model, optimizer, batch_of(seed), cross_entropy
+
+    assert_healthy(guarded(factory))
+    fused = {group.get("fused") for optimizer in made[-6:] for group in optimizer.param_groups}
+    assert fused == ({True} if foreach is None else {None})
+
+
+def test_numbers_of_the_fused_step_are_those_of_the_plain_one() -> None:
+    def frame(fused: bool | None) -> Any:
+        def factory(width: int, seed: int) -> Any:
+            model = mlp(width)
+            groups = groups_of(model, width)
+            optimizer = torch.optim.Adam(groups, eps=1e-12, foreach=False, fused=fused)
+            return model, optimizer, batch_of(seed), cross_entropy
+
+        return guarded(factory).to_frame()
+
+    plain, fused = frame(None), frame(True)
+    assert (plain["estimate"] - fused["estimate"]).abs().max() < 1e-4
+
+
 def test_sparse_gradients() -> None:
     class Tokens(nn.Module):
         def __init__(self, width: int) -> None:
