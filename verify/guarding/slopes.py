@@ -73,27 +73,76 @@ def _spreads(
     It is the larger of two: what is left in single cells, and what the slopes of seeds show. The
     first knows more, the second does not mind that small sizes vary most.
     """
-    squares: dict[str, dict[str, FloatArray]] = {}
-    for table, group, kind in zip(logs, groups, kinds, strict=True):
-        seeds, sizes = table.shape
-        slopes: FloatArray = table @ x / np.sqrt(x @ x)
-        of_cells = np.square(_interaction(table)).sum()
-        of_seeds = np.square(slopes - slopes.mean()).sum()
-        found = np.array([of_cells, (seeds - 1) * (sizes - 1), of_seeds, seeds - 1])
-        of_kind = squares.setdefault(kind, {})
-        of_kind[group] = of_kind.get(group, 0.0) + found
+    of_kind: dict[str, list[int]] = {}
+    for place, kind in enumerate(kinds):
+        of_kind.setdefault(kind, []).append(place)
     made: dict[str, tuple[float, float]] = {}
-    for of_kind in squares.values():
-        cells, cell_degrees, seeds_, seed_degrees = np.array(list(of_kind.values())).T
-        both = _moderated(cells, cell_degrees), _moderated(seeds_, seed_degrees)
-        made |= dict(zip(of_kind, map(max, *both), strict=True))
+    for places in of_kind.values():
+        left = [_interaction(logs[place]) for place in places]
+        slopes = [table @ x / np.sqrt(x @ x) for table in left]
+        members: dict[str, list[int]] = {}
+        for row, place in enumerate(places):
+            members.setdefault(groups[place], []).append(row)
+        shared = _shared(left)
+        rows = list(members.values())
+        of_cells = _moderated(
+            [np.square(one).sum() for one in left], _free_cells(left), rows, shared
+        )
+        of_seeds = _moderated(
+            [np.square(one).sum() for one in slopes], [len(one) - 1 for one in slopes], rows, shared
+        )
+        made |= dict(zip(members, map(max, of_cells, of_seeds), strict=True))
     return made
 
 
-def _moderated(squares: FloatArray, degrees: FloatArray) -> list[tuple[float, float]]:
-    variances = squares / np.maximum(degrees, 1)
+def _free_cells(tables: Sequence[FloatArray]) -> list[int]:
+    return [(table.shape[0] - 1) * (table.shape[1] - 1) for table in tables]
+
+
+def _shared(left: Sequence[FloatArray]) -> FloatArray:
+    """Squared correlations of what is left of tables, less what chance alone makes of them.
+
+    All parameters of a network see the same seeds. Tables of other seeds than most count as one.
+    """
+    shared = np.ones((len(left), len(left)))
+    for shape in {table.shape for table in left}:
+        rows = [row for row, table in enumerate(left) if table.shape == shape]
+        flat = np.array([left[row].ravel() for row in rows])
+        lengths = np.linalg.norm(flat, axis=1, keepdims=True)
+        units = np.divide(flat, lengths, out=np.zeros_like(flat), where=lengths > 0)
+        squares, degrees = np.square(units @ units.T), (shape[0] - 1) * (shape[1] - 1)
+        shared[np.ix_(rows, rows)] = (degrees * squares - 1) / max(degrees - 1, 1)
+    np.fill_diagonal(shared, 1.0)
+    return shared
+
+
+def _independent(rows: Sequence[int], shared: FloatArray) -> float:
+    """As how many independent tables these count: their sum of squares varies as that of so many.
+
+    With s = sum_k s_k of equal means, var s = var s_k sum_kl r_kl^2 (Satterthwaite, Biometrics
+    Bull. 2, 110, 1946, for correlated squares).
+    """
+    count = len(rows)
+    return count**2 / float(np.clip(shared[np.ix_(rows, rows)].sum(), count, count**2))
+
+
+def _moderated(
+    squares: Sequence[float],
+    degrees: Sequence[int],
+    groups: Sequence[Sequence[int]],
+    shared: FloatArray,
+) -> list[tuple[float, float]]:
+    """Of every group, given sums of squares and degrees of single tables."""
+    totals = np.array([sum(degrees[row] for row in rows) for rows in groups], dtype=np.float64)
+    variances = np.array([sum(squares[row] for row in rows) for rows in groups])
+    variances = variances / np.maximum(totals, 1)
     variances[variances < _NO_SPREAD] = 0.0
-    drawn = moderated(variances, degrees)
+    known = totals * [_independent(rows, shared) / len(rows) for rows in groups]
+    vary = [
+        row for rows, variance in zip(groups, variances, strict=True) if variance for row in rows
+    ]
+    most = np.mean([degrees[row] for row in vary]) * _independent(vary, shared) if vary else 0.0
+    drawn = moderated(variances, known, float(most))
     return list(zip(drawn.variances.tolist(), drawn.degrees.tolist(), strict=True))
 
 

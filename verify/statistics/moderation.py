@@ -25,8 +25,12 @@ class Moderated(NamedTuple):
     degrees: FloatArray
 
 
-def moderated(variances: FloatArray, degrees: FloatArray) -> Moderated:
+def moderated(
+    variances: FloatArray, degrees: FloatArray, together: float | None = None
+) -> Moderated:
     """The posterior variance of every sample, and its degrees of freedom.
+
+    ``together``: degrees of freedom of all samples; their sum, where samples are independent.
 
     A variance of zero stays: it is no estimate, but a quantity that does not vary. A sample
     without degrees of freedom gets what the others have in common, nan if that is nothing.
@@ -42,8 +46,9 @@ def moderated(variances: FloatArray, degrees: FloatArray) -> Moderated:
     else:
         own = np.where(degrees > 0, degrees * variances, 0.0)
         posterior = np.where(drawn, (prior_degrees * prior + own) / (prior_degrees + degrees), kept)
-    # All samples together know no more than the sum of what they know.
-    total = np.minimum(prior_degrees + degrees, degrees[known].sum())
+    # No sample knows more than all of them together.
+    most = degrees[known].sum() if together is None else np.maximum(together, degrees)
+    total = np.minimum(prior_degrees + degrees, most)
     return Moderated(posterior, np.where(drawn, total, degrees))
 
 

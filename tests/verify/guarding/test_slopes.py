@@ -70,3 +70,28 @@ def test_intervals_cover_as_often_as_they_say(seeds: int) -> None:
             low, high = slope.interval(0.05)
             covered.append(low <= 0 <= high)
     assert 0.94 < np.mean(covered) < 0.97
+
+
+@pytest.mark.parametrize("seeds", [3, 5])
+def test_parameters_that_move_together_count_as_one(seeds: int) -> None:
+    """Five and twenty copies of the same numbers are no more sure than one; coverage stays."""
+    rng = np.random.default_rng(10 + seeds)
+    covered = []
+    for _ in range(400):
+        table = law(0.0, seeds) + rng.normal(0, 0.05, (seeds, 4))
+        names = [str(place) for place in range(20)]
+        slopes = slopes_of([table] * 20, SIZES, names, ["kind"] * 20)
+        (block,) = slopes_of([table] * 5, SIZES, ["group"] * 5, ["kind"] * 5)[:1]
+        alone = one(table)
+        np.testing.assert_allclose([slope.degrees for slope in slopes], alone.degrees)
+        assert block.degrees == pytest.approx(alone.degrees)
+        low, high = slopes[0].interval(0.05)
+        covered.append(low <= 0 <= high)
+    assert np.mean(covered) > 0.93
+
+
+def test_independent_parameters_add_what_they_know() -> None:
+    rng = np.random.default_rng(7)
+    tables = [law(0.0, 5) + rng.normal(0, 0.05, (5, 4)) for _ in range(30)]
+    slopes = slopes_of(tables, SIZES, [str(k) for k in range(30)], ["kind"] * 30)
+    assert min(slope.degrees for slope in slopes) > 3 * one(tables[0]).degrees
