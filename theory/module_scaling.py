@@ -178,7 +178,8 @@ def _in_depth(quantity: Quantity, role: ReadRole, demand: Demand) -> Expected | 
         return _share_in_depth(role)
     if quantity is Quantity.GAIN:
         if role.additive:
-            return _at_most()
+            # A table of positions does not vanish against that of tokens.
+            return _exactly(0) if role.dimensions > 1 and not role.in_block else _at_most()
         return _exactly(-1, -HALF) if role.ends_branch and role.in_block else _exactly(0)
     by_itself = Quantity.OWN if role.contracts else Quantity.ALONE
     if quantity is not by_itself or (role.in_block and not role.has_branches):

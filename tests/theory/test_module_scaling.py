@@ -94,6 +94,18 @@ def test_what_is_outside_blocks_does_not_know_the_depth() -> None:
         assert expected(quantity, READOUT, Axis.DEPTH) == ["0"]
 
 
+@pytest.mark.parametrize(
+    ("role", "gain"),
+    [
+        (BIAS, ["at most 0"]),
+        (BIAS | {"dimensions": 2}, ["0"]),  # a table of positions
+        (BIAS | {"dimensions": 2, "in_block": True}, ["at most 0"]),
+    ],
+)
+def test_gains_of_what_is_added_in_depth(role: dict[str, Any], gain: list[str]) -> None:
+    assert expected(Quantity.GAIN, role, Axis.DEPTH) == gain
+
+
 def test_complete_asks_for_movement_inside_blocks() -> None:
     role = MATRIX | {"in_block": True, "has_branches": True}
     assert expected(Quantity.OWN, role, Axis.DEPTH, Demand.COMPLETE) == ["0"]
