@@ -15,6 +15,7 @@ from theory.architecture import (
     transformer,
 )
 from theory.convolution import Convolution, Padding
+from theory.diagnosis import Diagnosis, diagnose
 from theory.errors import DomainError, InputError, NoTheoryError, UnavailableError
 from theory.expectations import Direction
 from theory.experiments import (
@@ -30,7 +31,7 @@ from theory.experiments import (
 )
 from theory.observables import Observable
 from theory.parameterization import Optimizer, Parameterization, RoleScaling
-from theory.power_counting import count_powers, diagnose
+from theory.power_counting import count_powers
 from theory.prediction import (
     Citation,
     Control,
@@ -91,6 +92,7 @@ __all__ = [
     "Coupling",
     "CurveEquals",
     "Decoupling",
+    "Diagnosis",
     "Direction",
     "DomainError",
     "ExcessExponentAtMost",

@@ -1,7 +1,7 @@
 """Exponents of every observable of any parameterization, by counting powers.
 
 Parameterization x architecture -> exponents in width and depth at initialization and after one
-step at learning rate one, and what is wrong with them. Imports ``theory`` only.
+step at learning rate one. ``theory.diagnosis`` says what is wrong with them. Imports ``theory``.
 
 The rules, with m = multiplier, s = multiplier * std, r = rate (all powers), X what enters a weight
 and g the gradient of what it produces. A Gaussian n x n matrix maps a vector to one s n^1/2 times
@@ -31,7 +31,7 @@ directions that blocks do not share (L^1/2 of them add up), the output along the
 
 Positions of a grid, and the window that a convolution sees, are constants: they change no power.
 
-Adam's epsilon is taken as negligible, as it is in practice; ``diagnose`` says
+Adam's epsilon is taken as negligible, as it is in practice; ``theory.diagnosis`` says
 where it would overtake the gradient, and ``with_matched_epsilon`` mends it.
 """
 
@@ -39,7 +39,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
-from fractions import Fraction
 
 from theory.architecture import HOMOGENEOUS, Architecture, Family, Role
 from theory.errors import NoTheoryError
@@ -59,33 +58,6 @@ class Layer:
 
     def __str__(self) -> str:
         return f"{self.role}[{self.place}]" if self.role is Role.BRANCH_INNER else str(self.role)
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """A way in which a parameterization does not scale: where, how fast, and what would mend it.
-
-    ``exponent`` is that of the offending quantity, which should be 0, or ``None`` where no power
-    describes it; ``rate_factor`` is the exponent by which the role's learning rate would have to
-    be multiplied, or ``None`` where no rate mends it.
-    """
-
-    layer: Layer | None
-    quantity: str
-    axis: Axis
-    exponent: Fraction | None
-    rate_factor: Fraction | None
-
-    def __str__(self) -> str:
-        where = f" of {self.layer}" if self.layer else ""
-        symbol = self.axis.symbol
-        goes = f"goes as {symbol}^{self.exponent}"
-        if self.exponent is None:
-            goes = f"need not follow a power of {symbol}"
-        text = f"{self.quantity}{where} {goes}"
-        if self.rate_factor is None:
-            return f"{text}; no learning rate mends it"
-        return f"{text}; multiply its learning rate by {symbol}^{self.rate_factor}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,75 +232,6 @@ def _own_change(
     if parameterization.optimizer is Optimizer.ADAM:
         return item.rate * item.multiplier * entering * terms
     return item.rate * item.multiplier**2 * gradient * entering**2 * terms
-
-
-def diagnose(architecture: Architecture, parameterization: Parameterization) -> list[Problem]:
-    """Everything that keeps a parameterization from scaling, and the rate that would mend it.
-
-    At initialization: branches or gradients that grow, and chains that are not critical. In
-    training: a role whose change of stream or output grows, a layer inside a block whose own change
-    decays, blocks that do not move the stream, and an epsilon of Adam that overtakes the gradient.
-    """
-    count = count_powers(architecture, parameterization)
-    problems = []
-    for axis in Axis:
-        problems += _at_initialization(count, axis)
-        problems += [
-            problem for layer in count.own_change for problem in _in_training(count, layer, axis)
-        ]
-        if not count.nontrivial(axis):
-            inside = [layer for layer in count.stream_change if layer.place > 0]
-            layer = max(inside, key=lambda item: count.stream_change[item].along(axis))
-            lazy = count.stream_change[layer].along(axis)
-            name = "the blocks' change of the stream, led by that"
-            problems.append(Problem(layer, name, axis, lazy, -lazy))
-        if parameterization.optimizer is Optimizer.ADAM:
-            problems += _overtaken(count, axis)
-    return problems
-
-
-def _at_initialization(count: PowerCount, axis: Axis) -> list[Problem]:
-    if not count.critical:
-        factor = count.branch.along(axis)
-        if factor != 0:
-            return [Problem(None, "the factor of every layer", axis, factor, None)]
-        if axis is Axis.DEPTH and count.branch == ONE:
-            return [Problem(None, "the size of signals", axis, None, None)]
-        return []
-    named = {
-        "the sum of the branches": count.accumulated.along(axis),
-        "the gradient n df/dh": count.stream_gradient.along(axis),
-    }
-    return [
-        Problem(None, name, axis, exponent, None)
-        for name, exponent in named.items()
-        if exponent > 0
-    ]
-
-
-def _in_training(count: PowerCount, layer: Layer, axis: Axis) -> list[Problem]:
-    problems = []
-    grown = count.output_change[layer].along(axis)
-    if layer in count.stream_change:
-        grown = max(grown, count.stream_change[layer].along(axis))
-    if grown > 0:
-        name = "the change of stream and output"
-        problems.append(Problem(layer, name, axis, grown, -grown))
-    own = count.own_change[layer].along(axis)
-    if own < 0 and layer.role in (Role.BRANCH_FIRST, Role.BRANCH_INNER):
-        problems.append(Problem(layer, "the own change", axis, own, -own))
-    return problems
-
-
-def _overtaken(count: PowerCount, axis: Axis) -> list[Problem]:
-    """Layers whose gradient falls below Adam's epsilon at some size."""
-    problems = []
-    for layer, power in count.over_epsilon.items():
-        ratio = power.along(axis)
-        if ratio < 0:
-            name = "the gradient relative to Adam's epsilon"
-            problems.append(Problem(layer, name, axis, ratio, None))
-    return problems
 
 
 def with_matched_epsilon(

@@ -167,46 +167,6 @@ def test_maximal_rates_of_chains_and_of_residual_blocks() -> None:
     assert count_powers(residual(1), am_mup()).largest_stable_rate == Power(depth=-1)
 
 
-def test_diagnosis_names_the_role_and_the_rate_that_mends_it() -> None:
-    assert diagnose(residual(1), depth_mup()) == []
-    assert diagnose(residual(2), completep()) == []
-    (collapse,) = diagnose(residual(2), depth_mup())
-    assert str(collapse) == (
-        "the own change of branch.first goes as L^-1/2; multiply its learning rate by L^1/2"
-    )
-    (growth,) = diagnose(residual(2), depth_mup_corrected())
-    assert growth.layer == FIRST
-    assert growth.rate_factor == Fraction(-1, 2)
-    branches, training = diagnose(residual(1), mup())
-    assert "no learning rate mends it" in str(branches)
-    assert training.rate_factor == -1
-
-
-@given(parameterizations(), st.sampled_from([1, 2, 3]))
-def test_the_suggested_rate_mends_a_change_that_grows(
-    parameterization: Parameterization, layers: int
-) -> None:
-    architecture = residual(layers)
-    for problem in diagnose(architecture, parameterization):
-        if not problem.quantity.startswith("the change of stream"):
-            continue
-        assert problem.layer is not None
-        assert problem.rate_factor is not None
-        scaling = parameterization[problem.layer.role]
-        factor = (
-            Power(width=problem.rate_factor)
-            if problem.axis is Axis.WIDTH
-            else Power(depth=problem.rate_factor)
-        )
-        mended = parameterization.changed(
-            "mended", {problem.layer.role: replace(scaling, rate=scaling.rate * factor)}
-        )
-        count = count_powers(architecture, mended)
-        assert count.output_change[problem.layer].along(problem.axis) <= 0
-        if problem.layer in count.stream_change:
-            assert count.stream_change[problem.layer].along(problem.axis) <= 0
-
-
 @pytest.mark.parametrize("preset", [mup, depth_mup, completep])
 @pytest.mark.parametrize("layers", [1, 2, 3])
 def test_epsilon_follows_the_gradient_where_the_sources_scale_it(
@@ -222,21 +182,6 @@ def test_epsilon_follows_the_gradient_in_chains() -> None:
     count = count_powers(chain(), mup(Optimizer.ADAM))
     assert set(count.over_epsilon.values()) == {ONE}
     assert count.gradient[Layer(Role.HIDDEN, 1)] == Power(width="-3/2")
-
-
-def test_a_fixed_epsilon_is_named_where_it_overtakes_the_gradient() -> None:
-    named = [str(item) for item in diagnose(residual(1), ntk(Optimizer.ADAM))]
-    assert any("branch.last" in item and "epsilon" in item for item in named)
-
-
-def test_lazy_blocks_are_named_with_the_rate_that_mends_them() -> None:
-    lazy = replace(depth_mup(), residual=Power(depth=-1))
-    (problem,) = diagnose(residual(1), lazy)
-    assert problem.layer == Layer(Role.BRANCH_LAST, 1)
-    assert problem.rate_factor == 1
-    (width,) = [p for p in diagnose(residual(1), ntk()) if "led by" in p.quantity]
-    assert width.axis is Axis.WIDTH
-    assert width.rate_factor == Fraction(1, 2)
 
 
 def test_chains_that_are_not_critical_follow_no_power() -> None:
