@@ -270,7 +270,7 @@ def test_blocks_move_the_stream_as_the_fastest_of_their_layers_does() -> None:
     assert moving.nontrivial(Axis.DEPTH)
     lazy = diagnose(residual(2), with_rate("1", Role.BRANCH_LAST, "-1/2"))
     (led,) = [problem for problem in lazy if "led by" in problem.quantity]
-    assert (led.layer, led.axis, led.exponent) == (first, Axis.DEPTH, -1)
+    assert (led.layer, led.axis, led.exponent) == (first, Axis.DEPTH, Fraction(-1))
 
 
 def small_input(network: Architecture, alpha: str) -> PowerCount:
