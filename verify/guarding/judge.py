@@ -7,6 +7,7 @@ decided yet; a decision stands.
 
 from __future__ import annotations
 
+import bisect
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -173,12 +174,18 @@ def _bends(slope: Slope, bands: Sequence[Band], inside: bool) -> bool:
 
 
 def seeds_to_decide(one: Judged) -> int | None:
-    """How many seeds would decide, were estimate and spread to stay."""
+    """How many seeds would decide, were estimate and spread to stay: more are surer of these."""
     seeds = len(one.slope.by_seed)
     ends = [end for band in _bands(one.expected) for end in band if math.isfinite(end)]
     distance = min(abs(one.estimate - end) for end in ends)
-    quantile = float(stats.t.ppf(1 - one.level / 2, one.slope.degrees))
     if distance == 0:
         return None
-    needed = math.ceil(seeds * (quantile * one.slope.error / distance) ** 2)
-    return None if needed > _MOST_SEEDS else max(needed, seeds + 1)
+
+    def reach(count: int) -> float:
+        degrees = one.slope.degrees * count / seeds
+        quantile = float(stats.t.ppf(1 - one.level / 2, degrees))
+        return quantile * one.slope.error * math.sqrt(seeds / count)
+
+    candidates = range(seeds + 1, _MOST_SEEDS)
+    place = bisect.bisect_left(candidates, True, key=lambda count: reach(count) <= distance)
+    return None if place == len(candidates) else candidates[place]
