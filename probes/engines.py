@@ -52,7 +52,7 @@ def rule_of(network: Network, experiment: Experiment, role: Role, rates: Tensor)
         rates[:, None, None],
         network.rate(role),
         float(experiment.momentum),
-        float(experiment.weight_decay),
+        float(experiment.weight_decay) * network.parameterization.decay(role, network.cell),
         ADAM_EPSILON * network.parameterization.epsilon(role, network.cell),
     )
 

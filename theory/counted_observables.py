@@ -45,10 +45,11 @@ def predicted_exponent(setting: Setting, observable: Observable, axis: Axis) -> 
     if observable in _VALUES:
         raise NoTheoryError(f"{observable} is a number, not a power of {axis}")
     moved = count.total_stream_change.along(axis)
+    # A normalized branch does not shrink with the stream: the larger of the two is what remains.
+    stream = setting.parameterization[Role.INPUT].scale
+    state = count.size if setting.architecture.normalized else stream
     exponents = {
-        Observable.FORWARD_SECOND_MOMENT: (
-            2 * setting.parameterization[Role.INPUT].scale.along(axis)
-        ),
+        Observable.FORWARD_SECOND_MOMENT: 2 * state.along(axis),
         Observable.BACKWARD_SECOND_MOMENT: 2 * count.stream_gradient.along(axis),
         Observable.STREAM_CHANGE: moved,
         Observable.TRAINED_STREAM_CHANGE: moved,

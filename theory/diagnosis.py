@@ -71,7 +71,7 @@ class Change(NamedTuple):
     """One exponent changed alike in some roles; the residual multiplier has no role."""
 
     roles: tuple[Role, ...]
-    part: str  # initialization, multiplier, rate, epsilon or residual multiplier
+    part: str  # initialization, multiplier, rate, epsilon, decay or residual multiplier
     factor: Power
 
     def applied(self, parameterization: Parameterization) -> Parameterization:
@@ -243,6 +243,9 @@ def _in_training(
             changes.append(count.stream_change[layer] / count.size)
         yield _check(layer, "the change of stream and output", fastest(changes), axis, None, 0)
         yield from _own(parameterization, count, layer, own, axis)
+        item = parameterization[layer.role]
+        if item.decay is not None:
+            yield _check(layer, "the decay per step", item.rate * item.decay, axis, 0, 0)
     inside = [layer for layer in count.stream_change if layer.place > 0]
     lead = max(inside, key=lambda layer: count.stream_change[layer].along(axis))
     name = "the blocks' change of the stream, led by that"
@@ -384,7 +387,7 @@ class _Search:
         self._axis, self._initially = axis, initially
         checks = self._checks(parameterization)
         columns: dict[tuple[int, tuple[Fraction, ...]], list[_Knob]] = {}
-        for knob in _knobs(architecture, axis):
+        for knob in _knobs(architecture, axis, _decaying(parameterization)):
             up, down = (self._slopes_of(knob, checks, step) for step in (_STEP, -_STEP))
             for sign, slopes in [(0, up)] if up == down else [(1, up), (-1, down)]:
                 columns.setdefault((sign, slopes), []).append(knob)
@@ -465,7 +468,7 @@ def _room(check: _Check) -> tuple[float, float]:
     )
 
 
-def _knobs(architecture: Architecture, axis: Axis) -> Iterator[_Knob]:
+def _knobs(architecture: Architecture, axis: Axis, decaying: frozenset[Role]) -> Iterator[_Knob]:
     """What may be changed: an exponent of one role, of all square matrices, of all roles."""
     inside = tuple(dict.fromkeys(architecture.block_roles))
     groups: list[tuple[Role, ...]] = [(role,) for role in (Role.INPUT, *inside, Role.OUTPUT)]
@@ -474,9 +477,17 @@ def _knobs(architecture: Architecture, axis: Axis) -> Iterator[_Knob]:
     for part in ("initialization", "multiplier", "rate"):
         for roles in groups:
             yield roles, part
+    for roles in groups:
+        if decaying.issuperset(roles):
+            yield roles, "decay"
     yield (Role.INPUT, *inside, Role.OUTPUT), "rate"
     if axis is Axis.DEPTH and architecture.family is not Family.CHAIN:
         yield (), "residual multiplier"
+
+
+def _decaying(parameterization: Parameterization) -> frozenset[Role]:
+    """Roles that say how their decay scales: only there it may be changed."""
+    return frozenset(role for role, item in parameterization.roles if item.decay is not None)
 
 
 def _matched_epsilon(

@@ -28,16 +28,21 @@ class RoleScaling:
     """How one role scales.
 
     The layer computes ``multiplier * W``; W has entries N(0, std^2); the optimizer moves W with the
-    base learning rate times ``rate``, and Adam adds its base epsilon times ``epsilon``.
+    base learning rate times ``rate``, and Adam adds its base epsilon times ``epsilon``. Weight
+    decay, where there is any, is the base one times ``decay``; a step takes rate * decay * W from
+    W. ``None``: nothing is said of it, and it stays the base one.
     """
 
     multiplier: Power = ONE
     std: Power = ONE
     rate: Power = ONE
     epsilon: Power = ONE
+    decay: Power | None = None
 
     def __post_init__(self) -> None:
-        for name in ("multiplier", "std", "rate", "epsilon"):
+        for name in ("multiplier", "std", "rate", "epsilon", "decay"):
+            if name == "decay" and self.decay is None:
+                continue
             if not isinstance(getattr(self, name), Power):
                 raise InputError(
                     f'{name} {getattr(self, name)!r}: expected a Power, such as Power(width="-1/2")'
@@ -49,14 +54,16 @@ class RoleScaling:
         The gradient with respect to the weight shrinks by the factor while the weight has grown by
         it. The SGD rate therefore grows by its square, the Adam rate (whose update does not depend
         on the size of the gradient) by the factor itself, and Adam's epsilon shrinks with the
-        gradient; training is unchanged (the symmetry of abc-parametrizations, arXiv 2011.14522;
-        for Adam, arXiv 2308.01814).
+        gradient; a decay that is said keeps what a step takes. Training is unchanged (the symmetry
+        of abc-parametrizations, arXiv 2011.14522; for Adam, arXiv 2308.01814).
         """
+        faster = factor**2 if optimizer is Optimizer.SGD else factor
         return RoleScaling(
             self.multiplier / factor,
             self.std * factor,
-            self.rate * (factor**2 if optimizer is Optimizer.SGD else factor),
+            self.rate * faster,
             self.epsilon / factor,
+            None if self.decay is None else self.decay / faster,
         )
 
     @property
@@ -110,6 +117,11 @@ class Parameterization:
     def epsilon(self, role: Role, cell: Cell) -> float:
         """The factor of Adam's base epsilon."""
         return self._relative(self[role].epsilon, cell)
+
+    def decay(self, role: Role, cell: Cell) -> float:
+        """The factor of the base weight decay."""
+        power = self[role].decay
+        return 1.0 if power is None else self._relative(power, cell)
 
     def residual_multiplier(self, cell: Cell) -> float:
         """The factor of every branch."""

@@ -1,10 +1,11 @@
 """Powers of width and depth with exact rational exponents, and their algebra.
 
-Imports fractions and ``theory.errors`` only.
+Imports fractions, re and ``theory.errors`` only.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
@@ -13,6 +14,8 @@ from typing import TypeAlias
 from theory.errors import InputError
 
 Rational: TypeAlias = int | str | Fraction
+
+_SHORT = re.compile(r"[+-]?[0-9._]{1,20}(/[0-9_]{1,20}|[eE][+-]?[0-9]{1,2})?")
 
 
 class Axis(StrEnum):
@@ -68,9 +71,13 @@ def rational(value: Rational) -> Fraction:
             'give an int, a Fraction or text such as "-3/2"'
         )
     try:
+        # Not 1e9999999, whose integer would be built first.
+        if isinstance(value, str) and not _SHORT.fullmatch(value.strip()):
+            raise ValueError
         return Fraction(value)
     except (ValueError, ZeroDivisionError):
-        raise InputError(f'exponent {value!r} is no rational number; write it as "-3/2"') from None
+        shown = repr(value if len(str(value)) < 40 else f"{str(value)[:40]}...")
+        raise InputError(f'exponent {shown} is no rational number; write it as "-3/2"') from None
 
 
 @dataclass(frozen=True, slots=True, init=False)

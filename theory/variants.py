@@ -1,0 +1,131 @@
+"""What theory predicts of any parameterization, as predictions with controls. Imports ``theory``.
+
+Power counting gives the exponent of every observable that it counts, in width and in depth. Each
+becomes an ordinary prediction. Its control is the same network with one exponent changed, so that
+power counting expects another power there by at least a half.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+
+from theory.architecture import Architecture, Family, Role
+from theory.counted_observables import counted, predicted_exponent
+from theory.diagnosis import Change
+from theory.errors import NoTheoryError
+from theory.experiments import Experiment, OneStep, Propagation, Setting
+from theory.observables import Observable
+from theory.parameterization import Parameterization
+from theory.prediction import Citation, Control, Grid, Prediction, Regime, Standing, product, ray
+from theory.scaling import Axis, Power
+
+MARGIN = Fraction(3, 20)
+_REASON = "less than a third of the step between neighbouring half-integer exponents"
+_ALONG_WIDTH = Grid(product((64, 128, 256, 512), (4,)), 24, 12)
+_ALONG_DEPTH = Grid(product((64,), (8, 16, 32, 64)), 24, 12)
+# Fluctuations of chains grow with L / n, which stays the same along a ray.
+_CHAINS_ALONG_DEPTH = Grid(ray(16, (4, 8, 16, 32)), 96, 24)
+_EXPERIMENTS: dict[type[Experiment], Experiment] = {
+    Propagation: Propagation(batch=4),
+    OneStep: OneStep(batch=4),
+}
+OBSERVABLES = (
+    *(Observable.FORWARD_SECOND_MOMENT, Observable.BACKWARD_SECOND_MOMENT),
+    *(Observable.BRANCH_SECOND_MOMENT, Observable.INPUT_CHANGE, Observable.STREAM_CHANGE),
+    *(Observable.OUTPUT_CHANGE, Observable.BLOCK_OWN_CHANGE, Observable.BLOCK_CHANGE),
+    *(Observable.FIRST_LAYER_OWN_CHANGE, Observable.FIRST_LAYER_CHANGE),
+)
+_APART = Fraction(1, 2)
+
+
+def predictions_of(
+    architecture: Architecture, parameterization: Parameterization, axis: Axis | None = None
+) -> tuple[Prediction, ...]:
+    """Predictions of every observable that power counting knows a power of, along one axis or both.
+
+    Raises ``NoTheoryError`` where there is none, such as in networks whose signals explode.
+    """
+    made = [
+        prediction
+        for each in (tuple(Axis) if axis is None else (axis,))
+        for observable in OBSERVABLES
+        for prediction in _predicted(architecture, parameterization, observable, each)
+    ]
+    if not made:
+        raise NoTheoryError(
+            f"{parameterization.name}: power counting predicts nothing of {architecture}; "
+            "theory.diagnose says why"
+        )
+    return tuple(made)
+
+
+def _predicted(
+    architecture: Architecture,
+    parameterization: Parameterization,
+    observable: Observable,
+    axis: Axis,
+) -> Iterator[Prediction]:
+    setting = Setting(architecture, parameterization, _EXPERIMENTS[observable.experiment])
+    try:
+        relation = counted(setting, observable, axis)
+        control = _control(setting, observable, axis)
+    except NoTheoryError:
+        return
+    name, symbol = parameterization.name, axis.symbol
+    exponent = predicted_exponent(setting, observable, axis)
+    chain = architecture.family is Family.CHAIN
+    along_depth = _CHAINS_ALONG_DEPTH if chain else _ALONG_DEPTH
+    grid = _ALONG_WIDTH if axis is Axis.WIDTH else along_depth
+    yield Prediction(
+        id=f"{_identifier(name)}.{axis}.{observable}",
+        sentence=f"Under {name}, the {observable.replace('_', ' ')} goes as {symbol}^{exponent}.",
+        observable=observable,
+        relation=relation,
+        setting=setting,
+        regime=Regime(quick=grid, standard=grid),
+        margin=MARGIN,
+        margin_reason=_REASON,
+        citation=Citation("power counting", "theory.power_counting", parameterization.source),
+        controls=(control,),
+        standing=Standing.PROJECT,
+    )
+
+
+def _identifier(name: str) -> str:
+    """A name without what a shell or a pattern would take for something else."""
+    return "".join(x if x.isalnum() or x in "-_" else "-" for x in name).strip("-") or "variant"
+
+
+def _control(setting: Setting, observable: Observable, axis: Axis) -> Control:
+    """The first change of one exponent after which another power is expected.
+
+    Raises ``NoTheoryError`` where none of them has a power.
+    """
+    before = predicted_exponent(setting, observable, axis)
+    for change in _changes(setting, axis):
+        name = f"{setting.parameterization.name} with {change}"
+        moved = replace(
+            setting, parameterization=replace(change.applied(setting.parameterization), name=name)
+        )
+        try:
+            after = predicted_exponent(moved, observable, axis)
+        except NoTheoryError:
+            continue
+        if abs(after - before) >= _APART:
+            return Control(name, moved)
+    raise NoTheoryError(f"{observable}: no change of one exponent gives another power")
+
+
+def _changes(setting: Setting, axis: Axis) -> Iterator[Change]:
+    """Of rates first; then of initial values. Smaller ones keep networks from exploding."""
+    chain = setting.architecture.family is Family.CHAIN
+    roles = dict.fromkeys((Role.INPUT, *setting.architecture.block_roles, Role.OUTPUT))
+    for exponent in (Fraction(-1, 2), Fraction(1, 2)):
+        factor = Power(width=exponent) if axis is Axis.WIDTH else Power(depth=exponent)
+        yield Change(tuple(roles), "rate", factor)
+        for role in roles:
+            yield Change((role,), "initialization", factor)
+        if not chain:
+            yield Change((), "residual multiplier", factor)
