@@ -225,6 +225,9 @@ class Report(_Frozen):
     seed: int | None
     table: str | None = Field(description="the table that was judged, if one was")
     images: str | None = Field(description="what was trained on, where it is not digits")
+    predictions_from: str | None = Field(
+        default=None, description="the file of the predictions, where it is not the catalogue"
+    )
     engine: str | None = Field(description="the forced one, or auto; None for a table")
     code: str | None = Field(description="digest of the code that measured; None for a table")
     family: int = Field(description="number of relations judged together")

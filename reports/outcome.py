@@ -42,11 +42,13 @@ def outcome(report: Report) -> Outcome:
     """UNDECIDED where all that differs from the record is inconclusive.
 
     On other images than digits little is on record, and what is decided but not on record counts as
-    no difference.
+    no difference. A user's own predictions are to be accepted.
     """
     if not report.complete:
         return Outcome.INTERRUPTED
     differing = [entry for entry in judged(report).values() if not agrees(entry)]
+    if report.predictions_from is not None:
+        differing = [e for e in differing if e.verdict is not Verdict.ACCEPTED]
     if report.images is not None:
         differing = [e for e in differing if e.recorded or e.verdict is Verdict.INCONCLUSIVE]
     if not differing:

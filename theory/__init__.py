@@ -75,6 +75,7 @@ from theory.relations import (
     ValueEquals,
 )
 from theory.scaling import Axis, Cell, Power, rational
+from theory.variants import predictions_of
 from theory.verdict import Verdict
 
 __all__ = [
@@ -146,6 +147,7 @@ __all__ = [
     "mup",
     "ntk",
     "on_images",
+    "predictions_of",
     "rational",
     "residual",
     "residual_he",

@@ -8,12 +8,14 @@ variance convention (the scale is in W); ``in_variance_convention`` converts.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from fractions import Fraction
 from functools import cache
 
 from theory.architecture import Role
-from theory.errors import InputError
+from theory.errors import InputError, choices
 from theory.parameterization import Optimizer, Parameterization, RoleScaling
 from theory.scaling import ONE, Power, Rational, rational
 
@@ -178,3 +180,36 @@ def am_mup(optimizer: Optimizer = Optimizer.SGD) -> Parameterization:
     thinner = replace(branch, std=branch.std * Power(depth="-1/2"))
     variant = width_only.changed("am_mup", dict.fromkeys(_BRANCH_ROLES, thinner))
     return replace(variant, source="arXiv 2510.04327, abstract")
+
+
+_PRESETS: Mapping[str, Callable[..., Parameterization]] = {
+    preset.__name__: preset
+    for preset in (
+        *(standard, ntk, mean_field, mup, depth_mup),
+        *(residual_he, am_mup, completep, depth_mup_corrected),
+    )
+}
+_OF_AN_EXPONENT = (completep, depth_mup_corrected)
+_CALL = re.compile(r"(\w+)(?:\(([^()]*)\))?")
+
+
+def preset(name: str, optimizer: Optimizer = Optimizer.SGD) -> Parameterization:
+    """A preset by name, such as ``mup`` or ``completep(3/4)``.
+
+    Raises ``InputError`` for an unknown one, or one that takes no exponent.
+    """
+    match = _CALL.fullmatch(name.replace(" ", ""))
+    if match is None or match[1] not in _PRESETS:
+        raise choices("preset", name, _PRESETS)
+    factory, argument = _PRESETS[match[1]], match[2]
+    if argument is None:
+        return factory(optimizer=optimizer)
+    if factory not in _OF_AN_EXPONENT:
+        raise InputError(f"preset {name!r}: {match[1]} takes no exponent; leave the brackets out")
+    return factory(rational(argument), optimizer=optimizer)
+
+
+def is_preset(name: str) -> bool:
+    """Whether a preset has this name, with or without an exponent."""
+    match = _CALL.fullmatch(name)
+    return match is not None and match[1] in _PRESETS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
@@ -55,33 +56,40 @@ def find(id: str) -> Prediction:
     for prediction in PREDICTIONS:
         if prediction.id == id:
             return prediction
-    raise _unknown(id)
+    raise _unknown(id, PREDICTIONS)
 
 
-def _unknown(text: str) -> InputError:
+def _unknown(text: str, predictions: Sequence[Prediction]) -> InputError:
     """The error for an id or a pattern that no prediction has."""
-    near = get_close_matches(text, [p.id for p in PREDICTIONS], n=3, cutoff=0.0)
+    near = get_close_matches(text, [p.id for p in predictions], n=3, cutoff=0.0)
+    listed = "; see all of them with scaleproof list" if predictions is PREDICTIONS else ""
     return InputError(
-        f"unknown prediction {text!r}; the nearest of {len(PREDICTIONS)} ids are "
-        f"{', '.join(near)}; see all of them with scaleproof list"
+        f"unknown prediction {text!r}; the nearest of {len(predictions)} ids are "
+        f"{', '.join(near)}{listed}"
     )
 
 
-def select(patterns: tuple[str, ...], profile: Profile | None = None) -> tuple[Prediction, ...]:
+def select(
+    patterns: tuple[str, ...],
+    profile: Profile | None = None,
+    predictions: tuple[Prediction, ...] | None = None,
+) -> tuple[Prediction, ...]:
     """Predictions whose id matches any shell-style pattern, or starts with it at a dot.
 
     Without patterns, all of them; with a profile, those that are tried in it. ``InputError`` for a
-    pattern that matches nothing, or nothing that is tried.
+    pattern that matches nothing, or nothing that is tried. ``predictions`` are those of the
+    catalogue unless given.
     """
+    predictions = PREDICTIONS if predictions is None else predictions
     chosen: set[str] = set()
     for pattern in patterns:
         matched = [
             p
-            for p in PREDICTIONS
+            for p in predictions
             if fnmatchcase(p.id, pattern) or p.id.startswith(f"{pattern}.") or p.id == pattern
         ]
         if not matched:
-            raise _unknown(pattern)
+            raise _unknown(pattern, predictions)
         tried = {p.id for p in matched if profile is None or p.regime.is_tried(profile)}
         if not tried:
             least = min((p.regime.least for p in matched), key=list(Profile).index)
@@ -91,7 +99,7 @@ def select(patterns: tuple[str, ...], profile: Profile | None = None) -> tuple[P
         chosen |= tried
     return tuple(
         p
-        for p in PREDICTIONS
+        for p in predictions
         if (p.id in chosen if patterns else profile is None or p.regime.is_tried(profile))
     )
 

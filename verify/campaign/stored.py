@@ -9,6 +9,7 @@ from theory.errors import UnavailableError
 from theory.prediction import Prediction, on_images
 from verify.campaign.design import Campaign
 from verify.measuring.store import Store
+from verify.targets import FROM
 
 _MOST_LISTED = 5
 
@@ -23,8 +24,13 @@ def stored_campaign(store: Store) -> Campaign:
     if plan is None:
         raise UnavailableError("no campaign is stored there; begin one with scaleproof verify")
     planned = plan.provenance
+    offered = None
+    if planned.patterns[:1] == (FROM,):
+        from verify.documents.predictions import predictions_from
+
+        offered = {each.id: each for each in predictions_from(planned.patterns[1])}
     campaign = Campaign(
-        tuple(_prediction(id, planned.data) for id in planned.predictions),
+        tuple(_prediction(id, planned.data, offered) for id in planned.predictions),
         planned.profile,
         planned.seed,
         planned.device,
@@ -34,9 +40,14 @@ def stored_campaign(store: Store) -> Campaign:
     return campaign
 
 
-def _prediction(id: str, sources: Iterable[str]) -> Prediction:
-    """A prediction of the catalogue, on the images that its id names."""
-    prediction = find(id.partition("@")[0])
+def _prediction(
+    id: str, sources: Iterable[str], offered: Mapping[str, Prediction] | None
+) -> Prediction:
+    """A prediction of the catalogue, or of those offered, on the images that its id names."""
+    claim = id.partition("@")[0]
+    if offered is not None and claim not in offered:
+        raise UnavailableError(f"prediction {claim!r} is not in its file any more; put it back")
+    prediction = find(claim) if offered is None else offered[claim]
     moved = [on_images(prediction, source) for source in sources]
     return next((each for each in [prediction, *moved] if each.id == id), prediction)
 

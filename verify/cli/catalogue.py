@@ -8,10 +8,23 @@ from collections.abc import Iterable, Sequence
 
 import click
 
+from theory.architecture import residual
 from theory.catalogue import find, recorded, select
+from theory.parameterization import Optimizer
 from theory.prediction import Control, Grid, Prediction, Profile, Standing
+from theory.presets import is_preset, preset
 from theory.verdict import Verdict
 from verify.cli.options import json_option, patterns_argument
+
+
+def _toml(id: str, optimizer: Optimizer) -> str:
+    """A preset in blocks of two layers, or the setting of a prediction."""
+    from verify.documents.variant import variant_text
+
+    if is_preset(id):
+        return variant_text(preset(id, optimizer), residual(2))
+    setting = find(id).setting
+    return variant_text(setting.parameterization, setting.architecture)
 
 
 def _summary(prediction: Prediction) -> dict[str, object]:
@@ -125,9 +138,24 @@ def _rejections(predictions: tuple[Prediction, ...]) -> str:
 
 @click.command("show")
 @click.argument("id")
+@click.option("--toml", "as_toml", is_flag=True, help="Print the parameterization as a file.")
+@click.option(
+    "--optimizer",
+    type=click.Choice([str(optimizer) for optimizer in Optimizer]),
+    default=str(Optimizer.SGD),
+    show_default=True,
+    help="Of a preset.",
+)
 @json_option
-def show_prediction(id: str, as_json: bool) -> None:
-    """Show one prediction: sentence, regime, margin, controls, rival and source."""
+def show_prediction(id: str, as_toml: bool, optimizer: str, as_json: bool) -> None:
+    """Show one prediction: sentence, regime, margin, controls, rival and source.
+
+    ID may also be a preset, such as mup or 'completep(3/4)': its exponents are shown as the file
+    that scaleproof guard takes.
+    """
+    if as_toml or is_preset(id):
+        click.echo(_toml(id, Optimizer(optimizer)), nl=False)
+        return
     details = _details(find(id))
     if as_json:
         click.echo(json.dumps(details, indent=2))

@@ -11,6 +11,7 @@ import click
 
 from theory.errors import InputError
 from theory.module_scaling import Demand
+from theory.scaling import Axis
 from verify.cli.options import json_option, out_option
 from verify.cli.output import folder
 from verify.cli.progress import progress
@@ -26,6 +27,11 @@ _STEPS = "1,4,10"
 @click.argument("target")
 @click.option("--widths", help="Widths to judge along, such as 64,128,256,512.")
 @click.option("--depths", help="Depths to judge along, such as 8,16,32,64.")
+@click.option(
+    "--axis",
+    type=click.Choice([str(axis) for axis in Axis]),
+    help="Judge along this axis alone, with sizes of its own choice.",
+)
 @click.option(
     "--seeds",
     type=click.IntRange(min=2),
@@ -53,6 +59,7 @@ def guard_network(
     target: str,
     widths: str | None,
     depths: str | None,
+    axis: str | None,
     seeds: int,
     steps: str,
     expect: str,
@@ -69,10 +76,18 @@ def guard_network(
     (model, optimizer, batch, loss). Every module and parameter gets a verdict, every cause a
     sentence and a mend. Exit code: 0 healthy, 1 a fault or a change against the lock, 2 usage, 3
     undecided.
+
+    With a parameterization as a file, variant.toml, power counting and the project's own networks
+    answer; of the options, --axis, --out and --json are for it.
     """
+    if target.endswith(".toml"):
+        _refuse_options_of_factories()
+        from verify.cli.variant import guard_variant
+
+        return guard_variant(Path(target), None if axis is None else Axis(axis), out, as_json)
     if update and lock is None:
         raise InputError("--update writes a lock file; name it with --lock FILE")
-    sizes = _numbers("--widths", widths), _numbers("--depths", depths)
+    sizes = _sizes(widths, depths, axis)
     at_steps = _numbers("--steps", steps) or []
     click.echo(f"Guarding {target}", err=True)
     if out is not None:
@@ -87,6 +102,32 @@ def guard_network(
         report = report.model_copy(update={"lock": os.fspath(lock)})
     _show(report, out, as_json)
     return report.exit_code
+
+
+def _refuse_options_of_factories() -> None:
+    """A variant's sizes, seeds and steps are those of its predictions."""
+    context = click.get_current_context()
+    for name in context.params:
+        given = context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+        if given and name not in ("target", "axis", "out", "as_json"):
+            raise InputError(
+                f"--{name}: belongs to a factory; leave it out for a variant's file, or take "
+                "scaleproof verify --from"
+            )
+
+
+def _sizes(
+    widths: str | None, depths: str | None, axis: str | None
+) -> tuple[list[int] | None, list[int] | None]:
+    """Widths and depths; those of ``guard``, where only the axis is named."""
+    sizes = _numbers("--widths", widths), _numbers("--depths", depths)
+    if axis is None:
+        return sizes
+    if sizes != (None, None):
+        raise InputError("--axis chooses the sizes itself; leave out --widths and --depths, or it")
+    from verify.guarding.run import DEPTHS, WIDTHS
+
+    return (list(WIDTHS), None) if axis == Axis.WIDTH else (None, list(DEPTHS))
 
 
 def _numbers(option: str, text: str | None) -> list[int] | None:

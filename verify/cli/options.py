@@ -8,13 +8,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
 from theory.errors import InputError
 from theory.images import DIGITS, SOURCES
 from theory.prediction import Prediction, Profile, on_images
+from verify.targets import FROM
 
 if TYPE_CHECKING:
     from probes.engines import Engine
@@ -22,6 +23,13 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound="Callable[..., Any] | click.Command")
 
 _AUTO = "auto"
+
+
+class Chosen(NamedTuple):
+    """Predictions, and the arguments of the command line that choose them."""
+
+    predictions: tuple[Prediction, ...]
+    arguments: tuple[str, ...]
 
 
 def _profile(_context: click.Context, _option: click.Parameter, name: str) -> Profile:
@@ -43,6 +51,14 @@ def _engine(_context: click.Context, _option: click.Parameter, name: str) -> Eng
 
 
 patterns_argument = click.argument("patterns", nargs=-1, metavar="[PATTERN]...")
+
+from_option = click.option(
+    "--from",
+    "place",
+    metavar="TARGET",
+    help="Predictions of variant.toml, FILE.py:PREDICTIONS or package.module:PREDICTIONS, in "
+    "place of the catalogue.",
+)
 
 profile_option = click.option(
     "--profile",
@@ -116,6 +132,18 @@ def processes(workers: int | None, device: str) -> int:
     if device != "cpu":
         return 1
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def chosen(place: str | None, patterns: tuple[str, ...], profile: Profile) -> Chosen:
+    """Predictions of the catalogue, or of ``--from``, that patterns choose."""
+    from theory.catalogue import select
+
+    if place is None:
+        return Chosen(select(patterns, profile), patterns)
+    from verify.documents.predictions import predictions_from
+
+    predictions = select(patterns, profile, predictions_from(place))
+    return Chosen(predictions, (FROM, place, *patterns))
 
 
 def on_data(predictions: tuple[Prediction, ...], data: str) -> tuple[Prediction, ...]:

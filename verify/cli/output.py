@@ -33,6 +33,23 @@ EXITS = {
 }
 
 
+# Where predictions are a user's own, nothing is on record.
+_OF_OWN_PREDICTIONS = {
+    Outcome.AS_RECORDED: "every prediction is accepted.",
+    Outcome.NOT_AS_RECORDED: "some prediction is rejected or invalid.",
+    Outcome.UNDECIDED: "nothing is rejected, but all announced looks were too few to decide "
+    "everything; their reasons say how many replicates would.",
+}
+
+
+def meant(report: Report) -> tuple[int, str]:
+    """The exit code of a report, and what it means."""
+    found = outcome(report)
+    code, meaning = EXITS[found]
+    own = report.predictions_from is not None
+    return code, _OF_OWN_PREDICTIONS.get(found, meaning) if own else meaning
+
+
 def stdout_console() -> Console:
     """Standard output: as wide as the terminal, or wide enough for every table in a pipe."""
     console = Console()
@@ -75,6 +92,6 @@ def finish(report: Report, out: Path, as_json: bool) -> int:
     print_report(report, as_json)
     if not as_json:
         click.echo(f"Report: {out / 'report.html'}")
-    code, meaning = EXITS[outcome(report)]
+    code, meaning = meant(report)
     click.echo(f"Exit code {code}: {meaning}", err=True)
     return code

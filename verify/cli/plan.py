@@ -13,14 +13,15 @@ from rich.table import Table
 
 from probes.engines import Engine
 from reports.reasons import reason_text
-from theory.catalogue import select
 from theory.prediction import Profile
 from verify.campaign.design import Campaign
 from verify.campaign.power import Outlook, outlooks
 from verify.cli.options import (
+    chosen,
     data_option,
     device_option,
     engine_option,
+    from_option,
     json_option,
     on_data,
     patterns_argument,
@@ -34,6 +35,7 @@ from verify.statistics.sample_size import TARGET_POWER
 
 @click.command("plan")
 @patterns_argument
+@from_option
 @profile_option
 @device_option
 @engine_option
@@ -41,6 +43,7 @@ from verify.statistics.sample_size import TARGET_POWER
 @json_option
 def plan_predictions(
     patterns: tuple[str, ...],
+    place: str | None,
     profile: Profile,
     device: str,
     engine: Engine | None,
@@ -52,7 +55,7 @@ def plan_predictions(
     A pilot of a few replicates gives the spread; its seed belongs to no campaign, and nothing of it
     is kept.
     """
-    predictions = on_data(select(patterns, profile), data)
+    predictions = on_data(chosen(place, patterns, profile).predictions, data)
     campaign = Campaign(predictions, profile, PILOT_SEED, device, engine)
     with progress() as advance:
         pilot = run_pilot(campaign, partial(advance, "pilot"))

@@ -8,14 +8,15 @@ from pathlib import Path
 import click
 
 from probes.engines import Engine
-from theory.catalogue import select
 from theory.prediction import Profile
 from verify.campaign.design import Campaign
 from verify.campaign.looks import judge_campaign, keep_verdicts
 from verify.cli.options import (
+    chosen,
     data_option,
     device_option,
     engine_option,
+    from_option,
     json_option,
     on_data,
     out_option,
@@ -34,6 +35,7 @@ from verify.measuring.store import Store
 
 @click.command("verify")
 @patterns_argument
+@from_option
 @profile_option
 @seed_option
 @device_option
@@ -44,6 +46,7 @@ from verify.measuring.store import Store
 @json_option
 def verify_predictions(
     patterns: tuple[str, ...],
+    place: str | None,
     profile: Profile,
     seed: int,
     device: str,
@@ -59,12 +62,13 @@ def verify_predictions(
     shell pattern; without one, everything is verified. Measurements are kept in the folder: an
     interrupted campaign continues where it was.
     """
-    predictions = on_data(select(patterns, profile), data)
+    asked = chosen(place, patterns, profile)
+    predictions = on_data(asked.predictions, data)
     campaign = Campaign(predictions, profile, seed, device, engine)
     check_engine(campaign)
     started = datetime.now(UTC)
     store = Store(folder(out) / "measurements.sqlite")
-    begin(campaign, store, patterns)
+    begin(campaign, store, asked.arguments)
     complete = True
     try:
         with progress() as advance:
@@ -73,7 +77,7 @@ def verify_predictions(
                 store,
                 lambda look, done, total: advance(f"look {look + 1}", done, total),
                 processes(workers, device),
-                patterns,
+                asked.arguments,
             )
     except KeyboardInterrupt:
         complete = False

@@ -30,6 +30,7 @@ from verify.documents.entries import (
 from verify.judging.quantities import FAMILY_ALPHA, at_rate, reading
 from verify.judging.verdict import Judgement
 from verify.measuring.store import Plan, Store
+from verify.targets import FROM
 
 
 def _control(answer: Answer, control: Control, judgement: Judgement) -> ControlEntry:
@@ -54,6 +55,12 @@ def _command(
     parts += [part for source in _sources(predictions) for part in ("--data", source)]
     parts += ["--seed", str(campaign.seed), "--device", campaign.device]
     return shlex.join([*parts, "--engine", campaign.engine or "auto"])
+
+
+def _place(plan: Plan) -> tuple[str, ...]:
+    """Where predictions are from that are not of the catalogue, as the command line says it."""
+    patterns = plan.provenance.patterns
+    return patterns[:2] if patterns[:1] == (FROM,) else ()
 
 
 def _engines(campaign: Campaign, plan: Plan, answer: Answer) -> dict[str, list[str]]:
@@ -125,7 +132,7 @@ def _prediction(
         ],
         rival=None if rival is None else _rival(rival, record),
         campaigns=_campaigns(plan, store, prediction),
-        command=_command(campaign, (claim_id(prediction),), [prediction]),
+        command=_command(campaign, (*_place(plan), claim_id(prediction)), [prediction]),
         **plot_fields(answer.claim, evidence),
         **verdict_fields(answer.claim, answer.judgement, answer.looks),
     )
@@ -156,6 +163,7 @@ def build_report(
         seed=campaign.seed,
         table=None,
         images=provenance.images,
+        predictions_from=next(iter(_place(plan)[1:]), None),
         engine=campaign.engine or "auto",
         code=provenance.code,
         family=len(answers),

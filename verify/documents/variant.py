@@ -5,9 +5,8 @@ Imports pydantic, tomlkit and ``theory``. The file is TOML; ``variant-1.schema.j
 
 from __future__ import annotations
 
-import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from importlib.resources import files
@@ -25,34 +24,11 @@ from theory.architecture import (
     Normalization,
     Role,
 )
-from theory.errors import InputError, UnavailableError, choices
+from theory.errors import InputError, UnavailableError
 from theory.parameterization import Optimizer, Parameterization, RoleScaling
-from theory.presets import (
-    am_mup,
-    completep,
-    depth_mup,
-    depth_mup_corrected,
-    mean_field,
-    mup,
-    ntk,
-    residual_he,
-    standard,
-)
+from theory.presets import preset
 from theory.scaling import ONE, Cell, Power, rational
 
-_PRESETS: Mapping[str, Callable[..., Parameterization]] = {
-    "standard": standard,
-    "ntk": ntk,
-    "mean_field": mean_field,
-    "mup": mup,
-    "depth_mup": depth_mup,
-    "residual_he": residual_he,
-    "am_mup": am_mup,
-    "completep": completep,
-    "depth_mup_corrected": depth_mup_corrected,
-}
-_OF_AN_EXPONENT = ("completep", "depth_mup_corrected")
-_CALL = re.compile(r"(\w+)(?:\(([^()]*)\))?")
 _EXPONENT = 'an exact exponent: a whole number or text such as "-1/2"'
 
 
@@ -149,28 +125,6 @@ def json_schema() -> dict[str, Any]:
 def shipped_json_schema() -> str:
     """The schema as it is shipped."""
     return (files("verify.documents") / "variant-1.schema.json").read_text(encoding="utf-8")
-
-
-def preset(name: str, optimizer: Optimizer) -> Parameterization:
-    """A preset by name, such as ``mup`` or ``completep(3/4)``.
-
-    Raises ``InputError`` for an unknown one.
-    """
-    match = _CALL.fullmatch(name.replace(" ", ""))
-    if match is None or match[1] not in _PRESETS:
-        raise choices("preset", name, _PRESETS)
-    factory, argument = _PRESETS[match[1]], match[2]
-    if argument is None:
-        return factory(optimizer=optimizer)
-    if match[1] not in _OF_AN_EXPONENT:
-        raise InputError(f"preset {name!r}: {match[1]} takes no exponent; leave the brackets out")
-    return factory(rational(argument), optimizer=optimizer)
-
-
-def is_preset(name: str) -> bool:
-    """Whether a preset has this name, with or without an exponent."""
-    match = _CALL.fullmatch(name)
-    return match is not None and match[1] in _PRESETS
 
 
 def read_variant(path: Path) -> Variant:

@@ -1,25 +1,22 @@
 """The network that is guarded: a factory, what it returns, and what it does at each size.
 
-Imports importlib, inspect and numpy; ``probes`` when a factory is called. Nothing is imported of
+Imports inspect and numpy; ``probes`` when a factory is called. Nothing is imported of
 the user's code but the target.
 """
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import inspect
 import random
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from theory.errors import InputError, UnavailableError
+from theory.errors import InputError
 from theory.scaling import Axis
+from verify.targets import load_target, one_line
 
 if TYPE_CHECKING:
     from probes.modules.problem import Problem
@@ -30,50 +27,11 @@ _CONTRACT = "factory(width, depth, seed) -> (model, optimizer, batch, loss)"
 
 def load_factory(target: str) -> Callable[..., Any]:
     """The factory that ``FILE.py:factory`` or ``package.module:factory`` names."""
-    place, colon, name = target.rpartition(":")
-    if not colon or not name or not place:
-        raise InputError(f"target {target!r}: expected FILE.py:factory or package.module:factory")
-    module = _load_file(Path(place)) if place.endswith(".py") else _load_module(place)
-    factory = module
-    for part in name.split("."):
-        if not hasattr(factory, part):
-            raise InputError(f"target {target!r}: {place} has no {part!r}")
-        factory = getattr(factory, part)
+    factory = load_target(target, "factory")
     if not callable(factory):
+        name = target.rpartition(":")[2]
         raise InputError(f"target {target!r}: {name} is not callable; expected {_CONTRACT}")
     return factory  # type: ignore[no-any-return]
-
-
-def _load_file(path: Path) -> Any:
-    if not path.is_file():
-        raise UnavailableError(f"target file {str(path)!r} does not exist; give another one")
-    spec = importlib.util.spec_from_file_location(path.stem, path.resolve())
-    assert spec is not None
-    loader = spec.loader
-    assert loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.path.insert(0, str(path.resolve().parent))
-    sys.modules[path.stem] = module
-    _imported(str(path), lambda: loader.exec_module(module))
-    return module
-
-
-def _load_module(name: str) -> Any:
-    sys.path.insert(0, str(Path.cwd()))
-    return _imported(name, lambda: importlib.import_module(name))
-
-
-def _imported(name: str, load: Callable[[], Any]) -> Any:
-    try:
-        return load()
-    except (Exception, SystemExit) as error:
-        raise UnavailableError(
-            f"importing {name} failed: {_one_line(error)}; mend it, then run again"
-        ) from None
-
-
-def _one_line(error: BaseException) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +90,7 @@ class Subject:
             made = self.factory(**arguments)
         except Exception as error:
             raise InputError(
-                f"factory({said}) raised {_one_line(error)}; mend it, then run again"
+                f"factory({said}) raised {one_line(error)}; mend it, then run again"
             ) from None
         return problem_of(made, f"factory({said})")
 

@@ -21,11 +21,10 @@ from theory import (
     transformer,
 )
 from theory.convolution import Convolution
+from theory.presets import is_preset, preset
 from theory.scaling import Cell
 from verify.documents.variant import (
-    is_preset,
     json_schema,
-    preset,
     read_variant,
     shipped_json_schema,
     variant_of,

@@ -1,0 +1,135 @@
+"""``scaleproof guard variant.toml``: theory and networks on one parameterization. Imports click.
+
+Predictions of every observable are measured and judged like those of the catalogue.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from probes.engines import Engine
+from reports.document import Report
+from reports.variant import RoleEntry, VariantReport, render
+from theory.diagnosis import Diagnosis, diagnose
+from theory.power_counting import count_powers
+from theory.prediction import Profile
+from theory.scaling import ONE, Axis
+from theory.variants import predictions_of
+from theory.verdict import Verdict
+from verify.campaign.design import Campaign
+from verify.campaign.looks import judge_campaign, keep_verdicts
+from verify.cli.options import processes
+from verify.cli.output import folder, stdout_console, write_report
+from verify.cli.progress import progress
+from verify.documents.campaign import build_report
+from verify.documents.variant import Variant, read_variant
+from verify.measuring.loop import begin, measure
+from verify.measuring.store import Store
+from verify.targets import FROM
+
+_SEED, _DEVICE = 0, "cpu"
+
+
+def guard_variant(file: Path, axis: Axis | None, out: Path | None, as_json: bool) -> int:
+    """Count powers, measure networks, and say where they disagree; the exit code.
+
+    Exit code: 0 nothing is wrong and every prediction is accepted, 1 something is wrong, 3
+    undecided, 4 interrupted.
+    """
+    variant = read_variant(file)
+    diagnosis = diagnose(variant.architecture, variant.parameterization, axis)
+    with tempfile.TemporaryDirectory() as temporary:
+        kept = Path(temporary) if out is None else folder(out)
+        report = _verified(variant, axis, file, kept)
+    code = _exit_code(report, diagnosis)
+    document = _document(variant, diagnosis, report, code)
+    if out is not None:
+        write_report(report, out)
+        text = document.model_dump_json(indent=2) + "\n"
+        (out / "variant.json").write_text(text, encoding="utf-8")
+    if as_json:
+        click.echo(document.model_dump_json(indent=2))
+        return code
+    from reports.renderers.terminal import render as verdicts
+
+    click.echo(render(document, verdicts(report, stdout_console())), nl=False)
+    if out is not None:
+        click.echo(f"Report: {out / 'report.html'}")
+    click.echo(f"Exit code {code}: {_MEANINGS[code]}", err=True)
+    return code
+
+
+_MEANINGS = {
+    0: "nothing is wrong, and networks agree with power counting.",
+    1: "something is wrong: see the problems and the rejected predictions.",
+    3: "nothing is rejected, but the looks were too few to decide everything.",
+    4: "interrupted; with --out, the same command goes on.",
+}
+
+
+def _verified(variant: Variant, axis: Axis | None, file: Path, kept: Path) -> Report:
+    """Measure and judge every prediction of the variant."""
+    predictions = predictions_of(variant.architecture, variant.parameterization, axis)
+    engine: Engine | None = None
+    campaign = Campaign(predictions, Profile.QUICK, _SEED, _DEVICE, engine)
+    arguments = (FROM, str(file))
+    started = datetime.now(UTC)
+    store = Store(kept / "measurements.sqlite")
+    begin(campaign, store, arguments)
+    complete = True
+    try:
+        with progress() as advance:
+            measure(
+                campaign,
+                store,
+                lambda look, done, total: advance(f"look {look + 1}", done, total),
+                processes(None, _DEVICE),
+                arguments,
+            )
+    except KeyboardInterrupt:
+        complete = False
+    answers = judge_campaign(campaign, store)
+    complete = complete and all(answer.complete for answer in answers)
+    if complete:
+        keep_verdicts(campaign, store, answers)
+    report = build_report(campaign, store, answers, started, complete)
+    store.close()
+    return report
+
+
+def _exit_code(report: Report, diagnosis: Diagnosis) -> int:
+    if not report.complete:
+        return 4
+    verdicts = {entry.verdict for entry in report.predictions}
+    if diagnosis or verdicts & {Verdict.REJECTED, Verdict.INVALID}:
+        return 1
+    return 3 if Verdict.INCONCLUSIVE in verdicts else 0
+
+
+def _document(variant: Variant, diagnosis: Diagnosis, report: Report, code: int) -> VariantReport:
+    count = count_powers(variant.architecture, variant.parameterization)
+    roles = [
+        RoleEntry(
+            layer=str(layer),
+            own_change=str(own),
+            stream_change=str(count.stream_change[layer]) if layer in count.stream_change else None,
+            problems=[str(problem) for problem in diagnosis if problem.layer == layer],
+        )
+        for layer, own in count.own_change.items()
+    ]
+    return VariantReport(
+        name=variant.parameterization.name,
+        network=str(variant.architecture),
+        optimizer=str(variant.parameterization.optimizer),
+        problems=[str(problem) for problem in diagnosis],
+        cures=[[str(change) for change in cure] for cure in diagnosis.cures],
+        roles=roles,
+        transfers=count.largest_stable_rate == ONE,
+        largest_rate=str(count.largest_stable_rate),
+        exit_code=code,
+        measured=report,
+    )
