@@ -9,7 +9,7 @@ from __future__ import annotations
 from fractions import Fraction
 from functools import cache
 
-from theory.architecture import Architecture, Family, Role
+from theory.architecture import Activation, Architecture, Family, Role
 from theory.errors import NoTheoryError
 from theory.experiments import Setting
 from theory.observables import FINITE_SIZE, Observable
@@ -34,6 +34,11 @@ def predicted_exponent(setting: Setting, observable: Observable, axis: Axis) -> 
             f"{setting.parameterization.name} is not stable in {axis} at initialization: "
             f"{observable} need not follow a power of {axis.symbol}"
         )
+    if _saturates(setting, axis):
+        raise NoTheoryError(
+            f"{setting.parameterization.name}: what enters {setting.architecture.activation} grows "
+            f"with {axis}, and a saturated activation follows no power of it"
+        )
     if observable in _OF_BLOCKS:
         return _block_exponent(setting, count, observable).along(axis)
     if observable in FINITE_SIZE and not setting.architecture.has_exact_theory:
@@ -45,11 +50,8 @@ def predicted_exponent(setting: Setting, observable: Observable, axis: Axis) -> 
     if observable in _VALUES:
         raise NoTheoryError(f"{observable} is a number, not a power of {axis}")
     moved = count.total_stream_change.along(axis)
-    # A normalized branch does not shrink with the stream: the larger of the two is what remains.
-    stream = setting.parameterization[Role.INPUT].scale
-    state = count.size if setting.architecture.normalized else stream
     exponents = {
-        Observable.FORWARD_SECOND_MOMENT: 2 * state.along(axis),
+        Observable.FORWARD_SECOND_MOMENT: 2 * _state(setting, count).along(axis),
         Observable.BACKWARD_SECOND_MOMENT: 2 * count.stream_gradient.along(axis),
         Observable.STREAM_CHANGE: moved,
         Observable.TRAINED_STREAM_CHANGE: moved,
@@ -64,6 +66,30 @@ def predicted_exponent(setting: Setting, observable: Observable, axis: Axis) -> 
     if observable not in exponents:
         raise NoTheoryError(f"{observable}: powers are not counted of it")
     return exponents[observable]
+
+
+def _saturates(setting: Setting, axis: Axis) -> bool:
+    """Whether a signal grows that enters an activation with a largest value."""
+    architecture, parameterization = setting.architecture, setting.parameterization
+    if architecture.activation not in (Activation.TANH, Activation.ERF):
+        return False
+    signal = ONE if architecture.normalized else parameterization[Role.INPUT].scale
+    entering = [] if architecture.normalized else [signal]
+    for role in architecture.branch_roles:
+        signal = signal * parameterization[role].scale * ROOT_WIDTH
+        entering.append(signal)
+    if not architecture.ends_with_activation:
+        entering = entering[:-1]
+    return any(power.along(axis) > 0 for power in entering)
+
+
+def _state(setting: Setting, count: PowerCount) -> Power:
+    """The size of the stream.
+
+    Normalized branches do not shrink with it: the larger of input and branches is what remains.
+    """
+    stream = setting.parameterization[Role.INPUT].scale
+    return count.size if setting.architecture.normalized else stream
 
 
 _VALUES = {
@@ -155,12 +181,18 @@ def _block_exponent(setting: Setting, count: PowerCount, observable: Observable)
             f"{architecture}: {observable} is counted in pre-activation blocks of one layer; "
             "inside others, what a layer learns meets the weights behind it in full"
         )
+    # Without normalization a branch is as large as what enters it, relative to which it is counted.
+    state = _state(setting, count)
     own = count.own_change[last] / (count.branch / parameterization.residual)
+    if not architecture.normalized:
+        own = own / state
+    carried = count.total_stream_change / state
+    size = count.branch if architecture.normalized else count.branch * state
     coupled = count.total_stream_change * count.branch**2
     return {
-        Observable.BRANCH_SECOND_MOMENT: count.branch**2,
+        Observable.BRANCH_SECOND_MOMENT: size**2,
         Observable.BLOCK_OWN_CHANGE: own,
-        Observable.BLOCK_CHANGE: fastest((own, count.total_stream_change / count.size)),
+        Observable.BLOCK_CHANGE: fastest((own, carried)),
         Observable.BACKWARD_COUPLING: Power(width=-1),
         Observable.BLOCK_COUPLING: coupled**2,
         Observable.BLOCK_COUPLING_AMPLITUDE: coupled,

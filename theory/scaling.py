@@ -15,7 +15,7 @@ from theory.errors import InputError
 
 Rational: TypeAlias = int | str | Fraction
 
-_SHORT = re.compile(r"[+-]?[0-9._]{1,20}(/[0-9_]{1,20}|[eE][+-]?[0-9]{1,2})?")
+_SHORT = re.compile(r"[+-]?[0-9._]{1,400}(/[0-9_]{1,400}|[eE][+-]?[0-9]{1,4})?")
 
 
 class Axis(StrEnum):
