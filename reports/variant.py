@@ -37,6 +37,7 @@ class VariantReport(BaseModel):
     roles: list[RoleEntry]
     transfers: bool = Field(description="whether the best base rate stays, by power counting")
     largest_rate: str = Field(description="the largest stable base rate, as a power")
+    unpredicted: list[str] = Field(description="observables without a prediction, and why")
     exit_code: int
     measured: Report
 
@@ -57,6 +58,8 @@ def render(report: VariantReport, verdicts: str) -> str:
         lines += [] if cures else ["  no three changes of exponents mend it"]
     else:
         lines += ["", "By power counting, nothing is wrong."]
+    if report.unpredicted:
+        lines += ["", "Not predicted:", *(f"  {one}" for one in report.unpredicted)]
     return "\n".join([*lines, "", verdicts])
 
 

@@ -39,6 +39,14 @@ def predicted_exponent(setting: Setting, observable: Observable, axis: Axis) -> 
             f"{setting.parameterization.name}: what enters {setting.architecture.activation} grows "
             f"with {axis}, and a saturated activation follows no power of it"
         )
+    stream = setting.parameterization[Role.INPUT].scale.along(axis)
+    grows = setting.architecture.normalized and stream < count.accumulated.along(axis)
+    if grows and observable not in _AT_ONE_PLACE:
+        raise NoTheoryError(
+            f"{setting.parameterization.name}: the stream starts smaller than its branches, and "
+            f"grows from block to block: {observable} is a sum over blocks of several powers of "
+            f"{axis.symbol}"
+        )
     if observable in _OF_BLOCKS:
         return _block_exponent(setting, count, observable).along(axis)
     if observable in FINITE_SIZE and not setting.architecture.has_exact_theory:
@@ -66,6 +74,33 @@ def predicted_exponent(setting: Setting, observable: Observable, axis: Axis) -> 
     if observable not in exponents:
         raise NoTheoryError(f"{observable}: powers are not counted of it")
     return exponents[observable]
+
+
+_AT_ONE_PLACE = {Observable.FORWARD_SECOND_MOMENT, Observable.BRANCH_SECOND_MOMENT}
+
+
+def contributions(setting: Setting, observable: Observable, axis: Axis) -> list[Fraction]:
+    """Exponents of what the roles add to an observable, largest first; each only once.
+
+    Queries and keys are left out: attention starts uniform, and their part is small. The largest is
+    the power at large sizes; where the next is close, sizes have to be very large.
+    """
+    count = _count_powers(setting.architecture, setting.parameterization)
+    state = _state(setting, count)
+    stream, output = (
+        [power for layer, power in powers.items() if layer.role not in (Role.QUERY, Role.KEY)]
+        for powers in (count.stream_change, count.output_change)
+    )
+    relative = [power / state for power in stream]
+    entering = relative if setting.architecture.normalized else stream
+    first = setting.parameterization[Role.BRANCH_FIRST].scale * ROOT_WIDTH
+    powers = {
+        Observable.STREAM_CHANGE: stream,
+        Observable.OUTPUT_CHANGE: output,
+        Observable.BLOCK_CHANGE: relative,
+        Observable.FIRST_LAYER_CHANGE: [power * first for power in entering],
+    }
+    return sorted({power.along(axis) for power in powers.get(observable, [])}, reverse=True)
 
 
 def _saturates(setting: Setting, axis: Axis) -> bool:

@@ -12,13 +12,15 @@ from dataclasses import replace
 from fractions import Fraction
 
 from theory.architecture import Architecture, Family, Role
-from theory.counted_observables import counted, predicted_exponent
+from theory.counted_observables import contributions, counted, predicted_exponent
 from theory.diagnosis import Change
 from theory.errors import NoTheoryError
 from theory.experiments import Experiment, OneStep, Propagation, Setting
 from theory.observables import Observable
 from theory.parameterization import Parameterization
 from theory.prediction import Citation, Control, Grid, Prediction, Regime, Standing, product, ray
+from theory.presets import preset
+from theory.relations import Relation
 from theory.scaling import Axis, Power
 
 MARGIN = Fraction(3, 20)
@@ -38,6 +40,8 @@ OBSERVABLES = (
     *(Observable.FIRST_LAYER_OWN_CHANGE, Observable.FIRST_LAYER_CHANGE),
 )
 _APART = Fraction(1, 2)
+# Powers closer than this are not told apart by sizes that differ eightfold.
+_CLOSE = Fraction(1, 2)
 
 
 def predictions_of(
@@ -69,8 +73,7 @@ def _predicted(
 ) -> Iterator[Prediction]:
     setting = Setting(architecture, parameterization, _EXPERIMENTS[observable.experiment])
     try:
-        relation = counted(setting, observable, axis)
-        control = _control(setting, observable, axis)
+        relation, control = _relation_and_control(setting, observable, axis)
     except NoTheoryError:
         return
     name, symbol = parameterization.name, axis.symbol
@@ -91,6 +94,49 @@ def _predicted(
         controls=(control,),
         standing=Standing.PROJECT,
     )
+
+
+def _relation_and_control(
+    setting: Setting, observable: Observable, axis: Axis
+) -> tuple[Relation, Control]:
+    """Raises ``NoTheoryError`` where no power is expected at the sizes that are tried."""
+    relation = counted(setting, observable, axis)
+    power, symbol = predicted_exponent(setting, observable, axis), axis.symbol
+    parts = contributions(setting, observable, axis)
+    if parts and power > parts[0]:
+        raise NoTheoryError(
+            f"{symbol}^{power} of queries or keys, or of the layer itself, leads over "
+            f"{symbol}^{parts[0]} at larger sizes only"
+        )
+    if len(parts) > 1 and parts[0] - parts[1] < _CLOSE:
+        raise NoTheoryError(
+            f"{symbol}^{parts[0]} leads over {symbol}^{parts[1]} at larger sizes only"
+        )
+    return relation, _control(setting, observable, axis)
+
+
+def unpredicted(
+    architecture: Architecture, parameterization: Parameterization, axis: Axis | None = None
+) -> tuple[str, ...]:
+    """Why there is no prediction of an observable that such networks have, a line each."""
+    usual = preset("mup" if architecture.family is Family.CHAIN else "completep")
+    reasons = []
+    for each in tuple(Axis) if axis is None else (axis,):
+        for observable in OBSERVABLES:
+            setting = Setting(architecture, parameterization, _EXPERIMENTS[observable.experiment])
+            why = _why_not(setting, observable, each)
+            if why and not _why_not(replace(setting, parameterization=usual), observable, each):
+                reasons.append(f"{each}.{observable}: {why}")
+    return tuple(reasons)
+
+
+def _why_not(setting: Setting, observable: Observable, axis: Axis) -> str:
+    """Nothing, where there is a prediction."""
+    try:
+        _relation_and_control(setting, observable, axis)
+    except NoTheoryError as error:
+        return str(error)
+    return ""
 
 
 def _identifier(name: str) -> str:

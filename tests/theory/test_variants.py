@@ -27,8 +27,8 @@ from theory import (
 )
 from theory.counted_observables import predicted_exponent
 from theory.diagnosis import Change
-from theory.experiments import Propagation
-from theory.variants import predictions_of
+from theory.experiments import OneStep, Propagation
+from theory.variants import predictions_of, unpredicted
 
 VARIANTS = [
     (network, preset(optimizer=optimizer))
@@ -69,6 +69,41 @@ def test_both_axes_and_all_observables_of_residual_blocks() -> None:
         "completep-1.width.forward_second_moment",
         "completep-1.width.backward_second_moment",
     }
+
+
+def test_what_has_no_power_at_the_sizes_that_are_tried_says_why() -> None:
+    """A last layer that learns by L^1/4 too fast; keys by n^1/2; a stream smaller than branches."""
+    assert unpredicted(residual(1), completep()) == ()
+    last = Change((Role.BRANCH_LAST,), "rate", Power(depth="1/4")).applied(completep())
+    (said, *_) = unpredicted(residual(2), last, Axis.DEPTH)
+    assert said == "depth.stream_change: L^1/4 leads over L^0 at larger sizes only"
+    keys = Change((Role.KEY,), "rate", Power(width=1)).applied(completep(1, Optimizer.ADAM))
+    (said, *_) = unpredicted(transformer(), keys, Axis.WIDTH)
+    assert "of queries or keys, or of the layer itself, leads over n^0 at larger sizes" in said
+    small = Change((Role.INPUT,), "multiplier", Power(depth="-1/4")).applied(depth_mup())
+    assert any(
+        "the stream starts smaller than its branches" in said
+        for said in unpredicted(transformer(), small, Axis.DEPTH)
+    )
+
+
+def test_what_grows_into_a_saturating_activation_has_no_power() -> None:
+    large = Change((Role.INPUT,), "multiplier", Power(width="1/2")).applied(mup())
+    tanh = residual(1, Activation.TANH)
+    assert predictions_of(residual(1), large, Axis.WIDTH)
+    with pytest.raises(NoTheoryError, match="predicts nothing"):
+        predictions_of(tanh, large, Axis.WIDTH)
+
+
+def test_sizes_relative_to_a_branch_follow_the_stream() -> None:
+    """An input of n^-1/4 without normalization: branches are as much smaller, too."""
+    small = Change((Role.INPUT,), "initialization", Power(width="-1/4")).applied(
+        depth_mup(Optimizer.ADAM)
+    )
+    setting = Setting(residual(1), small, OneStep(batch=4))
+    wanted = {Observable.BLOCK_OWN_CHANGE: 0, Observable.BLOCK_CHANGE: Fraction(1, 4)}
+    for observable, exponent in wanted.items():
+        assert predicted_exponent(setting, observable, Axis.WIDTH) == exponent
 
 
 def test_what_explodes_has_no_power_and_says_where_to_ask() -> None:

@@ -18,7 +18,7 @@ from theory.diagnosis import Diagnosis, diagnose
 from theory.power_counting import count_powers
 from theory.prediction import Profile
 from theory.scaling import ONE, Axis
-from theory.variants import predictions_of
+from theory.variants import predictions_of, unpredicted
 from theory.verdict import Verdict
 from verify.campaign.design import Campaign
 from verify.campaign.looks import judge_campaign, keep_verdicts
@@ -46,7 +46,7 @@ def guard_variant(file: Path, axis: Axis | None, out: Path | None, as_json: bool
         kept = Path(temporary) if out is None else folder(out)
         report = _verified(variant, axis, file, kept)
     code = _exit_code(report, diagnosis)
-    document = _document(variant, diagnosis, report, code)
+    document = _document(variant, axis, diagnosis, report, code)
     if out is not None:
         write_report(report, out)
         text = document.model_dump_json(indent=2) + "\n"
@@ -110,7 +110,9 @@ def _exit_code(report: Report, diagnosis: Diagnosis) -> int:
     return 3 if Verdict.INCONCLUSIVE in verdicts else 0
 
 
-def _document(variant: Variant, diagnosis: Diagnosis, report: Report, code: int) -> VariantReport:
+def _document(
+    variant: Variant, axis: Axis | None, diagnosis: Diagnosis, report: Report, code: int
+) -> VariantReport:
     count = count_powers(variant.architecture, variant.parameterization)
     roles = [
         RoleEntry(
@@ -130,6 +132,7 @@ def _document(variant: Variant, diagnosis: Diagnosis, report: Report, code: int)
         roles=roles,
         transfers=count.largest_stable_rate == ONE,
         largest_rate=str(count.largest_stable_rate),
+        unpredicted=list(unpredicted(variant.architecture, variant.parameterization, axis)),
         exit_code=code,
         measured=report,
     )
