@@ -59,6 +59,11 @@ COMMANDS = {
         "guard_network",
         "Judge how your own network scales, and find the parameter at fault.",
     ),
+    "fuzz": _Entry(
+        "verify.cli.fuzz",
+        "fuzz_power_counting",
+        "Draw variants, and look for exponents that power counting has wrong.",
+    ),
     "judge": _Entry(
         "verify.cli.judge", "judge_table", "Judge measurements that were made elsewhere."
     ),
