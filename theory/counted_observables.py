@@ -92,15 +92,21 @@ def contributions(setting: Setting, observable: Observable, axis: Axis) -> list[
         for powers in (count.stream_change, count.output_change)
     )
     relative = [power / state for power in stream]
-    entering = relative if setting.architecture.normalized else stream
-    first = setting.parameterization[Role.BRANCH_FIRST].scale * ROOT_WIDTH
     powers = {
         Observable.STREAM_CHANGE: stream,
         Observable.OUTPUT_CHANGE: output,
         Observable.BLOCK_CHANGE: relative,
-        Observable.FIRST_LAYER_CHANGE: [power * first for power in entering],
-    }
-    return sorted({power.along(axis) for power in powers.get(observable, [])}, reverse=True)
+    }.get(observable, [])
+    if observable is Observable.FIRST_LAYER_CHANGE:
+        entering = relative if setting.architecture.normalized else stream
+        first = setting.parameterization[Role.BRANCH_FIRST].scale * ROOT_WIDTH
+        powers = [power * first for power in entering] + [
+            count.own_change[Layer(Role.BRANCH_FIRST, 1)]
+        ]
+    found = {power.along(axis) for power in powers}
+    if observable is Observable.BLOCK_CHANGE:
+        found.add(predicted_exponent(setting, Observable.BLOCK_OWN_CHANGE, axis))
+    return sorted(found, reverse=True)
 
 
 def _saturates(setting: Setting, axis: Axis) -> bool:

@@ -40,7 +40,7 @@ OBSERVABLES = (
     *(Observable.FIRST_LAYER_OWN_CHANGE, Observable.FIRST_LAYER_CHANGE),
 )
 _APART = Fraction(1, 2)
-# Powers closer than this are not told apart by sizes that differ eightfold.
+# Powers as close as this are not told apart by sizes that differ eightfold.
 _CLOSE = Fraction(1, 2)
 
 
@@ -105,10 +105,10 @@ def _relation_and_control(
     parts = contributions(setting, observable, axis)
     if parts and power > parts[0]:
         raise NoTheoryError(
-            f"{symbol}^{power} of queries or keys, or of the layer itself, leads over "
-            f"{symbol}^{parts[0]} at larger sizes only"
+            f"{symbol}^{power} of queries or keys leads over {symbol}^{parts[0]} at larger sizes "
+            "only"
         )
-    if len(parts) > 1 and parts[0] - parts[1] < _CLOSE:
+    if len(parts) > 1 and parts[0] - parts[1] <= _CLOSE:
         raise NoTheoryError(
             f"{symbol}^{parts[0]} leads over {symbol}^{parts[1]} at larger sizes only"
         )
