@@ -102,6 +102,13 @@ def _relation_and_control(
     """Raises ``NoTheoryError`` where no power is expected at the sizes that are tried."""
     relation = counted(setting, observable, axis)
     power, symbol = predicted_exponent(setting, observable, axis), axis.symbol
+    chain = setting.architecture.family is Family.CHAIN
+    if chain and axis is Axis.DEPTH:
+        along_width = predicted_exponent(setting, observable, Axis.WIDTH)
+        if along_width:
+            raise NoTheoryError(
+                f"chains are tried along n = 16 L, where n^{along_width} is seen, too"
+            )
     parts = contributions(setting, observable, axis)
     if parts and power > parts[0]:
         raise NoTheoryError(

@@ -87,6 +87,12 @@ def test_what_has_no_power_at_the_sizes_that_are_tried_says_why() -> None:
     )
 
 
+def test_chains_are_tried_along_a_ray_where_width_shows_nothing() -> None:
+    assert "chains are tried along n = 16 L, where n^-1/2 is seen, too" in " ".join(
+        unpredicted(chain(), ntk(), Axis.DEPTH)
+    )
+
+
 def test_what_grows_into_a_saturating_activation_has_no_power() -> None:
     large = Change((Role.INPUT,), "multiplier", Power(width="1/2")).applied(mup())
     tanh = residual(1, Activation.TANH)
