@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -191,6 +192,30 @@ def test_moving_scales_into_the_weights_changes_nothing(
             # In a network so narrow that earlier queries determine all of it, what they do not
             # determine is rounding, and has no relative error.
             np.testing.assert_allclose(values, moved[observable], rtol=1e-9, atol=1e-14)
+
+
+@pytest.mark.parametrize("optimizer", Optimizer)
+def test_what_a_step_takes_of_a_weight_moves_with_its_scale(optimizer: Optimizer) -> None:
+    """With weight decay by role; a decay that stays where scales move breaks the symmetry."""
+    base = completep(optimizer=optimizer)
+    decaying = {
+        role: replace(item, decay=Power(width="1/4", depth="-1/2")) for role, item in base.roles
+    }
+    said = base.changed("with decay", decaying)
+    experiment = Training(batch=4, steps=3, rate=Fraction(1, 50), weight_decay=Fraction(1, 5))
+
+    def trained(parameterization: Parameterization) -> float:
+        setting = Setting(residual(2), parameterization, experiment)
+        measured = run_group(setting, Cell(8, 3), 5, [0], CPU, torch.float64)
+        return float(measured[Observable.TRAINED_STREAM_CHANGE][0])
+
+    moved = said.in_variance_convention()
+    assert trained(moved) == pytest.approx(trained(said), rel=1e-9)
+    assert trained(said.in_multiplier_convention()) == pytest.approx(trained(said), rel=1e-9)
+    unmoved = moved.changed(
+        "decay unmoved", {role: replace(moved[role], decay=said[role].decay) for role in decaying}
+    )
+    assert trained(unmoved) != pytest.approx(trained(said), rel=1e-6)
 
 
 @pytest.mark.parametrize("optimizer", Optimizer)
