@@ -43,6 +43,7 @@ NETWORKS = {
     "normalized": residual(2, normalization=Normalization.RMS),
     "transformer": transformer(),
 }
+SLOW = ("residual 3", "transformer")
 networks = pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)
 optimizers = pytest.mark.parametrize("optimizer", Optimizer)
 
@@ -216,7 +217,13 @@ def single_mistakes(network: Architecture, base: Parameterization, axis: Axis) -
             yield Change((), "residual multiplier", factor)
 
 
-@networks
+@pytest.mark.parametrize(
+    "network",
+    [
+        pytest.param(network, marks=[pytest.mark.slow] if name in SLOW else [], id=name)
+        for name, network in NETWORKS.items()
+    ],
+)
 @optimizers
 @pytest.mark.parametrize("axis", Axis)
 def test_every_single_mistake_is_named_and_every_cure_cures(

@@ -1,5 +1,7 @@
 """Correct networks are healthy, planted mistakes are named, and the logits alone see little."""
 
+from typing import Any
+
 import pytest
 
 from tests.verify.guarding import families_first, families_second, zoo
@@ -50,7 +52,15 @@ def of(name: str, axis: zoo.Axis, mutant: str) -> tuple[zoo.Family, zoo.Mutant]:
     return next(pair for pair in mutants(name, axis) if pair[1].name == mutant)
 
 
-@pytest.mark.parametrize(("family", "mutant"), mutants("mlp_adam", "width"))
+def quick_and_slow(name: str, axis: zoo.Axis) -> list[Any]:
+    """Every third mistake at once, the others among the slow tests."""
+    return [
+        pytest.param(*pair, marks=[] if place % 3 == 0 else [pytest.mark.slow])
+        for place, pair in enumerate(mutants(name, axis))
+    ]
+
+
+@pytest.mark.parametrize(("family", "mutant"), quick_and_slow("mlp_adam", "width"))
 def test_every_mistake_in_a_perceptron_is_named(family: zoo.Family, mutant: zoo.Mutant) -> None:
     found = guarded(family, mutant.factory, "width", QUICK_WIDTHS)
     assert found.document.exit_code == 1

@@ -77,7 +77,7 @@ def test_parameters_that_move_together_count_as_one(seeds: int) -> None:
     """Five and twenty copies of the same numbers are no more sure than one; coverage stays."""
     rng = np.random.default_rng(10 + seeds)
     covered = []
-    for _ in range(400):
+    for _ in range(150):
         table = law(0.0, seeds) + rng.normal(0, 0.05, (seeds, 4))
         names = [str(place) for place in range(20)]
         slopes = slopes_of([table] * 20, SIZES, names, ["kind"] * 20)
