@@ -199,6 +199,34 @@ def test_other_things_are_one_line(first: Any, second: Any) -> None:
         diagnose(first, second)
 
 
+INSIDE = (Role.QUERY, Role.KEY, Role.BRANCH_FIRST, Role.BRANCH_LAST)
+
+
+@pytest.mark.parametrize(
+    ("mistake", "cure"),
+    [
+        # Public reports: an initialization divided by width; a readout's multiplier lost; its
+        # entries compensated twice.
+        (Change(INSIDE, "initialization", Power(width="-1/2")), None),
+        (Change((Role.OUTPUT,), "multiplier", Power(width=1)), None),
+        (Change((Role.OUTPUT,), "initialization", Power(width="-1/2")), None),
+        (Change(INSIDE, "decay", ONE), Change(INSIDE, "decay", Power(width=HALF))),
+    ],
+    ids=str,
+)
+def test_mistakes_of_public_reports_are_undone(mistake: Change, cure: Change | None) -> None:
+    """Weight decay that follows the rate is one, too: n^-1/2 of a weight a step."""
+    base = mup(Optimizer.ADAM)
+    if mistake.part == "decay":
+        roles = {role: replace(item, decay=ONE) for role, item in base.roles}
+        wrong = base.changed("decay follows the rate", roles)
+    else:
+        wrong = mistake.applied(base)
+    undone = cure or mistake._replace(factor=ONE / mistake.factor)
+    found = diagnose(transformer(), wrong, Axis.WIDTH)
+    assert [without_epsilon(one) for one in found.cures] == [(undone,)]
+
+
 # Cures
 
 
