@@ -23,7 +23,7 @@ from theory.presets import preset
 from theory.relations import Relation
 from theory.scaling import Axis, Power
 
-MARGIN = Fraction(3, 20)
+_MARGIN = Fraction(3, 20)
 _REASON = "less than a third of the step between neighbouring half-integer exponents"
 _ALONG_WIDTH = Grid(product((64, 128, 256, 512), (4,)), 24, 12)
 _ALONG_DEPTH = Grid(product((64,), (8, 16, 32, 64)), 24, 12)
@@ -33,7 +33,7 @@ _EXPERIMENTS: dict[type[Experiment], Experiment] = {
     Propagation: Propagation(batch=4),
     OneStep: OneStep(batch=4),
 }
-OBSERVABLES = (
+_OBSERVABLES = (
     *(Observable.FORWARD_SECOND_MOMENT, Observable.BACKWARD_SECOND_MOMENT),
     *(Observable.BRANCH_SECOND_MOMENT, Observable.INPUT_CHANGE, Observable.STREAM_CHANGE),
     *(Observable.OUTPUT_CHANGE, Observable.BLOCK_OWN_CHANGE, Observable.BLOCK_CHANGE),
@@ -54,7 +54,7 @@ def predictions_of(
     made = [
         prediction
         for each in (tuple(Axis) if axis is None else (axis,))
-        for observable in OBSERVABLES
+        for observable in _OBSERVABLES
         for prediction in _predicted(architecture, parameterization, observable, each)
     ]
     if not made:
@@ -88,7 +88,7 @@ def _predicted(
         relation=relation,
         setting=setting,
         regime=Regime(quick=grid, standard=grid),
-        margin=MARGIN,
+        margin=_MARGIN,
         margin_reason=_REASON,
         citation=Citation("power counting", "theory.power_counting", parameterization.source),
         controls=(control,),
@@ -129,7 +129,7 @@ def unpredicted(
     usual = preset("mup" if architecture.family is Family.CHAIN else "completep")
     reasons = []
     for each in tuple(Axis) if axis is None else (axis,):
-        for observable in OBSERVABLES:
+        for observable in _OBSERVABLES:
             setting = Setting(architecture, parameterization, _EXPERIMENTS[observable.experiment])
             why = _why_not(setting, observable, each)
             if why and not _why_not(replace(setting, parameterization=usual), observable, each):
@@ -154,7 +154,8 @@ def _identifier(name: str) -> str:
 def _control(setting: Setting, observable: Observable, axis: Axis) -> Control:
     """The first change of one exponent after which another power is expected.
 
-    Raises ``NoTheoryError`` where none of them has a power.
+    All rates times a power shift the claim's own measurement, and the control says so. Raises
+    ``NoTheoryError`` where none of them has a power.
     """
     before = predicted_exponent(setting, observable, axis)
     for change in _changes(setting, axis):
@@ -167,7 +168,8 @@ def _control(setting: Setting, observable: Observable, axis: Axis) -> Control:
         except NoTheoryError:
             continue
         if abs(after - before) >= _APART:
-            return Control(name, moved)
+            of_rates = change.part == "rate"  # then a derivative in the rate is shifted, no more
+            return Control(name, moved, change.factor if of_rates else None)
     raise NoTheoryError(f"{observable}: no change of one exponent gives another power")
 
 

@@ -41,7 +41,7 @@ def owners_of(
 
 
 def use_fused_kernels(optimizers: Sequence[torch.optim.Optimizer]) -> None:
-    """Let torch's own Adam take its fused step, which is the same one in half the time.
+    """Let torch's own Adam take its fused step: the same to rounding, in less time.
 
     Groups whose owner chose a kernel, or whose parameters have none, stay as they are.
     """

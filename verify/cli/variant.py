@@ -6,12 +6,10 @@ Predictions of every observable are measured and judged like those of the catalo
 from __future__ import annotations
 
 import tempfile
-from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
-from probes.engines import Engine
 from reports.document import Report
 from reports.variant import RoleEntry, VariantReport, render
 from theory.diagnosis import Diagnosis, diagnose
@@ -19,16 +17,11 @@ from theory.power_counting import count_powers
 from theory.prediction import Profile
 from theory.scaling import ONE, Axis
 from theory.variants import predictions_of, unpredicted
-from theory.verdict import Verdict
 from verify.campaign.design import Campaign
-from verify.campaign.looks import judge_campaign, keep_verdicts
+from verify.cli.campaign import verified
 from verify.cli.options import processes
-from verify.cli.output import folder, stdout_console, write_report
-from verify.cli.progress import progress
-from verify.documents.campaign import build_report
+from verify.cli.output import folder, meant, stdout_console, write_report
 from verify.documents.variant import Variant, read_variant
-from verify.measuring.loop import begin, measure
-from verify.measuring.store import Store
 from verify.targets import FROM
 
 _SEED, _DEVICE = 0, "cpu"
@@ -74,40 +67,14 @@ _MEANINGS = {
 def _verified(variant: Variant, axis: Axis | None, file: Path, kept: Path) -> Report:
     """Measure and judge every prediction of the variant."""
     predictions = predictions_of(variant.architecture, variant.parameterization, axis)
-    engine: Engine | None = None
-    campaign = Campaign(predictions, Profile.QUICK, _SEED, _DEVICE, engine)
-    arguments = (FROM, str(file))
-    started = datetime.now(UTC)
-    store = Store(kept / "measurements.sqlite")
-    begin(campaign, store, arguments)
-    complete = True
-    try:
-        with progress() as advance:
-            measure(
-                campaign,
-                store,
-                lambda look, done, total: advance(f"look {look + 1}", done, total),
-                processes(None, _DEVICE),
-                arguments,
-            )
-    except KeyboardInterrupt:
-        complete = False
-    answers = judge_campaign(campaign, store)
-    complete = complete and all(answer.complete for answer in answers)
-    if complete:
-        keep_verdicts(campaign, store, answers)
-    report = build_report(campaign, store, answers, started, complete)
-    store.close()
-    return report
+    campaign = Campaign(predictions, Profile.QUICK, _SEED, _DEVICE)
+    return verified(campaign, kept, processes(None, _DEVICE), (FROM, str(file)))
 
 
 def _exit_code(report: Report, diagnosis: Diagnosis) -> int:
-    if not report.complete:
-        return 4
-    verdicts = {entry.verdict for entry in report.predictions}
-    if diagnosis or verdicts & {Verdict.REJECTED, Verdict.INVALID}:
-        return 1
-    return 3 if Verdict.INCONCLUSIVE in verdicts else 0
+    """That of the verdicts, unless something is wrong already."""
+    code, _ = meant(report)
+    return 1 if diagnosis and report.complete else code
 
 
 def _document(

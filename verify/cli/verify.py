@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -10,7 +9,7 @@ import click
 from probes.engines import Engine
 from theory.prediction import Profile
 from verify.campaign.design import Campaign
-from verify.campaign.looks import judge_campaign, keep_verdicts
+from verify.cli.campaign import verified
 from verify.cli.options import (
     chosen,
     data_option,
@@ -27,10 +26,7 @@ from verify.cli.options import (
     workers_option,
 )
 from verify.cli.output import finish, folder
-from verify.cli.progress import progress
-from verify.documents.campaign import build_report
-from verify.measuring.loop import begin, check_engine, measure
-from verify.measuring.store import Store
+from verify.measuring.loop import check_engine
 
 
 @click.command("verify")
@@ -66,25 +62,5 @@ def verify_predictions(
     predictions = on_data(asked.predictions, data)
     campaign = Campaign(predictions, profile, seed, device, engine)
     check_engine(campaign)
-    started = datetime.now(UTC)
-    store = Store(folder(out) / "measurements.sqlite")
-    begin(campaign, store, asked.arguments)
-    complete = True
-    try:
-        with progress() as advance:
-            measure(
-                campaign,
-                store,
-                lambda look, done, total: advance(f"look {look + 1}", done, total),
-                processes(workers, device),
-                asked.arguments,
-            )
-    except KeyboardInterrupt:
-        complete = False
-    answers = judge_campaign(campaign, store)
-    complete = complete and all(answer.complete for answer in answers)
-    if complete:
-        keep_verdicts(campaign, store, answers)
-    report = build_report(campaign, store, answers, started, complete)
-    store.close()
+    report = verified(campaign, folder(out), processes(workers, device), asked.arguments)
     return finish(report, out, as_json)

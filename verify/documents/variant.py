@@ -91,7 +91,7 @@ class VariantTable(_Table):
     """A parameterization and its network."""
 
     name: str | None = None
-    source: str = "a file"
+    source: str | None = None
     extends: str | None = Field(None, description="a preset, such as depth_mup or completep(3/4)")
     optimizer: Optimizer = Optimizer.SGD
     residual: PowerTable | None = Field(None, description="multiplier of every branch, once")
@@ -210,17 +210,17 @@ def _parameterization(table: VariantTable, stem: str) -> Parameterization:
     if table.extends is not None:
         start = preset(table.extends, table.optimizer)
     else:
-        start = Parameterization(name, ONE, (), table.source, table.optimizer)
+        start = Parameterization(name, ONE, (), "a file", table.optimizer)
     known = dict(start.roles)
     roles = dict(known)
     for role, item in table.roles.items():
         roles[role] = _scaling(item, known.get(role, RoleScaling()))
-    source = f"{start.name}, changed by {name}" if table.extends else table.source
+    unsaid = f"{start.name}, changed by {name}" if table.extends else start.source
     return Parameterization(
         name,
         start.residual if table.residual is None else table.residual.power(),
         tuple(roles.items()),
-        source if table.source == "a file" else table.source,
+        table.source or unsaid,
         table.optimizer,
         None if table.base is None else Cell(table.base.width, table.base.depth),
     )

@@ -9,7 +9,6 @@ from theory import Optimizer, completep, mup, residual
 from verify.cli import main
 from verify.documents.variant import variant_of
 
-SLOW = 'extends = "completep"\n'
 VANISHING = """
 extends = "completep"
 [network]
