@@ -104,7 +104,7 @@ def contributions(setting: Setting, observable: Observable, axis: Axis) -> list[
             count.own_change[Layer(Role.BRANCH_FIRST, 1)]
         ]
     found = {power.along(axis) for power in powers}
-    if observable is Observable.BLOCK_CHANGE:
+    if observable is Observable.BLOCK_CHANGE and not setting.architecture.ends_with_activation:
         found.add(predicted_exponent(setting, Observable.BLOCK_OWN_CHANGE, axis))
     return sorted(found, reverse=True)
 
@@ -217,6 +217,10 @@ def _block_exponent(setting: Setting, count: PowerCount, observable: Observable)
         carried = count.total_stream_change / count.size
         carried = carried * parameterization[first.role].scale * ROOT_WIDTH
         return own if observable is Observable.FIRST_LAYER_OWN_CHANGE else fastest((own, carried))
+    if observable is Observable.BLOCK_OWN_CHANGE and architecture.ends_with_activation:
+        raise NoTheoryError(
+            f"{architecture}: {observable} is about branches that end with a weight"
+        )
     if observable in _OF_ONE_LAYER and not architecture.is_one_layer_pre_activation:
         raise NoTheoryError(
             f"{architecture}: {observable} is counted in pre-activation blocks of one layer; "

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 
-from theory.architecture import Architecture, Family, Role
+from theory.architecture import HOMOGENEOUS, Architecture, Family, Role
 from theory.counted_observables import contributions, counted, predicted_exponent
-from theory.diagnosis import Change
+from theory.cures import Change
 from theory.errors import NoTheoryError
 from theory.experiments import Experiment, OneStep, Propagation, Setting
 from theory.observables import Observable
@@ -168,9 +168,24 @@ def _control(setting: Setting, observable: Observable, axis: Axis) -> Control:
         except NoTheoryError:
             continue
         if abs(after - before) >= _APART:
-            of_rates = change.part == "rate"  # then a derivative in the rate is shifted, no more
-            return Control(name, moved, change.factor if of_rates else None)
+            return Control(name, moved, _shift(setting, observable, change))
     raise NoTheoryError(f"{observable}: no change of one exponent gives another power")
+
+
+def _shift(setting: Setting, observable: Observable, change: Change) -> Power | None:
+    """By what a control's measurement is the claim's own, where it is no more than that.
+
+    Derivatives in the rate go as all rates do, what comes back from the readout as its weights, and
+    signals without normalization, of homogeneous activations, as the input's.
+    """
+    architecture = setting.architecture
+    if change.part == "rate":
+        return change.factor
+    homogeneous = architecture.activation in HOMOGENEOUS and not architecture.normalized
+    signals = (Observable.FORWARD_SECOND_MOMENT, Observable.BRANCH_SECOND_MOMENT)
+    of_readout = change.roles == (Role.OUTPUT,) and observable is Observable.BACKWARD_SECOND_MOMENT
+    of_input = change.roles == (Role.INPUT,) and homogeneous and observable in signals
+    return change.factor**2 if of_readout or of_input else None
 
 
 def _changes(setting: Setting, axis: Axis) -> Iterator[Change]:

@@ -14,7 +14,8 @@ from fractions import Fraction
 from pathlib import Path
 
 from theory.architecture import Architecture, Normalization, Role, residual, transformer
-from theory.diagnosis import Change, Diagnosis, diagnose
+from theory.cures import Change
+from theory.diagnosis import Diagnosis, diagnose
 from theory.errors import NoTheoryError
 from theory.parameterization import Optimizer, Parameterization
 from theory.power_counting import count_powers

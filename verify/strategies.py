@@ -21,7 +21,7 @@ from theory.architecture import (
     residual,
     transformer,
 )
-from theory.diagnosis import Change
+from theory.cures import Change
 from theory.parameterization import Optimizer, Parameterization
 from theory.presets import preset
 from theory.scaling import Axis, Power

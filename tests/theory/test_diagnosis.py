@@ -31,7 +31,7 @@ from theory import (
     residual,
     transformer,
 )
-from theory.diagnosis import Change
+from theory.cures import Change
 from theory.power_counting import Layer
 from theory.scaling import ONE
 

@@ -10,7 +10,7 @@ import pytest
 
 from theory import Optimizer, Power, Role, power_counting, residual
 from theory import counted_observables as counted
-from theory.diagnosis import Change
+from theory.cures import Change
 from theory.parameterization import Parameterization
 from theory.power_counting import PowerCount
 from verify.cli import main
