@@ -23,7 +23,6 @@ from probes.trials import network_of, reference_of
 from theory.architecture import Family
 from theory.errors import InputError
 from theory.experiments import Experiment, Setting
-from theory.parameterization import Optimizer
 from theory.scaling import Cell
 
 # Calls may cost this part of a group's time; more members would save less than that.
@@ -133,7 +132,7 @@ def operations(engine: Engine, network: Network, experiment: Experiment) -> Oper
             drawn += large.size
         work = {"draw": sets * drawn, "read": size * len(made), "multiply": size * inputs}
         work["mix"] = mixed
-        copies = 4 if network.parameterization.optimizer is Optimizer.ADAM else 1
+        copies = 1 if network.parameterization.optimizer.is_linear else 4
         copies += bool(experiment.momentum)
         # What the backward pass meets again: products, and what entered them.
         met = 2 * coordinates * rows * experiment.batch

@@ -17,12 +17,13 @@ from probes.weights.base import UpdateRule, Weight
 from probes.weights.dense import DenseWeight
 from probes.weights.gaussian_matrix import ConditionedProduct, GaussianMatrix
 from probes.weights.matrix_free import MatrixFreeWeight, Side
+from probes.weights.transposed import TransposedWeight
 from theory.architecture import Role
 from theory.experiments import Experiment, Setting
 from theory.parameterization import Optimizer
 from theory.scaling import Cell
 
-ADAM_EPSILON = 1e-8
+ADAM_EPSILON, MOMENTUM = 1e-8, 0.9
 
 
 class Engine(StrEnum):
@@ -35,11 +36,13 @@ class Engine(StrEnum):
 def needs_matrices(setting: Setting) -> str | None:
     """Why a setting cannot be run without matrices, or None where it can."""
     optimizer = setting.parameterization.optimizer
-    if optimizer is not Optimizer.SGD:
+    if not optimizer.is_linear:
         return (
             f"{optimizer} has no matrix-free weights, for its steps are not combinations of "
             "gradients"
         )
+    if setting.architecture.parts.tied:
+        return "a weight that is used twice has no matrix-free version"
     if setting.experiment.reference is not None or setting.experiment.finest is not None:
         return "networks that share weights have no matrix-free weights, which answer once"
     return None
@@ -47,11 +50,14 @@ def needs_matrices(setting: Setting) -> str | None:
 
 def rule_of(network: Network, experiment: Experiment, role: Role, rates: Tensor) -> UpdateRule:
     """How the weights of a role learn, for members with these base learning rates (R,)."""
+    optimizer = network.parameterization.optimizer
+    if optimizer is Optimizer.MUON and not optimizer.orthogonalizes(role):
+        optimizer = Optimizer.ADAM
     return UpdateRule(
-        network.parameterization.optimizer,
+        optimizer,
         rates[:, None, None],
         network.rate(role),
-        float(experiment.momentum),
+        MOMENTUM if optimizer is Optimizer.MOMENTUM else float(experiment.momentum),
         float(experiment.weight_decay) * network.parameterization.decay(role, network.cell),
         ADAM_EPSILON * network.parameterization.epsilon(role, network.cell),
     )
@@ -75,6 +81,8 @@ def dense_weights(
         rule = rule_of(network, experiment, key.role, each.repeat_interleave(len(matrix)))
         start = matrix if len(rates) == 1 else matrix.repeat(len(rates), 1, 1)
         weights[key] = DenseWeight(start, rule)
+    if network.architecture.parts.tied:
+        weights[WeightKey(Role.OUTPUT)] = TransposedWeight(weights[WeightKey(Role.INPUT)])
     return weights
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import torch
@@ -54,6 +54,9 @@ class WeightKey(NamedTuple):
     layer: int = 0
 
 
+Shape: TypeAlias = tuple[int, int]
+HEADS_OF_A_GROUP = 2
+
 # As an engine holds them, or as plain tensors (R, rows, columns) that autograd differentiates.
 Weights = Mapping[WeightKey, Weight] | Mapping[WeightKey, Tensor]
 
@@ -79,8 +82,8 @@ class Network:
 
     ``inputs`` is the dimension of an input, or of each of its tokens or positions. With ``finest``,
     initial weights are sums over a network with that many blocks (``theory.experiments.Learning``
-    says how). Raises ``InputError`` for a transformer whose heads have no whole width, and for a
-    depth that ``finest`` is no multiple of.
+    says how). Raises ``InputError`` for a transformer whose heads have no whole width, for a
+    depth that ``finest`` is no multiple of, and for a tied readout of another size than the input.
     """
 
     architecture: Architecture
@@ -96,26 +99,47 @@ class Network:
                 f"width {self.cell.width} of a transformer: expected a multiple of {HEADS}, for as "
                 "many heads"
             )
+        if self.architecture.parts.tied and self.inputs != self.outputs:
+            raise InputError(
+                f"{self.architecture}: {self.inputs} inputs and {self.outputs} outputs; a readout "
+                "that is the embedding has as many"
+            )
         if self.finest is not None and self.finest % self.cell.depth:
             raise InputError(
                 f"depth {self.cell.depth}: expected a divisor of the {self.finest} blocks whose "
                 "sums its blocks are"
             )
 
-    def shapes(self) -> dict[WeightKey, tuple[int, int]]:
+    def shapes(self) -> dict[WeightKey, Shape]:
         """(rows, columns) of every weight, in the order in which they are drawn."""
         stream, depth = self.stream_width, self.cell.depth
         roles = self.architecture.block_roles
         sizes = [stream, *[self.cell.width] * (len(roles) - 1), stream]
         first = 2 if self.architecture.family is Family.CHAIN else 1
         seen = self.inputs * self.architecture.taps(Role.INPUT)
-        shapes = {WeightKey(Role.INPUT): (stream, seen)}
+        shapes: dict[WeightKey, Shape] = {WeightKey(Role.INPUT): (stream, seen)}
         for block in range(first, depth + 1):
             for layer, role in enumerate(roles, start=1):
                 columns = sizes[layer - 1] * (self.architecture.taps(role) if layer == 1 else 1)
                 shapes[WeightKey(role, block, layer)] = (sizes[layer], columns)
-        shapes[WeightKey(Role.OUTPUT)] = (self.outputs, stream)
-        return shapes
+        if self.architecture.parts.grouped:
+            for key in shapes:
+                if key.block and key.layer in (2, 3):  # keys and values
+                    shapes[key] = (stream // HEADS_OF_A_GROUP, stream)
+        if not self.architecture.parts.tied:
+            shapes[WeightKey(Role.OUTPUT)] = (self.outputs, stream)
+        return shapes | self._vectors(shapes)
+
+    def _vectors(self, matrices: Mapping[WeightKey, tuple[int, int]]) -> dict[WeightKey, Shape]:
+        """Biases of what blocks produce, and gains of what enters them: columns of one number."""
+        parts, attends = self.architecture.parts, self.architecture.family is Family.TRANSFORMER
+        vectors: dict[WeightKey, Shape] = {}
+        for key, (rows, columns) in matrices.items():
+            if key.block and parts.biases and key.role not in (Role.QUERY, Role.KEY):
+                vectors[key._replace(role=Role.BIAS)] = (rows, 1)
+            if key.block and parts.gains and key.layer in ((1, 5) if attends else (1,)):
+                vectors[key._replace(role=Role.GAIN)] = (columns, 1)
+        return vectors
 
     @property
     def stream_width(self) -> int:
@@ -135,8 +159,23 @@ class Network:
     def _multipliers(self) -> dict[Role, float]:
         return {role: self._multiplier(role) for role, _ in self.parameterization.roles}
 
+    def back(self, role: Role) -> float:
+        """The same for what comes back through a weight."""
+        return self._backs[role]
+
+    @cached_property
+    def _backs(self) -> dict[Role, float]:
+        return {
+            role: self._multipliers[role]
+            if item.backward is None
+            else self._with_constants(role, self.parameterization.backward(role, self.cell))
+            for role, item in self.parameterization.roles
+        }
+
     def _multiplier(self, role: Role) -> float:
-        factor = self.parameterization.multiplier(role, self.cell)
+        return self._with_constants(role, self.parameterization.multiplier(role, self.cell))
+
+    def _with_constants(self, role: Role, factor: float) -> float:
         factor *= self.architecture.stream_constant(role)
         factor /= math.sqrt(self.architecture.taps(role))
         if role is Role.INPUT:
@@ -215,14 +254,28 @@ class Network:
     def _apply(
         self, weights: Weights, key: WeightKey, x: Tensor, onto: Tensor | None = None
     ) -> Tensor:
-        """``onto`` + multiplier * W x: shapes (R, B, columns) to (R, B, rows)."""
-        weight, scale = weights[key], self.multiplier(key.role)
+        """``onto`` + multiplier * W x, and the bias: (R, B, columns) to (R, B, rows)."""
         if self.architecture.convolution is not None and self.architecture.taps(key.role) > 1:
             x = windows(x, self.architecture.convolution)
-        if isinstance(weight, Weight):
-            return weight.product(x, scale, onto)
-        product = torch.bmm(x, weight.mT) * scale
-        return product if onto is None else onto + product
+        scale, back = self.multiplier(key.role), self.back(key.role)
+        product = _product(_of(weights, key), x, onto, scale, back)
+        bias = key._replace(role=Role.BIAS)
+        if bias not in weights:
+            return product
+        scale, back = self.multiplier(Role.BIAS), self.back(Role.BIAS)
+        if key.role is Role.BRANCH_LAST and not self.architecture.ends_with_activation:
+            scale, back = scale * self.branch_multiplier, back * self.branch_multiplier
+        ones = x.new_ones(*x.shape[:2], 1)
+        return _product(weights[bias], ones, product, scale, back)
+
+    def _gained(self, weights: Weights, key: WeightKey, entering: Tensor) -> Tensor:
+        """What enters a block's weight, times 1 + gain where there is one."""
+        gain = key._replace(role=Role.GAIN)
+        if gain not in weights:
+            return entering
+        ones = entering.new_ones(*entering.shape[:2], 1)
+        factors = self.multiplier(Role.GAIN), self.back(Role.GAIN)
+        return entering * (1 + _product(weights[gain], ones, None, *factors))
 
     def phi(self, x: Tensor) -> Tensor:
         """The activation, entry by entry."""
@@ -259,24 +312,32 @@ class Network:
 
     def _residual(self, weights: Weights, inputs: Tensor, masks: Masks | None) -> Trace:
         roles = self.architecture.block_roles
-        stream = [self._embedded(weights, inputs)]
+        stream = [self._started(self._embedded(weights, inputs))]
         first: list[Tensor] = []
         for block in range(1, self.cell.depth + 1):
             *inside, last = [WeightKey(role, block, i) for i, role in enumerate(roles, start=1)]
-            entering = self._entering(stream[-1])
-            if not (inside or self.architecture.ends_with_activation):
+            entering = self._gained(weights, (*inside, last)[0], self._entering(stream[-1]))
+            if self.architecture.parts.gated:
+                first.append(self._apply(weights, inside[0], entering))
+                gate = self._activated(self._apply(weights, inside[1], entering), last, masks)
+                entering, inside = first[-1] * gate, []
+            elif not (inside or self.architecture.ends_with_activation):
                 entering = self._activated(entering, last, masks)
             for key, behind in pairwise([*inside, last]):
                 produced = self._apply(weights, key, entering)
                 entering = self._activated(produced, behind, masks)
                 if key.layer == 1:
                     first.append(produced)
-            stream.append(self._add_branch(weights, last, entering, stream[-1]))
+            stream.append(self._started(self._add_branch(weights, last, entering, stream[-1])))
         return Trace(stream, first, self._read(weights, self._entering(stream[-1])))
+
+    def _started(self, state: Tensor) -> Tensor:
+        """A state of the stream, normalized where that is done behind the branches."""
+        return over_its_size(state) if self.architecture.parts.post_norm else state
 
     def _entering(self, stream: Tensor) -> Tensor:
         """What blocks and readout see of the stream."""
-        if not self.architecture.normalized:
+        if not self.architecture.normalized or self.architecture.parts.post_norm:
             return stream
         by_batch = self.architecture.normalization is Normalization.BATCH
         return over_its_batch(stream) if by_batch else over_its_size(stream)
@@ -293,22 +354,87 @@ class Network:
 
     def _transformer(self, weights: Weights, inputs: Tensor) -> Trace:
         tokens = inputs.shape[2]
-        stream = [self._embedded(weights, inputs)]
+        stream = [self._started(self._embedded(weights, inputs))]
         first: list[Tensor] = []
         for block in range(1, self.cell.depth + 1):
             keys = [
                 WeightKey(role, block, layer)
                 for layer, role in enumerate(self.architecture.block_roles, start=1)
             ]
-            entering = over_its_size(stream[-1])
+            entering = self._gained(weights, keys[0], self._entering(stream[-1]))
             query, key, value = (self._apply(weights, name, entering) for name in keys[:3])
-            mixed = attention(query, key, value, tokens)
-            middle = self._apply(weights, keys[3], mixed, stream[-1])
-            inner = self._apply(weights, keys[4], over_its_size(middle))
-            stream.append(self._apply(weights, keys[5], self.phi(inner), middle))
+            mixed = self._attention(query, key, value, tokens)
+            middle = self._started(self._apply(weights, keys[3], mixed, stream[-1]))
+            read = stream[-1] if self.architecture.parts.parallel else middle
+            entering = self._gained(weights, keys[4], self._entering(read))
+            inner = self._apply(weights, keys[4], entering)
+            activated = self.phi(inner)
+            if self.architecture.parts.gated:
+                activated = inner * self.phi(self._apply(weights, keys[5], entering))
+            stream.append(self._started(self._apply(weights, keys[-1], activated, middle)))
             first += [value, inner]
-        mean = over_its_size(stream[-1]).view(*inputs.shape[:3], -1).mean(2)
+        mean = self._entering(stream[-1]).view(*inputs.shape[:3], -1).mean(2)
         return Trace(stream, first, self._apply(weights, WeightKey(Role.OUTPUT), mean))
+
+    def _attention(self, query: Tensor, key: Tensor, value: Tensor, tokens: int) -> Tensor:
+        """With the keys and values that heads share, where they share any."""
+        if self.architecture.parts.grouped:
+            key, value = (_for_every_head(each, query.shape[-1]) for each in (key, value))
+        scale = self.parameterization.attention_scale(self.cell, HEADS)
+        return attention(query, key, value, tokens, scale)
+
+
+def _of(weights: Weights, key: WeightKey) -> Weight | Tensor:
+    """A weight; a readout that is none of its own is the embedding from its other side."""
+    if key in weights:
+        return weights[key]
+    embedding = weights[WeightKey(Role.INPUT)]
+    assert isinstance(embedding, Tensor)
+    return embedding.mT
+
+
+def _product(
+    weight: Weight | Tensor, x: Tensor, onto: Tensor | None, scale: float, back: float
+) -> Tensor:
+    """onto + scale * W x, whose gradients at W and x are multiplied by ``back``."""
+    if isinstance(weight, Weight):
+        return weight.product(x, scale, onto, back)
+    product = torch.bmm(x, weight.mT)
+    if scale != back:
+        product = _TwoFactors.apply(product, scale, back)  # type: ignore[no-untyped-call]
+    else:
+        product = product * scale
+    return product if onto is None else onto + product
+
+
+class _TwoFactors(torch.autograd.Function):
+    """One factor on the way forward and another one back."""
+
+    @staticmethod
+    def forward(x: Tensor, scale: float, _back: float) -> Tensor:
+        return x * scale
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, float, float], output: Tensor) -> None:
+        del output
+        _, ctx.scale, ctx.back = inputs
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor, None, None]:
+        back: float = ctx.back
+        return g * back, None, None
+
+    @staticmethod
+    def jvp(ctx: Any, moved: Tensor, *_: object) -> Tensor:
+        scale: float = ctx.scale
+        return moved * scale
+
+
+def _for_every_head(shared: Tensor, width: int) -> Tensor:
+    """Keys or values (R, B tokens, n / 2), each head's once for every head that reads them."""
+    head = width // HEADS
+    parts = shared.view(*shared.shape[:2], -1, head).repeat_interleave(HEADS_OF_A_GROUP, 2)
+    return parts.flatten(2)
 
 
 def over_its_size(stream: Tensor) -> Tensor:
@@ -322,8 +448,8 @@ def over_its_batch(states: Tensor) -> Tensor:
     return centred * centred.square().mean(1, keepdim=True).rsqrt()
 
 
-def attention(query: Tensor, key: Tensor, value: Tensor, tokens: int) -> Tensor:
-    """softmax(q.k / d_head) v in every head and both directions: all (R, B tokens, n).
+def attention(query: Tensor, key: Tensor, value: Tensor, tokens: int, scale: float) -> Tensor:
+    """softmax(scale q.k) v in every head and both directions: all (R, B tokens, n).
 
     Coordinates of all pairs of tokens are multiplied and summed by head: products of a few tokens
     by a few coordinates would cost more in calls than in numbers.
@@ -333,6 +459,6 @@ def attention(query: Tensor, key: Tensor, value: Tensor, tokens: int) -> Tensor:
     head = torch.eye(HEADS, dtype=query.dtype, device=query.device)
     head = head.repeat_interleave(width // HEADS, 0)  # (n, heads)
     pairs = query.view(shape).unsqueeze(3) * key.view(shape).unsqueeze(2)
-    logits = pairs @ (head * (HEADS / width))  # (R, B, tokens, tokens, heads)
+    logits = pairs @ (head * scale)  # (R, B, tokens, tokens, heads)
     mixed = (logits.softmax(3) @ head.mT) * value.view(shape).unsqueeze(2)
     return mixed.sum(3).reshape(query.shape)

@@ -31,6 +31,7 @@ from theory.experiments import (
 )
 from theory.observables import Observable
 from theory.parameterization import Optimizer, Parameterization, RoleScaling
+from theory.parts import Parts
 from theory.power_counting import count_powers
 from theory.prediction import (
     Citation,
@@ -116,6 +117,7 @@ __all__ = [
     "Optimizer",
     "Padding",
     "Parameterization",
+    "Parts",
     "Power",
     "Prediction",
     "Profile",

@@ -12,20 +12,27 @@ from fractions import Fraction
 
 from theory.convolution import Convolution
 from theory.errors import InputError
+from theory.parts import PLAIN, Parts
 from theory.scaling import Cell, Rational, rational, whole
 
 
 class Role(StrEnum):
-    """What a weight matrix does in the network; its scaling depends on nothing else."""
+    """What a weight does in the network; its scaling depends on nothing else.
+
+    Biases and gains are vectors of n coordinates, the others matrices.
+    """
 
     INPUT = "input"
     HIDDEN = "hidden"
     BRANCH_FIRST = "branch.first"
+    BRANCH_GATE = "branch.gate"
     BRANCH_INNER = "branch.inner"
     BRANCH_LAST = "branch.last"
     QUERY = "query"
     KEY = "key"
     OUTPUT = "output"
+    BIAS = "bias"
+    GAIN = "gain"
 
 
 class Activation(StrEnum):
@@ -118,6 +125,11 @@ class Architecture:
     others act on each position alone, which makes a block one of conv + MLP. The readout sees the
     mean over positions (global average pooling), of N(h_L), h_L or phi(z_L).
 
+    ``parts`` are what people add (``theory.parts``): a gate g = W_gate z makes phi(g) * u of a
+    branch's u = W_1 z, biases add to a product what its multiplier would multiply, a gain makes
+    (1 + s_gain g) N(h) of what enters a
+    block; the readout has none of either.
+
     With ``dropout`` p, every coordinate of an activation that enters a weight of the stack is 0
     with probability p, and 1 / (1 - p) times as large otherwise.
 
@@ -131,7 +143,7 @@ class Architecture:
     Raises ``InputError`` for a block without a layer, a chain with blocks of some form, c <= 0, a
     c that is a float, normalization elsewhere than in pre-activation blocks (by batch also in
     chains), a transformer that is not as ``transformer`` makes it, a stream width elsewhere than in
-    blocks with inner layers, or a dropout outside [0, 1).
+    blocks with inner layers, a dropout outside [0, 1), or parts that a family does not have.
     """
 
     family: Family
@@ -143,6 +155,7 @@ class Architecture:
     stream_width: int | None = None
     convolution: Convolution | None = None
     dropout: Fraction = Fraction(0)
+    parts: Parts = PLAIN
 
     def __post_init__(self) -> None:
         whole("layers per block", self.layers_per_block)
@@ -166,6 +179,29 @@ class Architecture:
         object.__setattr__(self, "dropout", rational(self.dropout))
         if not 0 <= self.dropout < 1:
             raise InputError(f"dropout {self.dropout}: expected a number from 0 to below 1")
+        self._check_parts()
+
+    def _check_parts(self) -> None:
+        attends = self.family is Family.TRANSFORMER
+        by_size = self.normalization is Normalization.RMS
+        two = self.layers_per_block == 2 and not self.ends_with_activation
+        takes = {
+            "biases": True,
+            "gains": self.normalized,
+            "gated": two,
+            "tied": self.convolution is None,
+            "parallel": attends,
+            "grouped": attends,
+            "post_norm": by_size and (attends or self.layers_per_block >= 2),
+        }
+        names = self.parts.names
+        wrong = [name for name in names if not takes[name]]
+        if wrong or (names and (self.stream_width or self.convolution or self.dropout)):
+            raise InputError(
+                f"{self}: such networks are not built with {', '.join(wrong or names)}; leave it "
+                "out (gains need a normalization, gates blocks of two layers, post_norm RMS, "
+                "parallel and grouped a transformer)"
+            )
 
     def _check_normalization(self) -> None:
         chain = self.family is Family.CHAIN
@@ -193,7 +229,8 @@ class Architecture:
     def has_exact_theory(self) -> bool:
         """Each input is a vector that passes on its own, as in ``theory.exact.propagation``."""
         alone = self.family is not Family.TRANSFORMER and self.convolution is None
-        return alone and self.normalization is not Normalization.BATCH and not self.dropout
+        plain = not self.dropout and self.parts == PLAIN
+        return alone and self.normalization is not Normalization.BATCH and plain
 
     @property
     def ends_with_activation(self) -> bool:
@@ -204,7 +241,8 @@ class Architecture:
     def ends_with_weight(self) -> bool:
         """A weight comes last before the readout: its signals are those of the state."""
         chain = self.family is Family.CHAIN
-        return not (self.ends_with_activation or (chain and self.normalized))
+        normalized = (chain and self.normalized) or self.parts.post_norm
+        return not (self.ends_with_activation or normalized)
 
     @property
     def is_one_layer_pre_activation(self) -> bool:
@@ -220,13 +258,27 @@ class Architecture:
     @property
     def block_roles(self) -> tuple[Role, ...]:
         """Roles of the weights of one block (one layer, in a chain), in the order of the pass."""
+        branch = self.branch_roles
+        if self.parts.gated:
+            branch = (Role.BRANCH_FIRST, Role.BRANCH_GATE, Role.BRANCH_LAST)
         if self.family is Family.TRANSFORMER:
-            return (Role.QUERY, Role.KEY, *self.branch_roles, *self.branch_roles)
-        return self.branch_roles
+            return (Role.QUERY, Role.KEY, *self.branch_roles, *branch)
+        return branch
+
+    @property
+    def matrix_roles(self) -> tuple[Role, ...]:
+        """Roles of all matrices, each once, in the order of the pass."""
+        return tuple(dict.fromkeys((Role.INPUT, *self.block_roles, Role.OUTPUT)))
+
+    @property
+    def roles(self) -> tuple[Role, ...]:
+        """Roles of everything that learns, each once: matrices, then vectors."""
+        vectors = {Role.BIAS: self.parts.biases, Role.GAIN: self.parts.gains}
+        return (*self.matrix_roles, *(role for role, there in vectors.items() if there))
 
     @property
     def branch_roles(self) -> tuple[Role, ...]:
-        """Roles of the weights through which a branch passes: values and output, in attention."""
+        """Roles of the weights that a branch passes one by one: values and output, in attention."""
         if self.family is Family.CHAIN:
             return (Role.HIDDEN,)
         inner = (Role.BRANCH_INNER,) * (self.layers_per_block - 2)
@@ -251,8 +303,9 @@ class Architecture:
         return float((self.stream_width or 1) ** exponents.get(role, 0.0))
 
     def __str__(self) -> str:
+        added = "".join(f", {name.replace('_', '-')}" for name in self.parts.names)
         if self.family is Family.TRANSFORMER:
-            return f"transformer, {self.activation}, T = {self.variance_factor}"
+            return f"transformer{added}, {self.activation}, T = {self.variance_factor}"
         name = "chain" if self.family is Family.CHAIN else f"residual, m = {self.layers_per_block}"
         normalized = {Normalization.RMS: ", normalized", Normalization.BATCH: ", batch-normalized"}
         name += normalized.get(self.normalization, "")
@@ -261,7 +314,7 @@ class Architecture:
         fixed = f", D = {self.stream_width}" if self.stream_width else ""
         seen = f", {self.convolution}" if self.convolution else ""
         dropped = f", dropout {self.dropout}" if self.dropout else ""
-        ends = f"{fixed}{seen}{dropped}"
+        ends = f"{fixed}{seen}{dropped}{added}"
         return f"{name}{form}, {self.activation}, {letter} = {self.variance_factor}{ends}"
 
 

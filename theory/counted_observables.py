@@ -29,6 +29,44 @@ def predicted_exponent(setting: Setting, observable: Observable, axis: Axis) -> 
     with depth, or an observable that the architecture does not have.
     """
     count = _count_powers(setting.architecture, setting.parameterization)
+    _require_a_power(setting, count, observable, axis)
+    if observable in _OF_BLOCKS:
+        return _block_exponent(setting, count, observable).along(axis)
+    if observable in FINITE_SIZE and not setting.architecture.has_exact_theory:
+        raise NoTheoryError(
+            f"{setting.architecture} has no exact recursion: {observable} needs one"
+        )
+    if observable in FINITE_SIZE:
+        return _finite_size(setting, observable).along(axis)
+    if observable in _VALUES:
+        raise NoTheoryError(f"{observable} is a number, not a power of {axis}")
+    if observable is Observable.INPUT_CHANGE:
+        return _change_of_input(setting, count).along(axis)
+    if setting.architecture.parts.post_norm and observable is Observable.FORWARD_SECOND_MOMENT:
+        raise NoTheoryError(f"{setting.architecture}: every state has the size 1")
+    moved = count.total_stream_change.along(axis)
+    exponents = {
+        Observable.FORWARD_SECOND_MOMENT: 2 * _state(setting, count).along(axis),
+        Observable.BACKWARD_SECOND_MOMENT: 2 * count.stream_gradient.along(axis),
+        Observable.STREAM_CHANGE: moved,
+        Observable.TRAINED_STREAM_CHANGE: moved,
+        Observable.OUTPUT_CHANGE: count.total_output_change.along(axis),
+        Observable.MAXIMAL_UPDATE_RATE: -moved,
+        Observable.LAST_LAYER_RATIO: ONE.along(axis),
+        Observable.DRIFT_SHARE: _drift_share(setting.architecture).along(axis),
+        Observable.TRAINED_LOSS: count.largest_stable_rate.along(axis),
+        Observable.TRAINING_LOSS: count.largest_stable_rate.along(axis),
+    }
+    if observable not in exponents:
+        raise NoTheoryError(f"{observable}: powers are not counted of it")
+    return exponents[observable]
+
+
+def _require_a_power(
+    setting: Setting, count: PowerCount, observable: Observable, axis: Axis
+) -> None:
+    """Raises ``NoTheoryError`` where signals do not follow one power in this direction."""
+    _require_one_step(setting, axis)
     if count.accumulated.along(axis) > 0 or not count.critical:
         raise NoTheoryError(
             f"{setting.parameterization.name} is not stable in {axis} at initialization: "
@@ -47,33 +85,64 @@ def predicted_exponent(setting: Setting, observable: Observable, axis: Axis) -> 
             f"grows from block to block: {observable} is a sum over blocks of several powers of "
             f"{axis.symbol}"
         )
-    if observable in _OF_BLOCKS:
-        return _block_exponent(setting, count, observable).along(axis)
-    if observable in FINITE_SIZE and not setting.architecture.has_exact_theory:
+
+
+def _require_one_step(setting: Setting, axis: Axis) -> None:
+    """Raises ``NoTheoryError`` where powers are not those of the first step from small scores."""
+    architecture, parameterization = setting.architecture, setting.parameterization
+    zero = [role for role in architecture.matrix_roles if parameterization[role].starts_at_zero]
+    if zero:
         raise NoTheoryError(
-            f"{setting.architecture} has no exact recursion: {observable} needs one"
+            f"{parameterization.name}: {', '.join(zero)} starts at zero, so that the first step "
+            "moves nothing else; its powers are those of the second"
         )
-    if observable in FINITE_SIZE:
-        return _finite_size(setting, observable).along(axis)
-    if observable in _VALUES:
-        raise NoTheoryError(f"{observable} is a number, not a power of {axis}")
-    moved = count.total_stream_change.along(axis)
-    exponents = {
-        Observable.FORWARD_SECOND_MOMENT: 2 * _state(setting, count).along(axis),
-        Observable.BACKWARD_SECOND_MOMENT: 2 * count.stream_gradient.along(axis),
-        Observable.STREAM_CHANGE: moved,
-        Observable.TRAINED_STREAM_CHANGE: moved,
-        Observable.INPUT_CHANGE: count.own_change[Layer(Role.INPUT)].along(axis),
-        Observable.OUTPUT_CHANGE: count.total_output_change.along(axis),
-        Observable.MAXIMAL_UPDATE_RATE: -moved,
-        Observable.LAST_LAYER_RATIO: ONE.along(axis),
-        Observable.DRIFT_SHARE: _drift_share(setting.architecture).along(axis),
-        Observable.TRAINED_LOSS: count.largest_stable_rate.along(axis),
-        Observable.TRAINING_LOSS: count.largest_stable_rate.along(axis),
-    }
-    if observable not in exponents:
-        raise NoTheoryError(f"{observable}: powers are not counted of it")
-    return exponents[observable]
+    if architecture.family is Family.TRANSFORMER:
+        scores = parameterization.attention * ROOT_WIDTH**3
+        for role in (Role.QUERY, Role.KEY):
+            scores = scores * parameterization[role].scale
+        if scores.along(axis) > 0:
+            raise NoTheoryError(
+                f"{parameterization.name}: attention scores grow as {axis.symbol}^"
+                f"{scores.along(axis)} at initialization, and a saturated softmax follows no power"
+            )
+    bias = parameterization[Role.BIAS] if architecture.parts.biases else None
+    if bias is not None and not bias.starts_at_zero and bias.scale.along(axis) > 0:
+        raise NoTheoryError(
+            f"{parameterization.name}: biases grow as {axis.symbol}^{bias.scale.along(axis)} at "
+            "initialization, and take over from the signals"
+        )
+
+
+def _own_change(setting: Setting, count: PowerCount, layer: Layer) -> Power:
+    """Raises ``NoTheoryError`` for a layer that is frozen."""
+    if layer not in count.own_change:
+        raise NoTheoryError(f"{setting.parameterization.name}: {layer} is frozen")
+    return count.own_change[layer]
+
+
+def _change_of_input(setting: Setting, count: PowerCount) -> Power:
+    """Of h_0: the embedding, behind its normalization where it has one."""
+    first = Layer(Role.INPUT)
+    own = _own_change(setting, count, first)
+    return count.stream_change[first] if setting.architecture.parts.post_norm else own
+
+
+def _by_vectors(setting: Setting, count: PowerCount) -> list[Power]:
+    """What biases and gains do to their own block, relative to what it adds."""
+    branch = count.branch * Power(depth=1)
+    if not setting.architecture.normalized:
+        branch = branch * _state(setting, count)
+    vectors = (Role.BIAS, Role.GAIN)
+    return [p / branch for layer, p in count.stream_change.items() if layer.role in vectors]
+
+
+def _by_vectors_of_first(setting: Setting, count: PowerCount) -> list[Power]:
+    """What biases and gains do to what the first layer of a block produces."""
+    first = setting.parameterization[Role.BRANCH_FIRST].scale * ROOT_WIDTH
+    own, none = count.own_change, Layer(Role.BIAS, 1)
+    found = [own[none]] if none in own else []
+    gain = Layer(Role.GAIN, 1)
+    return [*found, own[gain] * first] if gain in own else found
 
 
 _AT_ONE_PLACE = {Observable.FORWARD_SECOND_MOMENT, Observable.BRANCH_SECOND_MOMENT}
@@ -101,11 +170,14 @@ def contributions(setting: Setting, observable: Observable, axis: Axis) -> list[
         entering = relative if setting.architecture.normalized else stream
         first = setting.parameterization[Role.BRANCH_FIRST].scale * ROOT_WIDTH
         powers = [power * first for power in entering] + [
-            count.own_change[Layer(Role.BRANCH_FIRST, 1)]
+            _own_change(setting, count, Layer(Role.BRANCH_FIRST, 1)),
+            *_by_vectors_of_first(setting, count),
         ]
     found = {power.along(axis) for power in powers}
-    if observable is Observable.BLOCK_CHANGE and not setting.architecture.ends_with_activation:
-        found.add(predicted_exponent(setting, Observable.BLOCK_OWN_CHANGE, axis))
+    if observable is Observable.BLOCK_CHANGE:
+        found.update(power.along(axis) for power in _by_vectors(setting, count))
+        if not setting.architecture.ends_with_activation:
+            found.add(predicted_exponent(setting, Observable.BLOCK_OWN_CHANGE, axis))
     return sorted(found, reverse=True)
 
 
@@ -211,12 +283,14 @@ def _block_exponent(setting: Setting, count: PowerCount, observable: Observable)
         Layer(Role.BRANCH_LAST, architecture.layers_per_block),
     )
     if observable in _OF_FIRST_LAYERS:
-        if first not in count.own_change:
+        if Role.BRANCH_FIRST not in architecture.branch_roles:
             raise NoTheoryError(f"{architecture} has no first layer inside its blocks")
-        own = count.own_change[first]
+        own = _own_change(setting, count, first)
         carried = count.total_stream_change / count.size
         carried = carried * parameterization[first.role].scale * ROOT_WIDTH
-        return own if observable is Observable.FIRST_LAYER_OWN_CHANGE else fastest((own, carried))
+        if observable is Observable.FIRST_LAYER_OWN_CHANGE:
+            return own
+        return fastest((own, carried, *_by_vectors_of_first(setting, count)))
     if observable is Observable.BLOCK_OWN_CHANGE and architecture.ends_with_activation:
         raise NoTheoryError(
             f"{architecture}: {observable} is about branches that end with a weight"
@@ -228,7 +302,7 @@ def _block_exponent(setting: Setting, count: PowerCount, observable: Observable)
         )
     # Without normalization a branch is as large as what enters it, relative to which it is counted.
     state = _state(setting, count)
-    own = count.own_change[last] / (count.branch / parameterization.residual)
+    own = _own_change(setting, count, last) / (count.branch / parameterization.residual)
     if not architecture.normalized:
         own = own / state
     carried = count.total_stream_change / state
@@ -237,7 +311,7 @@ def _block_exponent(setting: Setting, count: PowerCount, observable: Observable)
     return {
         Observable.BRANCH_SECOND_MOMENT: size**2,
         Observable.BLOCK_OWN_CHANGE: own,
-        Observable.BLOCK_CHANGE: fastest((own, carried)),
+        Observable.BLOCK_CHANGE: fastest((own, carried, *_by_vectors(setting, count))),
         Observable.BACKWARD_COUPLING: Power(width=-1),
         Observable.BLOCK_COUPLING: coupled**2,
         Observable.BLOCK_COUPLING_AMPLITUDE: coupled,

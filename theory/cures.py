@@ -22,19 +22,23 @@ from theory.power_counting import count_powers
 from theory.scaling import ONE, Axis, Power
 
 MOST_CHANGES = 3
+ATTENTION_SCALE = "attention scale"
 _STEP = Fraction(1, 64)  # so small that no other contribution overtakes the largest
 _FINEST, _TINY = 48, 1e-9
 
 
 class Change(NamedTuple):
-    """One exponent changed alike in some roles; the residual multiplier has no role."""
+    """One exponent changed alike in some roles; residual multiplier and attention have no role."""
 
     roles: tuple[Role, ...]
-    part: str  # initialization, multiplier, rate, epsilon, decay or residual multiplier
+    # initialization, multiplier, rate, epsilon, decay, residual multiplier or attention scale
+    part: str
     factor: Power
 
     def applied(self, parameterization: Parameterization) -> Parameterization:
         """The parameterization with this change."""
+        if self.part == ATTENTION_SCALE:
+            return replace(parameterization, attention=parameterization.attention * self.factor)
         if not self.roles:
             return parameterization.changed(
                 parameterization.name, {}, parameterization.residual * self.factor
@@ -231,9 +235,9 @@ def _room(check: Check) -> tuple[float, float]:
 
 
 def _knobs(architecture: Architecture, axis: Axis, decaying: frozenset[Role]) -> Iterator[_Knob]:
-    """What may be changed: an exponent of one role, of all square matrices, of all roles."""
+    """What may be changed: an exponent of one role, of all square matrices, of everything."""
+    groups: list[tuple[Role, ...]] = [(role,) for role in architecture.roles]
     inside = tuple(dict.fromkeys(architecture.block_roles))
-    groups: list[tuple[Role, ...]] = [(role,) for role in (Role.INPUT, *inside, Role.OUTPUT)]
     branch = tuple(dict.fromkeys(architecture.branch_roles))
     groups += [group for group in dict.fromkeys((branch, inside)) if len(group) > 1]
     for part in ("initialization", "multiplier", "rate"):
@@ -242,7 +246,9 @@ def _knobs(architecture: Architecture, axis: Axis, decaying: frozenset[Role]) ->
     for roles in groups:
         if decaying.issuperset(roles):
             yield roles, "decay"
-    yield (Role.INPUT, *inside, Role.OUTPUT), "rate"
+    yield architecture.roles, "rate"
+    if architecture.family is Family.TRANSFORMER:
+        yield (), ATTENTION_SCALE
     if axis is Axis.DEPTH and architecture.family is not Family.CHAIN:
         yield (), "residual multiplier"
 
@@ -260,7 +266,7 @@ def _matched_epsilon(
 ) -> tuple[Change, ...]:
     """Changes of Adam's epsilon where the cured gradient would fall below it."""
     parameterization = after(cure, parameterization)
-    checks = checks_of_epsilon(count_powers(architecture, parameterization), parameterization, axis)
+    checks = checks_of_epsilon(count_powers(architecture, parameterization), axis)
     made: dict[Change, None] = {}
     for one in checks:
         if one.nearest is not None and one.layer is not None:

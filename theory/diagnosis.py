@@ -116,7 +116,7 @@ def _problems(
     start = [Problem(None, "the size of signals", axis, None)] if uncritical else []
     found = [
         *checks(architecture, parameterization, axis),
-        *checks_of_epsilon(count, parameterization, axis),
+        *checks_of_epsilon(count, axis),
     ]
     return start + [
         Problem(one.layer, one.quantity, axis, one.exponent, one.nearest)

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from theory.architecture import Architecture, Family, Role
-from theory.parameterization import Optimizer, Parameterization
-from theory.power_counting import ROOT_WIDTH, Layer, PowerCount, count_powers, fastest
+from theory.parameterization import Parameterization
+from theory.power_counting import ROOT_WIDTH, Layer, PowerCount, after_zero, count_powers, fastest
 from theory.scaling import ONE, Axis, Power
 
 _ATTENTION = (Role.QUERY, Role.KEY)
@@ -44,8 +44,9 @@ def checks(
 ) -> list[Check]:
     """All but the epsilon, at initialization first."""
     count = count_powers(architecture, parameterization)
+    parameterization = after_zero(architecture, parameterization)
     start = checks_at_initialization(architecture, parameterization, count, axis)
-    return [*start, *_in_training(parameterization, count, axis)]
+    return [*start, *_in_training(architecture, parameterization, count, axis)]
 
 
 def _check(
@@ -77,22 +78,50 @@ def checks_at_initialization(
     for place, role in enumerate(architecture.branch_roles[:-1], start=1):
         signal = signal * parameterization[role].scale * ROOT_WIDTH
         yield _check(Layer(role, place), "the size", signal, axis, None, 0)
-    yield _check(None, "the gradient n df/dh", count.stream_gradient, axis, None, 0)
+    if architecture.parts.gated:
+        gate = parameterization[Role.BRANCH_GATE].scale * ROOT_WIDTH
+        yield _check(Layer(Role.BRANCH_GATE, 1), "the size", gate, axis, None, 0)
+    yield from _on_the_way_back(architecture, parameterization, count, axis)
     if architecture.family is Family.TRANSFORMER:
+        scores = parameterization.attention * ROOT_WIDTH  # of independent queries and keys
         for role in _ATTENTION:
             size = parameterization[role].scale * ROOT_WIDTH
+            scores = scores * size
             yield _check(Layer(role, 1), "the size", size, axis, 0, 0)
+        yield _check(None, "the attention scores", scores, axis, None, 0)
+    if architecture.parts.biases and not parameterization[Role.BIAS].starts_at_zero:
+        yield _check(Layer(Role.BIAS), "the size", parameterization[Role.BIAS].scale, axis, None, 0)
+
+
+def _on_the_way_back(
+    architecture: Architecture, parameterization: Parameterization, count: PowerCount, axis: Axis
+) -> Iterator[Check]:
+    """Gradients; with factors of their own they are no derivatives, and only may not explode."""
+    if all(item.backward is None for _, item in parameterization.roles):
+        yield _check(None, "the gradient n df/dh", count.stream_gradient, axis, None, 0)
+        return
+    chain = architecture.family is Family.CHAIN
+    back = ONE if chain else parameterization.residual * Power(depth="1/2")
+    for role in architecture.branch_roles:
+        item = parameterization[role]
+        back = back * item.back * item.std * ROOT_WIDTH
+    yield _check(None, "the branches on the way back", back, axis, None, 0)
 
 
 def _in_training(
-    parameterization: Parameterization, count: PowerCount, axis: Axis
+    architecture: Architecture, parameterization: Parameterization, count: PowerCount, axis: Axis
 ) -> Iterator[Check]:
     for layer, own in count.own_change.items():
         changes = [count.output_change[layer]]
         if layer in count.stream_change:
             changes.append(count.stream_change[layer] / count.size)
         yield _check(layer, "the change of stream and output", fastest(changes), axis, None, 0)
-        yield from _own(parameterization, count, layer, own, axis)
+        yield from _own(architecture, parameterization, count, layer, axis)
+        if layer.role in _ATTENTION:
+            other = _ATTENTION[layer.role is Role.QUERY]
+            met = parameterization.attention * ROOT_WIDTH**2 * parameterization[other].scale
+            scores = own * met * ROOT_WIDTH
+            yield _check(layer, "the change of attention scores", scores, axis, None, 0)
         item = parameterization[layer.role]
         if item.decay is not None:
             yield _check(layer, "the decay per step", item.rate * item.decay, axis, 0, 0)
@@ -107,9 +136,15 @@ def _in_training(
 
 
 def _own(
-    parameterization: Parameterization, count: PowerCount, layer: Layer, own: Power, axis: Axis
+    architecture: Architecture,
+    parameterization: Parameterization,
+    count: PowerCount,
+    layer: Layer,
+    axis: Axis,
 ) -> Iterator[Check]:
     """What a layer does by itself: as large as what it acts on, in width in every role."""
+    own = count.own_change[layer]
+    ends = layer.role is not Role.GAIN and layer.place == len(architecture.branch_roles)
     low: Fraction | int = 0
     high: Fraction | int | None = 0
     if layer.role is Role.INPUT:
@@ -117,21 +152,18 @@ def _own(
         high = None  # said of the stream
     elif layer.role is Role.OUTPUT:
         high = None
-    elif layer.role in _ATTENTION and parameterization.optimizer is Optimizer.SGD:
+    elif layer.role in _ATTENTION and parameterization.optimizer.is_linear:
         low = Fraction(-1, 2) if axis is Axis.WIDTH else 0
-    elif axis is Axis.DEPTH and layer.role is Role.HIDDEN:
+    elif axis is Axis.DEPTH and architecture.family is Family.CHAIN:
         return  # layers of chains are judged by what they add up to
-    elif axis is Axis.DEPTH and layer.role is Role.BRANCH_LAST:
+    elif axis is Axis.DEPTH and ends and layer.role not in _ATTENTION:
         change = count.stream_change[layer] / count.size
         yield _check(layer, "the change of the stream by all", change, axis, 0, None)
         return
     yield _check(layer, "the own change", own, axis, low, high)
 
 
-def checks_of_epsilon(
-    count: PowerCount, parameterization: Parameterization, axis: Axis
-) -> Iterator[Check]:
+def checks_of_epsilon(count: PowerCount, axis: Axis) -> Iterator[Check]:
     """Whether a gradient falls below Adam's epsilon at some size."""
-    if parameterization.optimizer is Optimizer.ADAM:
-        for layer, power in count.over_epsilon.items():
-            yield _check(layer, "the gradient relative to Adam's epsilon", power, axis, 0, None)
+    for layer, power in count.over_epsilon.items():
+        yield _check(layer, "the gradient relative to Adam's epsilon", power, axis, 0, None)

@@ -15,12 +15,42 @@ from theory.errors import InputError
 from theory.keys import NOT_IN_KEY
 from theory.scaling import ONE, Cell, Power
 
+INVERSE_WIDTH = Power(width=-1)
+
 
 class Optimizer(StrEnum):
-    """What turns gradients into updates; learning rates scale differently under each."""
+    """What turns gradients into updates; learning rates scale differently under each.
+
+    MOMENTUM is SGD with a momentum of 0.9. ADAM has decoupled weight decay (AdamW is another name).
+    LION steps by the sign of its average (arXiv 2302.06675). MUON replaces the average gradient of
+    a square matrix by the nearest orthogonal matrix (Jordan 2024), which is no factor of its shape.
+    """
 
     SGD = "sgd"
+    MOMENTUM = "momentum"
     ADAM = "adam"
+    LION = "lion"
+    MUON = "muon"
+
+    @classmethod
+    def _missing_(cls, value: object) -> Optimizer | None:
+        # Decay is decoupled under Adam here: the two are one.
+        return cls.ADAM if value == "adamw" else None
+
+    @property
+    def is_linear(self) -> bool:
+        """Steps are combinations of gradients: SGD, and its momentum."""
+        return self in (Optimizer.SGD, Optimizer.MOMENTUM)
+
+    @property
+    def has_epsilon(self) -> bool:
+        """Some role's gradient is divided by its own size and an epsilon."""
+        return self in (Optimizer.ADAM, Optimizer.MUON)
+
+    def orthogonalizes(self, role: Role) -> bool:
+        """Muon moves n x n matrices; embedding, readout and vectors are left to Adam."""
+        ends = (Role.INPUT, Role.OUTPUT, Role.BIAS, Role.GAIN)
+        return self is Optimizer.MUON and role not in ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +61,10 @@ class RoleScaling:
     base learning rate times ``rate``, and Adam adds its base epsilon times ``epsilon``. Weight
     decay, where there is any, is the base one times ``decay``; a step takes rate * decay * W from
     W. ``None``: nothing is said of it, and it stays the base one.
+
+    ``backward``: what multiplies signals on their way back, and the gradient of W, where it is
+    another factor than ``multiplier`` (as arXiv 2407.17465, Section 2.1, has it). A weight
+    that ``starts_at_zero`` has no std, and one that is ``frozen`` no rate.
     """
 
     multiplier: Power = ONE
@@ -38,10 +72,13 @@ class RoleScaling:
     rate: Power = ONE
     epsilon: Power = ONE
     decay: Power | None = None
+    backward: Power | None = None
+    starts_at_zero: bool = False
+    frozen: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("multiplier", "std", "rate", "epsilon", "decay"):
-            if name == "decay" and self.decay is None:
+        for name in ("multiplier", "std", "rate", "epsilon", "decay", "backward"):
+            if name in ("decay", "backward") and getattr(self, name) is None:
                 continue
             if not isinstance(getattr(self, name), Power):
                 raise InputError(
@@ -57,14 +94,21 @@ class RoleScaling:
         gradient; a decay that is said keeps what a step takes. Training is unchanged (the symmetry
         of abc-parametrizations, arXiv 2011.14522; for Adam, arXiv 2308.01814).
         """
-        faster = factor**2 if optimizer is Optimizer.SGD else factor
-        return RoleScaling(
-            self.multiplier / factor,
-            self.std * factor,
-            self.rate * faster,
-            self.epsilon / factor,
-            None if self.decay is None else self.decay / faster,
+        faster = factor**2 if optimizer.is_linear else factor
+        return replace(
+            self,
+            multiplier=self.multiplier / factor,
+            std=self.std * factor,
+            rate=self.rate * faster,
+            epsilon=self.epsilon / factor,
+            decay=None if self.decay is None else self.decay / faster,
+            backward=None if self.backward is None else self.backward / factor,
         )
+
+    @property
+    def back(self) -> Power:
+        """What multiplies W^T g on the way back, and the gradient g x^T of W."""
+        return self.multiplier if self.backward is None else self.backward
 
     @property
     def scale(self) -> Power:
@@ -88,6 +132,7 @@ class Parameterization:
     source: str = field(metadata=NOT_IN_KEY)
     optimizer: Optimizer = Optimizer.SGD
     base: Cell | None = None
+    attention: Power = INVERSE_WIDTH
 
     def __getitem__(self, role: Role) -> RoleScaling:
         try:
@@ -103,15 +148,31 @@ class Parameterization:
         """The explicit factor in front of a weight."""
         return self._relative(self[role].multiplier, cell)
 
+    def backward(self, role: Role, cell: Cell) -> float:
+        """The explicit factor in front of a weight on the way back."""
+        return self._relative(self[role].back, cell)
+
+    def attention_scale(self, cell: Cell, heads: int) -> float:
+        """What multiplies q.k in each of so many heads; at a base cell, 1 / head width."""
+        head = Cell(cell.width // heads, cell.depth)
+        if self.base is None:
+            return self.attention.at(head)
+        base = Cell(self.base.width // heads, self.base.depth)
+        return float(self.attention.at(head) / self.attention.at(base) / base.width)
+
     def std(self, role: Role, cell: Cell) -> float:
         """The standard deviation of a weight's entries; at a base cell, 1/sqrt(fan-in)."""
+        if self[role].starts_at_zero:
+            return 0.0
         relative = self._relative(self[role].std, cell)
-        if self.base is None or role is Role.INPUT:
+        if self.base is None or role in (Role.INPUT, Role.BIAS, Role.GAIN):
             return relative
         return float(relative * self.base.width**-0.5)
 
     def rate(self, role: Role, cell: Cell) -> float:
         """The factor of the base learning rate."""
+        if self[role].frozen:
+            return 0.0
         return self._relative(self[role].rate, cell)
 
     def epsilon(self, role: Role, cell: Cell) -> float:

@@ -37,12 +37,12 @@ where it would overtake the gradient, and ``with_matched_epsilon`` mends it.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 
 from theory.architecture import HOMOGENEOUS, Architecture, Family, Role
 from theory.errors import NoTheoryError
-from theory.parameterization import Optimizer, Parameterization, RoleScaling
+from theory.parameterization import Parameterization, RoleScaling
 from theory.scaling import ONE, Axis, Power
 
 ROOT_WIDTH = Power(width="1/2")
@@ -129,68 +129,253 @@ def fastest(powers: Collection[Power]) -> Power:
 def count_powers(architecture: Architecture, parameterization: Parameterization) -> PowerCount:
     """Count powers for a network with inputs |x|^2 = d, d fixed, and losses of order one.
 
-    Both branches of a transformer's block count as one: they differ in constants. Raises
-    ``NoTheoryError`` for a stream of fixed width.
+    Both branches of a transformer's block count as one: they differ in constants. A weight that
+    starts at zero is counted as large as its first step at rate one makes it; a frozen one changes
+    nothing. Raises ``NoTheoryError`` for a stream of fixed width, and where nothing inside learns.
     """
     if architecture.stream_width is not None:
         raise NoTheoryError(f"{architecture}: powers are counted where the stream grows in width")
-    places = [Layer(role, i) for i, role in enumerate(architecture.branch_roles, start=1)]
-    chain = architecture.family is Family.CHAIN
-    residual = ONE if chain else parameterization.residual
-    readout = parameterization[Role.OUTPUT].scale
-    stream = parameterization[Role.INPUT].scale
-    forward = [parameterization[layer.role].scale * ROOT_WIDTH for layer in places]
-    branch = residual
-    for factor in forward:
-        branch = branch * factor
-    spread = Power(depth="1/2") if chain else ONE  # over directions, on the way up
-    blocks = Power(depth=1)
-    accumulated = branch if chain else _accumulated(architecture, branch, residual)
-    size, climbed = ONE, ONE
-    if architecture.normalized:
-        size = fastest((stream, accumulated))
-        climbed, stream, readout = size / stream, ONE, readout / size
-
-    own, moved, entry, output = {}, {}, {}, {}
-    for i, layer in enumerate(places):
-        entering, behind = stream, residual
-        for factor in forward[:i]:
-            entering = entering * factor
-        for factor in forward[i + 1 :]:
-            behind = behind * factor
-        gradient = readout * behind
-        own[layer] = _own_change(parameterization, layer.role, entering, gradient, _WIDTH)
-        entry[layer] = parameterization[layer.role].multiplier * gradient * entering
-        moved[layer] = own[layer] * behind * blocks * spread
-    first, last = Layer(Role.INPUT), Layer(Role.OUTPUT)
-    own[first] = _own_change(parameterization, Role.INPUT, ONE, readout * climbed, ONE)
-    moved[first] = own[first] * spread * climbed
-    entry[first] = parameterization[Role.INPUT].multiplier * readout * climbed
-    entry[last] = parameterization[Role.OUTPUT].multiplier * stream
-    own[last] = _own_change(parameterization, Role.OUTPUT, stream, ONE, _WIDTH)
-    output = {layer: power * readout * _WIDTH / spread for layer, power in moved.items()}
-    output[last] = own[last]
+    parameterization = after_zero(architecture, parameterization)
+    passed = _Pass.through(architecture, parameterization)
+    made = [*passed.of_branches(), *passed.of_ends()]
     if architecture.family is Family.TRANSFORMER:
-        for role, other in ((Role.QUERY, Role.KEY), (Role.KEY, Role.QUERY)):
-            layer, met = Layer(role, 1), parameterization[other].scale * ROOT_WIDTH
-            # A logit answers by met, the stream by branch; n products are a sum of n^1/2 of them.
-            gradient = readout * branch * met / ROOT_WIDTH
-            own[layer] = _own_change(parameterization, role, ONE, gradient, _WIDTH)
-            entry[layer] = parameterization[role].multiplier * gradient
-            moved[layer] = own[layer] * met * branch * Power(depth="1/2")
-            output[layer] = own[layer] * met * branch * readout * ROOT_WIDTH * blocks
+        made += passed.of_attention()
+    learning = [one for one in made if not parameterization[one.layer.role].frozen]
+    if not any(one.layer.place for one in learning):
+        raise NoTheoryError(f"{parameterization.name}: nothing inside the network learns")
+    chain = architecture.family is Family.CHAIN
+    by_adam = [one for one in made if passed.meets_epsilon(one.layer.role)]
     return PowerCount(
-        branch=branch,
-        size=size,
-        accumulated=accumulated,
-        stream_gradient=readout * climbed * _WIDTH,
-        gradient=entry,
-        own_change=own,
-        stream_change=moved,
-        output_change=output,
-        over_epsilon={k: v / parameterization[k.role].epsilon for k, v in entry.items()},
-        critical=not chain or (branch == ONE and _critical(architecture)),
+        branch=passed.branch,
+        size=passed.size,
+        accumulated=passed.accumulated,
+        stream_gradient=passed.stream_gradient,
+        gradient=_by_layer(made, "entry"),
+        own_change=_by_layer(learning, "own"),
+        stream_change=_by_layer(learning, "moved"),
+        output_change=_by_layer(learning, "output"),
+        over_epsilon={
+            layer: power / parameterization[layer.role].epsilon
+            for layer, power in _by_layer(by_adam, "entry").items()
+        },
+        critical=not chain or (passed.branch == ONE and _critical(architecture)),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Learned:
+    """What one weight does in a step; ``moved`` is None for one that moves no stream."""
+
+    layer: Layer
+    entry: Power
+    own: Power
+    moved: Power | None
+    output: Power
+
+
+def _by_layer(made: Collection[_Learned], part: str) -> dict[Layer, Power]:
+    """One quantity by layer, of several weights of one layer the fastest."""
+    found: dict[Layer, list[Power]] = {}
+    for one in made:
+        power = getattr(one, part)
+        if power is not None:
+            found.setdefault(one.layer, []).append(power)
+    return {layer: fastest(powers) for layer, powers in found.items()}
+
+
+@dataclass(frozen=True)
+class _Pass:
+    """Both passes through a network: sizes of signals, and what comes back.
+
+    ``stream`` is what enters blocks and readout; ``readout`` and ``readout_back`` are entries of
+    the readout in each direction, over the ``size`` that a normalization divides by; ``climbed`` is
+    by how much a gradient grows from the readout to the embedding.
+    """
+
+    architecture: Architecture
+    parameterization: Parameterization
+    branch: Power
+    accumulated: Power
+    size: Power
+    climbed: Power
+    stream: Power
+    readout: Power
+    readout_back: Power
+
+    @classmethod
+    def through(cls, architecture: Architecture, parameterization: Parameterization) -> _Pass:
+        """At initialization."""
+        chain = architecture.family is Family.CHAIN
+        residual = ONE if chain else parameterization.residual
+        stream, last = parameterization[Role.INPUT].scale, parameterization[Role.OUTPUT]
+        entering = ONE if architecture.normalized and not chain else stream
+        branch = residual
+        for role in architecture.branch_roles:
+            branch = branch * parameterization[role].scale * ROOT_WIDTH
+        if architecture.parts.gated:
+            gate = parameterization[Role.BRANCH_GATE].scale * ROOT_WIDTH * entering
+            of_attention = architecture.family is Family.TRANSFORMER
+            branch = fastest((branch, branch * gate)) if of_attention else branch * gate
+        accumulated = branch if chain else _accumulated(architecture, branch, residual)
+        size, climbed = ONE, ONE
+        if architecture.normalized:
+            size = ONE if architecture.parts.post_norm else fastest((stream, accumulated))
+            climbed, stream = size / stream, ONE
+        scale, back = last.scale, last.back * last.std
+        if architecture.parts.tied:
+            scale, back = (
+                each * parameterization[Role.INPUT].std / last.std for each in (scale, back)
+            )
+        made = scale / size, back / size
+        return cls(
+            architecture, parameterization, branch, accumulated, size, climbed, stream, *made
+        )
+
+    @property
+    def residual(self) -> Power:
+        """The multiplier of branches."""
+        chain = self.architecture.family is Family.CHAIN
+        return ONE if chain else self.parameterization.residual
+
+    @property
+    def stream_gradient(self) -> Power:
+        """n df/dh_0; of a stream that starts normalized, behind that normalization."""
+        climbed = ONE if self.architecture.parts.post_norm else self.climbed
+        return self.readout_back * climbed * _WIDTH
+
+    @property
+    def spread(self) -> Power:
+        """Over how many directions a chain spreads what it carries on."""
+        return Power(depth="1/2") if self.architecture.family is Family.CHAIN else ONE
+
+    def forward(self, role: Role) -> Power:
+        """By how much a square matrix makes a signal larger."""
+        return self.parameterization[role].scale * ROOT_WIDTH
+
+    def backward(self, role: Role) -> Power:
+        """The same on the way back."""
+        item = self.parameterization[role]
+        return item.back * item.std * ROOT_WIDTH
+
+    def meets_epsilon(self, role: Role) -> bool:
+        """Adam divides the gradient of this role."""
+        optimizer = self.parameterization.optimizer
+        return optimizer.has_epsilon and not optimizer.orthogonalizes(role)
+
+    def of_branches(self) -> Iterator[_Learned]:
+        """Weights and biases that a branch passes, and the gains before it."""
+        roles = self.architecture.branch_roles
+        gated = self.architecture.parts.gated
+        gates = (False, True) if self.architecture.family is Family.TRANSFORMER else (gated,)
+        for gate in gates if gated else (False,):
+            entering, before = self.stream, ONE
+            for place, role in enumerate(roles, start=1):
+                rest = roles[place:]
+                behind, back = self.residual, self.residual
+                for later in rest:
+                    behind, back = behind * self.forward(later), back * self.backward(later)
+                met = [(role, ONE)]
+                if gate and place == 1:  # each factor of the product meets the other one
+                    first, other = (self.forward(r) * entering for r in (role, Role.BRANCH_GATE))
+                    met = [(role, other), (Role.BRANCH_GATE, first)]
+                for each, factor in met:
+                    ways = behind * factor, back * factor
+                    yield self._inside(Layer(each, place), entering, _WIDTH, *ways)
+                    if self.architecture.parts.biases:
+                        yield self._inside(Layer(Role.BIAS, place), ONE, ONE, *ways)
+                before = before * self.forward(role)
+                entering = self.stream * before
+                if gate and place == 1:
+                    entering = entering * self.forward(Role.BRANCH_GATE) * self.stream
+        if self.architecture.parts.gains:
+            back = self.residual
+            for role in roles:
+                back = back * self.backward(role)
+            yield self._inside(Layer(Role.GAIN, 1), self.stream, ONE, self.branch, back)
+
+    def _inside(
+        self, layer: Layer, entering: Power, terms: Power, behind: Power, back: Power
+    ) -> _Learned:
+        """L of them move the stream coherently."""
+        gradient = self.readout_back * back
+        own = self._own(layer.role, entering, gradient, terms)
+        entry = self.parameterization[layer.role].back * gradient * entering
+        moved = own * behind * Power(depth=1) * self.spread
+        return _Learned(layer, entry, own, moved, moved * self.readout * _WIDTH / self.spread)
+
+    def of_ends(self) -> Iterator[_Learned]:
+        """Embedding and readout; where they are one weight, its gradient has both parts."""
+        first, last = self.parameterization[Role.INPUT], self.parameterization[Role.OUTPUT]
+        came_back = self.readout_back * self.climbed
+        entries = first.back * came_back, last.back * self.stream
+        tied = self.architecture.parts.tied
+        if tied:
+            entries = (fastest(entries),) * 2
+        own = self._moved_entry(Role.INPUT, entries[0]) * first.multiplier
+        moved = own * self.spread * self.climbed
+        output = moved * self.readout * _WIDTH / self.spread
+        yield _Learned(Layer(Role.INPUT), entries[0], own, moved, output)
+        step = self._moved_entry(Role.INPUT if tied else Role.OUTPUT, entries[1])
+        own = step * last.multiplier * self.stream * _WIDTH
+        yield _Learned(Layer(Role.OUTPUT), entries[1], own, None, own)
+
+    def _moved_entry(self, role: Role, gradient: Power) -> Power:
+        """By how much a step moves an entry of embedding or readout, whose gradient is given."""
+        rate = self.parameterization[role].rate
+        return rate * gradient if self.parameterization.optimizer.is_linear else rate
+
+    def of_attention(self) -> Iterator[_Learned]:
+        """Queries and keys, which answer by the scores."""
+        scores = self.parameterization.attention * _WIDTH
+        for role, other in ((Role.QUERY, Role.KEY), (Role.KEY, Role.QUERY)):
+            met, back = scores * self.forward(other), scores * self.backward(other)
+            # A logit answers by met, the stream by branch; n products are a sum of n^1/2 of them.
+            gradient = self.readout_back * self.branch * back / ROOT_WIDTH
+            own = self._own(role, ONE, gradient, _WIDTH)
+            entry = self.parameterization[role].back * gradient
+            moved = own * met * self.branch * Power(depth="1/2")
+            output = own * met * self.branch * self.readout * ROOT_WIDTH * Power(depth=1)
+            yield _Learned(Layer(role, 1), entry, own, moved, output)
+
+    def _own(self, role: Role, entering: Power, gradient: Power, terms: Power) -> Power:
+        """Change of multiplier * W x after one step, by W alone; ``terms`` products add up in it.
+
+        An orthogonal matrix of few directions sends x, which is one of them, to a vector of the
+        same length: n products make no more of it than one.
+        """
+        item: RoleScaling = self.parameterization[role]
+        optimizer = self.parameterization.optimizer
+        if optimizer.is_linear:
+            return item.rate * item.multiplier * item.back * gradient * entering**2 * terms
+        each = ONE if optimizer.orthogonalizes(role) else terms
+        return item.rate * item.multiplier * entering * each
+
+
+def after_zero(architecture: Architecture, parameterization: Parameterization) -> Parameterization:
+    """With every matrix that starts at zero as large as its first step makes it.
+
+    The step is coherent with the signal that it was made of: it acts on it as a random matrix does
+    whose entries are n^1/2 times as large. Vectors that start at zero add nothing.
+    """
+    zero = [r for r in architecture.matrix_roles if parameterization[r].starts_at_zero]
+    for role in reversed(zero):  # what is behind a weight decides how it learns
+        item = replace(parameterization[role], starts_at_zero=False, std=ONE)
+        parameterization = parameterization.changed(parameterization.name, {role: item})
+        made = _Pass.through(architecture, parameterization)
+        parts = [*made.of_branches(), *made.of_ends()]
+        if architecture.family is Family.TRANSFORMER:
+            parts += made.of_attention()
+        gradient = fastest([one.entry for one in parts if one.layer.role is role])
+        optimizer = parameterization.optimizer
+        step = item.rate * gradient if optimizer.is_linear else item.rate
+        square = role not in (Role.INPUT, Role.OUTPUT)
+        if optimizer.orthogonalizes(role):
+            step = step / ROOT_WIDTH
+        elif square:
+            step = step * ROOT_WIDTH
+        started = replace(item, std=step)
+        parameterization = parameterization.changed(parameterization.name, {role: started})
+    return parameterization
 
 
 def _accumulated(architecture: Architecture, branch: Power, residual: Power) -> Power:
@@ -218,20 +403,6 @@ def _critical(chain: Architecture) -> bool:
         return False
     left, right = HOMOGENEOUS[chain.activation]
     return chain.variance_factor * (left**2 + right**2) == 2 * (1 - chain.dropout)
-
-
-def _own_change(
-    parameterization: Parameterization,
-    role: Role,
-    entering: Power,
-    gradient: Power,
-    terms: Power,
-) -> Power:
-    """Change of multiplier * W x after one step, by W alone; ``terms`` products add up in it."""
-    item: RoleScaling = parameterization[role]
-    if parameterization.optimizer is Optimizer.ADAM:
-        return item.rate * item.multiplier * entering * terms
-    return item.rate * item.multiplier**2 * gradient * entering**2 * terms
 
 
 def with_matched_epsilon(

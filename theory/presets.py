@@ -1,9 +1,10 @@
-"""Parameterizations of the literature, for SGD and Adam. Imports ``theory`` only.
+"""Parameterizations of the literature, for every optimizer. Imports ``theory`` only.
 
 A base learning rate of order one is meant to stay best at every width and depth, where the
 source says so. Conventions differ: NTK, mean-field, muP, depth-muP and CompleteP are written here
 in the multiplier convention (W has N(0, 1) entries), standard, residual He and AM-muP in the
-variance convention (the scale is in W); ``in_variance_convention`` converts.
+variance convention (the scale is in W); ``in_variance_convention`` converts. Biases and gains start
+at zero, and scale as weights of fan-in 1. What no source says of an optimizer is counted.
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ from theory.errors import InputError, choices
 from theory.parameterization import Optimizer, Parameterization, RoleScaling
 from theory.scaling import ONE, Power, Rational, rational
 
-_FIRST_ROLES = (Role.BRANCH_FIRST, Role.QUERY, Role.KEY)
+_FIRST_ROLES = (Role.BRANCH_FIRST, Role.BRANCH_GATE, Role.QUERY, Role.KEY)
 _BRANCH_ROLES = (*_FIRST_ROLES, Role.BRANCH_INNER, Role.BRANCH_LAST)
-_HALF = Power(width="-1/2")
+_VECTORS = (Role.BIAS, Role.GAIN)
+_HALF, _ROOT = Power(width="-1/2"), Power(width="1/2")
 _BY_WIDTH = Power(width=1)
 
 
@@ -32,9 +34,14 @@ def _uniform(
     source: str,
     optimizer: Optimizer,
 ) -> Parameterization:
-    """The same scaling for every n x n matrix, and one each for input and output."""
+    """The same scaling for every n x n matrix, and one each for input and output.
+
+    Vectors learn as the input does, whose fan-in is constant, too.
+    """
     inside = ((role, block) for role in (Role.HIDDEN, *_BRANCH_ROLES))
-    roles = ((Role.INPUT, ends[0]), *inside, (Role.OUTPUT, ends[1]))
+    vector = replace(ends[0], std=ONE, starts_at_zero=True)
+    vectors = ((role, vector) for role in _VECTORS)
+    roles = ((Role.INPUT, ends[0]), *inside, (Role.OUTPUT, ends[1]), *vectors)
     return Parameterization(name, ONE, roles, source, optimizer)
 
 
@@ -64,14 +71,16 @@ def mup(optimizer: Optimizer = Optimizer.SGD) -> Parameterization:
     """Maximal update in width; nothing scales with depth (alpha = 0).
 
     In the multiplier convention, SGD rates are n for every role; Adam rates are n^-1/2 for n x n
-    matrices and 1 at both ends, its epsilon following the gradients' size.
+    matrices and 1 at both ends, its epsilon following the gradients' size. Lion is as Adam; Muon
+    moves n x n matrices at rate n^1/2, for an orthogonal matrix keeps the size of a signal.
     """
-    if optimizer is Optimizer.SGD:
+    if optimizer.is_linear:
         block = RoleScaling(multiplier=_HALF, rate=_BY_WIDTH)
         ends = (RoleScaling(rate=_BY_WIDTH), RoleScaling(Power(width=-1), rate=_BY_WIDTH))
     else:
         # Gradients: 1/n at the input and at the output, n^-3/2 in between.
-        block = RoleScaling(multiplier=_HALF, rate=_HALF, epsilon=Power(width="-3/2"))
+        rate = _ROOT if optimizer is Optimizer.MUON else _HALF
+        block = RoleScaling(multiplier=_HALF, rate=rate, epsilon=Power(width="-3/2"))
         small = Power(width=-1)
         ends = (RoleScaling(epsilon=small), RoleScaling(small, epsilon=small))
     source = f"arXiv 2203.03466, Table 3 (muP, {optimizer.upper()})"
@@ -99,14 +108,14 @@ def completep(alpha: Rational = 1, optimizer: Optimizer = Optimizer.SGD) -> Para
 def _with_depth(name: str, alpha: Fraction, source: str, optimizer: Optimizer) -> Parameterization:
     """muP in width with branches of L^-alpha that each move the stream by 1/L."""
     base = mup(optimizer)
-    rate = Power(depth=2 * alpha - 1 if optimizer is Optimizer.SGD else alpha - 1)
+    rate = Power(depth=2 * alpha - 1 if optimizer.is_linear else alpha - 1)
     branches = {
         role: replace(
             base[role],
             rate=base[role].rate * rate,
-            epsilon=base[role].epsilon * Power(depth=-alpha if optimizer is Optimizer.ADAM else 0),
+            epsilon=base[role].epsilon * Power(depth=0 if optimizer.is_linear else -alpha),
         )
-        for role in _BRANCH_ROLES
+        for role in (*_BRANCH_ROLES, *_VECTORS)
     }
     variant = base.changed(name, branches, residual=Power(depth=-alpha))
     return replace(variant, source=source)

@@ -191,10 +191,10 @@ def _shift(setting: Setting, observable: Observable, change: Change) -> Power | 
 def _changes(setting: Setting, axis: Axis) -> Iterator[Change]:
     """Of rates first; then of initial values. Smaller ones keep networks from exploding."""
     chain = setting.architecture.family is Family.CHAIN
-    roles = dict.fromkeys((Role.INPUT, *setting.architecture.block_roles, Role.OUTPUT))
+    roles = setting.architecture.matrix_roles
     for exponent in (Fraction(-1, 2), Fraction(1, 2)):
         factor = Power(width=exponent) if axis is Axis.WIDTH else Power(depth=exponent)
-        yield Change(tuple(roles), "rate", factor)
+        yield Change(setting.architecture.roles, "rate", factor)
         for role in roles:
             yield Change((role,), "initialization", factor)
         if not chain:

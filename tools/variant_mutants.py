@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from theory.architecture import Architecture, Normalization, Role, residual, transformer
+from theory.architecture import Architecture, Normalization, residual, transformer
 from theory.cures import Change
 from theory.diagnosis import Diagnosis, diagnose
 from theory.errors import NoTheoryError
@@ -58,7 +58,7 @@ class Score:
 
 def mistakes(network: Architecture, axis: Axis) -> Iterator[Change]:
     """Every single mistake."""
-    roles = dict.fromkeys((Role.INPUT, *network.block_roles, Role.OUTPUT))
+    roles = network.roles
     for quarters in _QUARTERS:
         exponent = Fraction(quarters, 4)
         factor = Power(width=exponent) if axis is Axis.WIDTH else Power(depth=exponent)

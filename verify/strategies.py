@@ -16,7 +16,6 @@ from theory.architecture import (
     BlockForm,
     Family,
     Normalization,
-    Role,
     chain,
     residual,
     transformer,
@@ -71,7 +70,7 @@ def changes(draw: st.DrawFn, architecture: Architecture) -> Change:
     """One exponent by a quarter or a half."""
     exponent, axis = draw(st.sampled_from(_QUARTERS)), draw(st.sampled_from(Axis))
     factor = Power(width=exponent) if axis is Axis.WIDTH else Power(depth=exponent)
-    roles = list(dict.fromkeys((Role.INPUT, *architecture.block_roles, Role.OUTPUT)))
+    roles = list(architecture.roles)
     parts = ["initialization", "multiplier", "rate"]
     if architecture.family is not Family.CHAIN:
         parts.append("residual multiplier")

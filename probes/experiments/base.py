@@ -75,9 +75,9 @@ def products(experiment: Experiment) -> Products:
 
 
 @singledispatch
-def ends(_experiment: Experiment, _architecture: Architecture) -> tuple[int, int]:
+def ends(_experiment: Experiment, architecture: Architecture) -> tuple[int, int]:
     """The dimensions of an input (of each token or position) and of the output of a network.
 
     Raises ``DomainError`` when images cannot be read, or are too few.
     """
-    return SYNTHETIC_DIMENSION, 1
+    return SYNTHETIC_DIMENSION, SYNTHETIC_DIMENSION if architecture.parts.tied else 1

@@ -34,10 +34,10 @@ def first_order_change(
 ) -> tuple[Trace, Trace]:
     """The forward pass, and its derivative with respect to the base learning rate.
 
-    Squared loss, mean over the batch; inputs (R, B, d), labels (R, B), one output; both passes drop
-    the same. The weights stay where they are, and keep their gradients.
+    Squared loss of the first output, mean over the batch; inputs (R, B, d), labels (R, B); both
+    passes drop the same. The weights stay where they are, and keep their gradients.
     """
-    residuals = network.forward(weights, inputs, masks).output.squeeze(-1) - labels
+    residuals = network.forward(weights, inputs, masks).output[..., 0] - labels
     # Summed over replicates, so that each has the gradient of its own mean loss.
     torch.autograd.backward(residuals.square().mean(1).sum() / 2)
     with moving(weights.values()):
@@ -69,7 +69,7 @@ def one_step(
     measured = {
         Observable.STREAM_CHANGE: layers[-1].sqrt(),
         Observable.INPUT_CHANGE: layers[0].sqrt(),
-        Observable.OUTPUT_CHANGE: second_moment(change.output).sqrt(),
+        Observable.OUTPUT_CHANGE: second_moment(change.output[..., :1]).sqrt(),
         Observable.MAXIMAL_UPDATE_RATE: mean.rsqrt(),
         Observable.LAST_LAYER_RATIO: (layers[-1] / mean).sqrt(),
     }
@@ -114,7 +114,8 @@ def _drift_share(network: Network, weights: Mapping[WeightKey, Weight], change: 
 
     Where the last operation is a weight, its signals are the gradient of what it adds to.
     """
-    last = weights[list(network.shapes())[-2]]  # before the readout, in the order of the pass
+    after = (Role.OUTPUT, Role.BIAS, Role.GAIN)
+    last = weights[[key for key in network.shapes() if key.role not in after][-1]]
     assert last.gradient is not None
     moved, signals = change.stream[-1].double(), last.gradient[0].double()
     cosines = torch.nn.functional.cosine_similarity(moved, signals, dim=-1)

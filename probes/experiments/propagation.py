@@ -27,7 +27,7 @@ def propagation(
     """
     trace = network.forward(weights, inputs)
     # Each output depends on its own input only, so the gradient of the sum holds them all.
-    (gradient,) = torch.autograd.grad(trace.output.sum(), trace.stream[0])
+    (gradient,) = torch.autograd.grad(trace.output[..., 0].sum(), trace.stream[0])
     stream = [state.detach() for state in trace.stream]
     each = stream[-1].double().square().mean(2)
     forward = each.mean(1)

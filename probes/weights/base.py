@@ -69,6 +69,8 @@ class Weight(ABC):
         self.rule = rule
         self.learns = False
         self.gradient: tuple[Tensor, Tensor] | None = None
+        # What another use of the same weight has received in this backward pass.
+        self.waiting: tuple[Tensor, Tensor] | None = None
         # A parameter of the graph, so that a gradient arrives even if no input needs one.
         self.anchor = rule.base_rate.new_zeros((), requires_grad=True)
         self.no_gradient = torch.zeros_like(self.anchor)
@@ -92,6 +94,12 @@ class Weight(ABC):
         signals, inputs = self.gradient
         return torch.bmm(torch.bmm(x, inputs.mT), signals) * -self.rule.factor
 
+    def change_transposed_times(self, g: Tensor) -> Tensor:
+        """(d W / d eta)^T g, likewise."""
+        assert self.gradient is not None
+        signals, inputs = self.gradient
+        return torch.bmm(torch.bmm(g, signals.mT), inputs) * -self.rule.factor
+
     @abstractmethod
     def descend(self, g: Tensor, x: Tensor, scale: float) -> None:
         """One step of the optimizer, for the gradient that is scale times that of the factors."""
@@ -101,9 +109,15 @@ class Weight(ABC):
         self.rule, self.gradient = self.rule.of(members), None
         self._answer = self.no_gradient
 
-    def product(self, x: Tensor, scale: float, onto: Tensor | None) -> Tensor:
-        """onto + scale * W x, differentiable: gradients arrive at x, at onto and here."""
-        result: Tensor = _Product.apply(x, onto, self.anchor, self, scale)  # type: ignore[no-untyped-call]
+    def product(
+        self, x: Tensor, scale: float, onto: Tensor | None, back: float | None = None
+    ) -> Tensor:
+        """onto + scale * W x, differentiable: gradients arrive at x, at onto and here.
+
+        ``back`` multiplies what arrives at x and here, where it is another factor than ``scale``.
+        """
+        factors = scale, scale if back is None else back
+        result: Tensor = _Product.apply(x, onto, self.anchor, self, factors)  # type: ignore[no-untyped-call]
         return result
 
     def replayed(self, x: Tensor, scale: float, onto: Tensor | None) -> Tensor:
@@ -119,6 +133,9 @@ class Weight(ABC):
 
     def receive(self, g: Tensor, x: Tensor, scale: float) -> None:
         """Take up the gradient of these factors in the backward pass."""
+        if self.waiting is not None:
+            g, x = (torch.cat(both, 1) for both in zip((g * scale, x), self.waiting, strict=True))
+            self.waiting, scale = None, 1.0
         if self.learns:
             self.gradient = None
             self.descend(g, x, scale)
@@ -165,19 +182,24 @@ class _Product(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, onto: Tensor | None, _anchor: Tensor, weight: Weight, scale: float
+        ctx: Any,
+        x: Tensor,
+        onto: Tensor | None,
+        _anchor: Tensor,
+        weight: Weight,
+        factors: tuple[float, float],
     ) -> Tensor:
         # Not in a separate setup_context, for which torch inspects signatures at every call.
-        ctx.weight, ctx.scale = weight, scale
+        ctx.weight, (ctx.scale, ctx.back) = weight, factors
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(x)
         ctx.save_for_forward(x)
-        return weight.replayed(x, scale, onto)
+        return weight.replayed(x, ctx.scale, onto)
 
     @staticmethod
     def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
         (x,) = ctx.saved_tensors
-        weight, scale = ctx.weight, ctx.scale
+        weight, scale = ctx.weight, ctx.back
         # W^T g before W moves.
         back = weight.transposed_times(g, scale) if ctx.needs_input_grad[0] else None
         weight.receive(g, x.detach(), scale)

@@ -16,7 +16,6 @@ from torch import Tensor
 from probes.weights.base import UpdateRule, Weight
 from probes.weights.gaussian_matrix import ConditionedProduct, GaussianMatrix
 from theory.errors import InputError
-from theory.parameterization import Optimizer
 
 
 class Side(StrEnum):
@@ -41,7 +40,7 @@ class MatrixFreeWeight(Weight):
         self, matrix: GaussianMatrix, std: float, rule: UpdateRule, observer: Observer | None = None
     ) -> None:
         super().__init__(rule)
-        if rule.optimizer is not Optimizer.SGD:
+        if not rule.optimizer.is_linear:
             raise InputError(
                 f"{rule.optimizer} has no matrix-free weights: its steps are not combinations of "
                 "gradients; use the dense engine"

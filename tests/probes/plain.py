@@ -33,7 +33,7 @@ def parameters(weights: Tensors) -> Tensors:
 def gradients(network: Network, weights: Tensors, x: Tensor, y: Tensor) -> Tensors:
     """Of each replicate's squared loss, mean over the batch."""
     leaves = parameters(weights)
-    residuals = network.forward(leaves, x).output.squeeze(-1) - y
+    residuals = network.forward(leaves, x).output[..., 0] - y
     found = torch.autograd.grad(residuals.square().mean(1).sum() / 2, list(leaves.values()))
     return dict(zip(leaves, found, strict=True))
 
@@ -44,12 +44,24 @@ def first_step(
     """The forward pass, its derivative along the first step by torch.func.jvp, and that step."""
     direction = {}
     for key, gradient in gradients(network, weights, x, y).items():
-        if network.parameterization.optimizer is Optimizer.ADAM:
-            epsilon = network.parameterization.epsilon(key.role, network.cell)
-            gradient = gradient / (gradient.abs() + ADAM_EPSILON * epsilon)
-        direction[key] = -network.rate(key.role) * gradient
+        direction[key] = -network.rate(key.role) * _direction(network, key, gradient)
     derivative = torch.func.jvp(lambda w: network.forward(w, x), (weights,), (direction,))
     return derivative[0], derivative[1], direction
+
+
+def _direction(network: Network, key: WeightKey, gradient: Tensor) -> Tensor:
+    """What the optimizer makes of the first gradient, by its definition."""
+    optimizer = network.parameterization.optimizer
+    if optimizer.is_linear:
+        return gradient
+    if optimizer is Optimizer.LION:
+        return gradient.sign()
+    if optimizer.orthogonalizes(key.role):
+        left, sizes, right = torch.linalg.svd(gradient, full_matrices=False)
+        polar: Tensor = (left * (sizes > 1e-12 * sizes[:, :1])[:, None]) @ right
+        return polar
+    epsilon = network.parameterization.epsilon(key.role, network.cell)
+    return gradient / (gradient.abs() + ADAM_EPSILON * epsilon)
 
 
 class Trained(NamedTuple):

@@ -24,7 +24,7 @@ from probes.trials import network_of, run_group
 from tests.experiments import EXPERIMENTS, small
 from tests.probes import plain
 from tests.probes.test_engines import assert_engines_agree, trainings
-from tests.probes.test_networks import CPU, parameterizations
+from tests.probes.test_networks import CPU, trained
 from theory import (
     Activation,
     Architecture,
@@ -161,7 +161,7 @@ convolutional = st.builds(
 )
 
 
-@given(convolutional, parameterizations, st.integers(1, 3), trainings, st.integers(0, 2**32))
+@given(convolutional, trained, st.integers(1, 3), trainings, st.integers(0, 2**32))
 @settings(max_examples=40, suppress_health_check=[HealthCheck.filter_too_much])
 def test_both_engines_train_the_network_that_autograd_trains(
     architecture: Architecture,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from torch import Tensor
 
-from probes.engines import Engine, dense_weights, matrix_free_weights
+from probes.engines import Engine, dense_weights, matrix_free_weights, rule_of
 from probes.experiments.one_step import first_order_change
 from probes.experiments.training import Lessons, training
 from probes.network import Network, Trace, WeightKey
@@ -23,7 +23,7 @@ from probes.weights.gaussian_matrix import ConditionedProduct
 from probes.weights.matrix_free import Side
 from tests.experiments import EXPERIMENTS, small
 from tests.probes import plain
-from tests.probes.test_networks import architectures, cells, parameterizations
+from tests.probes.test_networks import architectures, cells, parameterizations, trained
 from theory import (
     Architecture,
     Cell,
@@ -183,7 +183,7 @@ def test_matrix_free_trajectories_are_those_of_the_materialised_network(
     assert difference(run(network, dense, x, y), wanted) <= TOLERANCE[dtype]
 
 
-@given(architectures, parameterizations, cells, trainings, st.integers(0, 2**32))
+@given(architectures, trained, cells, trainings, st.integers(0, 2**32))
 @settings(max_examples=60, suppress_health_check=[HealthCheck.filter_too_much])
 def test_the_dense_engine_trains_every_rate_of_a_sweep_like_torch_optim(
     architecture: Architecture,
@@ -245,6 +245,66 @@ def test_weights_under_adam_decay_as_those_of_adamw_at_every_step() -> None:
             ours.matrix, torch.stack(decoupled[0]).detach(), rtol=1e-10, atol=0
         )
     assert not torch.allclose(ours.matrix, torch.stack(coupled[0]), rtol=0.05)
+
+
+def by_definition(optimizer: Optimizer, gradients: list[Tensor], decay: float) -> Tensor:
+    """How far steps at rate 0.1 move a matrix (4, 3) of ones, written out."""
+    weight = torch.ones(4, 3, dtype=torch.float64)
+    average = torch.zeros_like(weight)
+    for gradient in gradients:
+        if optimizer is Optimizer.LION:
+            direction = (0.9 * average + 0.1 * gradient).sign()
+            average = 0.99 * average + 0.01 * gradient
+        else:
+            average = 0.95 * average + gradient
+            ahead = gradient + 0.95 * average
+            values, vectors = torch.linalg.eigh(ahead.T @ ahead)
+            direction = ahead @ vectors @ torch.diag(values.rsqrt()) @ vectors.T
+        weight = weight * (1 - 0.1 * decay) - 0.1 * direction
+    return weight
+
+
+@pytest.mark.parametrize("optimizer", [Optimizer.LION, Optimizer.MUON])
+@pytest.mark.parametrize("decay", [0.0, 0.3])
+def test_steps_of_lion_and_muon_are_those_of_their_definition(
+    optimizer: Optimizer, decay: float
+) -> None:
+    generator = torch.Generator().manual_seed(3)
+    factors = [
+        tuple(torch.randn(1, 5, n, dtype=torch.float64, generator=generator) for n in (4, 3))
+        for _ in range(5)
+    ]
+    base = torch.full((1, 1, 1), 0.2, dtype=torch.float64)
+    rule = UpdateRule(optimizer, base, factor=0.5, weight_decay=decay)
+    ours = DenseWeight(torch.ones(1, 4, 3, dtype=torch.float64), rule)
+    for g, x in factors:
+        ours.descend(g, x, scale=0.7)
+    wanted = by_definition(optimizer, [0.7 * g[0].T @ x[0] for g, x in factors], decay)
+    torch.testing.assert_close(ours.matrix[0], wanted, rtol=1e-9, atol=1e-9)
+
+
+def test_muon_leaves_out_directions_that_a_gradient_does_not_have() -> None:
+    """One input makes a gradient of rank one: the step has one singular value, which is 1."""
+    rule = UpdateRule(Optimizer.MUON, torch.ones(1, 1, 1, dtype=torch.float64), factor=1.0)
+    ours = DenseWeight(torch.zeros(1, 4, 3, dtype=torch.float64), rule)
+    g, x = torch.arange(1.0, 5.0).double()[None, None], torch.arange(3.0).double()[None, None]
+    ours.descend(g, x, scale=1.0)
+    step = -ours.matrix[0]
+    torch.testing.assert_close(
+        torch.linalg.svdvals(step), torch.tensor([1.0, 0.0, 0.0]).double(), rtol=0, atol=1e-12
+    )
+    ours.gradient = (g, x)
+    torch.testing.assert_close(-ours.change_times(x), x @ step.T[None])
+
+
+def test_momentum_is_sgd_with_nine_tenths() -> None:
+    network = Network(residual(2), depth_mup(Optimizer.MOMENTUM), Cell(4, 2), inputs=3, outputs=1)
+    rule = rule_of(network, Training(batch=2), Role.BRANCH_LAST, torch.ones(1))
+    assert rule.momentum == 0.9
+    other = replace(network, parameterization=depth_mup())
+    plain = rule_of(other, Training(batch=2), Role.BRANCH_LAST, torch.ones(1))
+    assert plain.momentum == 0.0
+    assert replace(rule, momentum=0.0, optimizer=Optimizer.SGD).factor == plain.factor
 
 
 def moments(values: Tensor) -> np.ndarray:

@@ -89,6 +89,9 @@ architectures = st.one_of(
     ),
 )
 parameterizations = st.sampled_from(PRESETS)
+# Steps of Lion and Muon jump where a gradient is rounding: they are held against their definitions
+# in tests of their own.
+trained = parameterizations.filter(lambda p: p.optimizer in (Optimizer.SGD, Optimizer.ADAM))
 cells = st.builds(Cell, st.integers(2, 9), st.integers(1, 5))
 
 

@@ -23,7 +23,7 @@ from probes.trials import network_of, run_group
 from tests.experiments import EXPERIMENTS, small
 from tests.probes import plain
 from tests.probes.test_engines import assert_engines_agree, trainings
-from tests.probes.test_networks import CPU, PRESETS, parameterizations
+from tests.probes.test_networks import CPU, PRESETS, trained
 from theory import (
     Activation,
     Architecture,
@@ -121,7 +121,7 @@ def test_the_derivative_along_the_step_is_that_of_torchs_attention() -> None:
     torch.testing.assert_close(change.output[0], difference, rtol=1e-6, atol=1e-9)
 
 
-@given(parameterizations, st.integers(1, 3), trainings, st.integers(0, 2**32))
+@given(trained, st.integers(1, 3), trainings, st.integers(0, 2**32))
 @settings(max_examples=20)
 def test_both_engines_train_the_transformer_that_autograd_trains(
     parameterization: Parameterization, depth: int, experiment: Training, seed: int

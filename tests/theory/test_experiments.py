@@ -25,6 +25,7 @@ from theory import (
     Optimizer,
     Padding,
     Parameterization,
+    Parts,
     Power,
     Propagation,
     Setting,
@@ -59,6 +60,8 @@ ALTERNATIVES: dict[str, list[Any]] = {
         Convolution(padding=Padding.ZERO),
     ],
     "dropout": [Fraction(0), Fraction(1, 4)],
+    "parts": [Parts(), *(Parts(**{part.name: True}) for part in fields(Parts))],
+    "attention": [Power(width=-1), Power(width="-1/2")],
     "name": ["depth_mup", "of ours"],
     "residual": [Power(), Power(depth=-1), Power(width=-1), Power("-1/2", "-1/2")],
     "roles": [

@@ -64,7 +64,7 @@ def test_exponents_of_blocks_are_the_sums_of_the_design(layers: int, optimizer: 
     assert count.accumulated.depth == HALF - (ALPHA + sum(beta))
     for i, role in enumerate(roles):
         layer, others, before = Layer(role, i + 1), sum(beta) - beta[i], sum(beta[:i])
-        if optimizer is Optimizer.SGD:
+        if optimizer.is_linear:
             own = -(ALPHA + 2 * A[role] + C[role] + others + before)
             stream = 1 - (2 * ALPHA + 2 * A[role] + C[role] + 2 * others)
         else:
@@ -120,7 +120,7 @@ def test_queries_and_keys_answer_by_each_other(optimizer: Optimizer) -> None:
     # Without a residual factor the stream is L^1/2 large, and readouts see 1 / L^1/2 of it.
     size = count.size.depth
     assert size == HALF
-    if optimizer is Optimizer.SGD:
+    if optimizer.is_linear:
         assert count.own_change[query] == Power("-1/2", -third - size)
         assert count.own_change[key] == Power("-1/2", -size)
         assert count.stream_change[query] == Power("-1/2", HALF - 2 * third - size)

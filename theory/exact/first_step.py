@@ -27,9 +27,10 @@ from theory.exact.propagation import (
     branch_constant,
     gains,
     propagate,
+    require_one_multiplier,
     update_rates,
 )
-from theory.parameterization import Optimizer, Parameterization
+from theory.parameterization import Parameterization
 from theory.scaling import Cell
 
 
@@ -85,7 +86,8 @@ def require_plain(architecture: Architecture) -> None:
 
 
 def _require_sgd(parameterization: Parameterization) -> None:
-    if parameterization.optimizer is not Optimizer.SGD:
+    require_one_multiplier(parameterization)
+    if not parameterization.optimizer.is_linear:
         raise NoTheoryError(
             f"{parameterization.name} is for {parameterization.optimizer}: tangent-kernel sums are "
             "those of SGD; give its SGD version"

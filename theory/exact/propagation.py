@@ -99,6 +99,15 @@ def _require_exact(architecture: Architecture) -> None:
         )
 
 
+def require_one_multiplier(parameterization: Parameterization) -> None:
+    """Raises ``NoTheoryError`` where a gradient meets another factor than the signal."""
+    if any(scaling.backward is not None for _, scaling in parameterization.roles):
+        raise NoTheoryError(
+            f"{parameterization.name}: exact gradients are those of weights with one multiplier in "
+            "both directions; leave backward out"
+        )
+
+
 def update_rates(
     architecture: Architecture, parameterization: Parameterization, cell: Cell
 ) -> tuple[float, ...]:
@@ -284,6 +293,7 @@ def backward_second_moment(
     architecture: Architecture, parameterization: Parameterization, cell: Cell
 ) -> float:
     """p_0, the second moment of a coordinate of n df/dh_0 (n df/dz_1 in a chain)."""
+    require_one_multiplier(parameterization)
     return float(propagate(architecture, parameterization, cell).gradients[0, 0, 0])
 
 

@@ -7,14 +7,22 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from fractions import Fraction
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import tomlkit
-from pydantic import BaseModel, ConfigDict, Field, StrictInt, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictInt,
+    ValidationError,
+    field_validator,
+)
 
 from theory.architecture import (
     Activation,
@@ -26,6 +34,7 @@ from theory.architecture import (
 )
 from theory.errors import InputError, UnavailableError
 from theory.parameterization import Optimizer, Parameterization, RoleScaling
+from theory.parts import Parts
 from theory.presets import preset
 from theory.scaling import ONE, Cell, Power, rational
 
@@ -59,7 +68,17 @@ class RoleTable(_Table):
     initialization: PowerTable | None = Field(None, description="standard deviation of an entry")
     rate: PowerTable | None = None
     epsilon: PowerTable | None = Field(None, description="factor of Adam's base epsilon")
-    decay: PowerTable | None = Field(None, description="factor of the base weight decay")
+    decay: PowerTable | None = Field(
+        None, description="factor of the base weight decay, which a step multiplies by the rate"
+    )
+    independent_decay: PowerTable | None = Field(
+        None, description="factor of the base weight decay, where the rate does not multiply it"
+    )
+    backward: PowerTable | None = Field(
+        None, description="multiplier on the way back, where it is another than the forward one"
+    )
+    starts_at_zero: StrictBool | None = None
+    frozen: StrictBool | None = Field(None, description="has no rate")
 
 
 class CellTable(_Table):
@@ -77,6 +96,13 @@ class NetworkTable(_Table):
     activation: Activation = Activation.RELU
     form: BlockForm = BlockForm.PRE_ACTIVATION
     normalization: Normalization = Normalization.NONE
+    biases: StrictBool = False
+    gains: StrictBool = False
+    gated: StrictBool = False
+    tied: StrictBool = Field(default=False, description="the readout is the embedding")
+    parallel: StrictBool = Field(default=False, description="attention and MLP side by side")
+    grouped: StrictBool = Field(default=False, description="two heads share keys and values")
+    post_norm: StrictBool = False
     variance_factor: int | str = Field(
         default="1", description="T of residual networks, c of chains: exact, such as 2"
     )
@@ -95,6 +121,9 @@ class VariantTable(_Table):
     extends: str | None = Field(None, description="a preset, such as depth_mup or completep(3/4)")
     optimizer: Optimizer = Optimizer.SGD
     residual: PowerTable | None = Field(None, description="multiplier of every branch, once")
+    attention: PowerTable | None = Field(
+        None, description='multiplier of scores, a power of the head width: {width = "-1/2"}'
+    )
     base: CellTable | None = None
     network: NetworkTable = NetworkTable()
     roles: dict[Role, RoleTable] = Field(default={}, description="tables by role")
@@ -149,8 +178,7 @@ def variant_of(text: str, file: str = "the text", stem: str = "variant") -> Vari
         made = Variant(_architecture(table.network), _parameterization(table, stem))
     except InputError as error:
         raise InputError(f"{file}: {error}") from None
-    roles = {Role.INPUT, *made.architecture.block_roles, Role.OUTPUT}
-    missing = sorted(roles - dict(made.parameterization.roles).keys())
+    missing = sorted(set(made.architecture.roles) - dict(made.parameterization.roles).keys())
     if missing:
         raise InputError(
             f"{file}: nothing is said of {', '.join(missing)}; give a table [roles.{missing[0]}] "
@@ -202,6 +230,7 @@ def _architecture(table: NetworkTable) -> Architecture:
         variance_factor=Fraction(table.variance_factor),
         form=table.form,
         normalization=Normalization.RMS if transformer else table.normalization,
+        parts=Parts(**{part.name: getattr(table, part.name) for part in fields(Parts)}),
     )
 
 
@@ -223,6 +252,7 @@ def _parameterization(table: VariantTable, stem: str) -> Parameterization:
         table.source or unsaid,
         table.optimizer,
         None if table.base is None else Cell(table.base.width, table.base.depth),
+        start.attention if table.attention is None else table.attention.power(),
     )
 
 
@@ -231,12 +261,21 @@ def _scaling(table: RoleTable, start: RoleScaling) -> RoleScaling:
         held = getattr(table, name)
         return before if held is None else held.power()
 
+    rate, decay = power("rate", start.rate), power("decay", start.decay)
+    if table.independent_decay is not None:
+        if table.decay is not None:
+            raise InputError("decay and independent_decay of one role: give one of them")
+        decay = table.independent_decay.power() / rate
+    zero = start.starts_at_zero and table.initialization is None
     return RoleScaling(
         power("multiplier", start.multiplier),
         power("initialization", start.std),
-        power("rate", start.rate),
+        rate,
         power("epsilon", start.epsilon),
-        power("decay", start.decay),
+        decay,
+        power("backward", start.backward),
+        zero if table.starts_at_zero is None else table.starts_at_zero,
+        start.frozen if table.frozen is None else table.frozen,
     )
 
 
@@ -250,6 +289,8 @@ def variant_text(parameterization: Parameterization, architecture: Architecture)
         cell = parameterization.base
         document["base"] = _inline({"width": cell.width, "depth": cell.depth})
     document["residual"] = _power(parameterization.residual)
+    if architecture.family is Family.TRANSFORMER:
+        document["attention"] = _power(parameterization.attention)
     document["network"] = _network(architecture)
     roles = tomlkit.table(is_super_table=True)
     for role, item in parameterization.roles:
@@ -263,8 +304,12 @@ def variant_text(parameterization: Parameterization, architecture: Architecture)
         for name, power in parts.items():
             if power != ONE:
                 table[name] = _power(power)
-        if item.decay is not None:
-            table["decay"] = _power(item.decay)
+        for name in ("decay", "backward"):
+            if getattr(item, name) is not None:
+                table[name] = _power(getattr(item, name))
+        for name in ("starts_at_zero", "frozen"):
+            if getattr(item, name):
+                table[name] = True
         roles[str(role)] = table
     document["roles"] = roles
     return tomlkit.dumps(document)
@@ -283,6 +328,8 @@ def _network(architecture: Architecture) -> Any:
         table["form"] = str(architecture.form)
     if architecture.normalized:
         table["normalization"] = str(architecture.normalization)
+    for name in architecture.parts.names:
+        table[name] = True
     table["variance_factor"] = str(architecture.variance_factor)
     return table
 

@@ -1,6 +1,7 @@
 """Parameterizations as files: presets read back equal, and errors name key, value and choices."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from theory import (
     Axis,
     InputError,
     Optimizer,
+    Parts,
     Power,
     Role,
     UnavailableError,
@@ -36,10 +38,12 @@ PRESETS = (
     *("completep", "completep(3/4)", "depth_mup_corrected(1/4)"),
 )
 
+WITH_PARTS = replace(transformer(), parts=Parts(biases=True, gated=True, post_norm=True))
+
 
 @pytest.mark.parametrize("name", PRESETS)
 @pytest.mark.parametrize("optimizer", Optimizer)
-@pytest.mark.parametrize("network", [residual(1), residual(3), transformer(), chain()], ids=str)
+@pytest.mark.parametrize("network", [residual(1), transformer(), chain(), WITH_PARTS], ids=str)
 def test_presets_read_back_equal(name: str, optimizer: Optimizer, network: Architecture) -> None:
     parameterization = preset(name, optimizer)
     found = variant_of(variant_text(parameterization, network))
@@ -69,6 +73,42 @@ def test_a_variant_extends_a_preset(tmp_path: Path) -> None:
     assert found.parameterization[Role.OUTPUT] == base[Role.OUTPUT]
 
 
+def test_what_people_have_is_said_in_a_file() -> None:
+    found = variant_of(
+        'extends = "mup"\n'
+        'optimizer = "adamw"\n'
+        'attention = {width = "-1/2"}\n'
+        "[network]\n"
+        'family = "transformer"\n'
+        "tied = true\n"
+        "gains = true\n"
+        "[roles.output]\n"
+        "backward = {width = 0}\n"
+        "starts_at_zero = true\n"
+        "[roles.input]\n"
+        "frozen = true\n"
+        "independent_decay = {}\n"
+        "[roles.bias]\n"
+        "initialization = {}\n"
+    )
+    made = found.parameterization
+    assert found.architecture == replace(transformer(), parts=Parts(tied=True, gains=True))
+    assert (made.optimizer, made.attention) == (Optimizer.ADAM, Power(width="-1/2"))
+    assert made[Role.OUTPUT].backward == Power()
+    assert made[Role.OUTPUT].starts_at_zero
+    assert made[Role.INPUT].frozen
+    assert not made[Role.BIAS].starts_at_zero  # it is given a size
+    again = variant_of(variant_text(made, found.architecture)).parameterization
+    assert again == made
+
+
+def test_independent_decay_is_what_a_step_takes_whatever_the_rate() -> None:
+    role = '[roles.hidden]\nrate = {width = "-1/2"}\nindependent_decay = {width = "1/4"}\n'
+    made = variant_of('extends = "mup"\n' + role).parameterization[Role.HIDDEN]
+    assert made.decay is not None
+    assert made.rate * made.decay == Power(width="1/4")
+
+
 def test_decay_that_follows_the_rate_is_named() -> None:
     """The rate of square matrices is n^-1/2 here; decay that does not make up for it fades."""
     text = variant_text(completep(optimizer=Optimizer.ADAM), residual(2))
@@ -90,7 +130,7 @@ def test_decay_that_follows_the_rate_is_named() -> None:
         ('extends = "mupp"', r"unknown preset 'mupp'; choose one of: standard, ntk"),
         ('extends = "mup(1)"', r"mup takes no exponent"),
         ('extends = "completep(2)"', r"alpha from 1/2 to 1"),
-        ('optimizer = "lion"', r"optimizer = 'lion': choose one of: sgd, adam"),
+        ('optimizer = "lio"', r"optimizer = 'lio': choose one of: sgd, momentum, adam, lion, muon"),
         ("residual = 1", r'residual = 1: expected a table, such as \{width = "-1/2"\}'),
         ('residual = {depth = "1e999999999"}', r"residual\.depth: exponent '1e999999999' is no"),
         ("[roles.inputt]", r"roles\.inputt = 'inputt': choose one of: input, hidden"),
@@ -101,6 +141,14 @@ def test_decay_that_follows_the_rate_is_named() -> None:
         ('[network]\nfamily = "mlp"', r"network\.family = 'mlp': choose one of: chain, residual"),
         ("[network]\nlayers_per_block = 0", r"layers per block 0: expected at least 1"),
         ("[network]\nlayers_per_block = true", r"layers_per_block = True: input should be a valid"),
+        ('attention = "-1/2"', r"attention = '-1/2': expected a table"),
+        ("[network]\ngains = true", r"not built with gains; leave it out"),
+        ("[network]\ngated = 1", r"network\.gated = 1: input should be a valid boolean"),
+        ("[roles.output]\nfrozen = 0", r"roles\.output\.frozen = 0: input should be a valid bool"),
+        (
+            'extends = "mup"\n[roles.output]\ndecay = {}\nindependent_decay = {}',
+            r"decay and independent_decay of one role: give one of them",
+        ),
         ("base = {width = 0, depth = 1}", r"both must be at least 1"),
         ("[roles.input]", r"nothing is said of branch\.first, branch\.last, output; give a table"),
     ],
