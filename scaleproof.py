@@ -276,6 +276,8 @@ def __getattr__(name: str) -> object:
         for package in map(import_module, _PACKAGES):
             if name in package.__all__:
                 return getattr(package, name)
+    if name == "strategies":  # needs hypothesis, and is no name among others
+        return import_module("verify.strategies")
     raise AttributeError(f"module 'scaleproof' has no attribute {name!r}")
 
 

@@ -399,12 +399,15 @@ def _product(
     """onto + scale * W x, whose gradients at W and x are multiplied by ``back``."""
     if isinstance(weight, Weight):
         return weight.product(x, scale, onto, back)
-    product = torch.bmm(x, weight.mT)
-    if scale != back:
-        product = _TwoFactors.apply(product, scale, back)  # type: ignore[no-untyped-call]
-    else:
-        product = product * scale
+    product = _times(torch.bmm(x, weight.mT), scale, back)
     return product if onto is None else onto + product
+
+
+def _times(product: Tensor, scale: float, back: float) -> Tensor:
+    if scale == back:
+        return product * scale
+    scaled: Tensor = _TwoFactors.apply(product, scale, back)  # type: ignore[no-untyped-call]
+    return scaled
 
 
 class _TwoFactors(torch.autograd.Function):

@@ -9,7 +9,7 @@ power counting is right about every mutant. Writes docs/variant-mutants.md. Impo
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from theory.cures import Change
 from theory.diagnosis import Diagnosis, diagnose
 from theory.errors import NoTheoryError
 from theory.parameterization import Optimizer, Parameterization
+from theory.parts import Parts
 from theory.power_counting import count_powers
 from theory.prediction import Profile
 from theory.presets import preset
@@ -30,7 +31,11 @@ from verify.measuring.loop import measure
 from verify.measuring.store import Store
 
 PAGE = Path(__file__).parent.parent / "docs" / "variant-mutants.md"
-NETWORKS = (residual(1), residual(2), residual(2, normalization=Normalization.RMS), transformer())
+WITH_PARTS = replace(transformer(), parts=Parts(biases=True, gains=True, gated=True))
+NETWORKS = (
+    *(residual(1), residual(2), residual(2, normalization=Normalization.RMS)),
+    *(transformer(), WITH_PARTS),
+)
 # Presets that are right, by the axis along which they are.
 RIGHT = {Axis.WIDTH: ("mup", "completep"), Axis.DEPTH: ("completep",)}
 MEASURED = (residual(2), "completep", Optimizer.SGD)
@@ -64,7 +69,8 @@ def mistakes(network: Architecture, axis: Axis) -> Iterator[Change]:
         factor = Power(width=exponent) if axis is Axis.WIDTH else Power(depth=exponent)
         for role in roles:
             for part in ("initialization", "multiplier", "rate"):
-                yield Change((role,), part, factor)
+                if part != "initialization" or role in network.matrix_roles:
+                    yield Change((role,), part, factor)
         if axis is Axis.DEPTH:
             yield Change((), "residual multiplier", factor)
 
@@ -137,7 +143,7 @@ def page() -> str:
     return f"""# Presets with one wrong exponent
 
 `python -m tools.variant_mutants` moves every exponent of presets that are right by 1/4 and by 1/2.
-Networks: {"; ".join(map(str, NETWORKS))}. Optimizers: sgd and adam.
+Networks: {"; ".join(map(str, NETWORKS))}. Optimizers: {", ".join(Optimizer)}.
 
 As healthy are alpha between 1/2 and 1 by another name, and queries and keys of SGD that learn as
 Adam's do. *Role*: it stands in a problem or in a cure. *Undone*: the mistake undone is in a cure.

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
+from theory.cures import Change
 from theory.errors import NoTheoryError
 from theory.prediction import Prediction, Profile
 from theory.variants import predictions_of
@@ -138,13 +139,23 @@ def _rejected(
 
 
 def _simplest(disagreement: Disagreement, first_seed: int, workers: int) -> Disagreement:
-    """Leave out changes, one after the other, as long as networks of fresh seeds still reject."""
-    for k, change in enumerate(disagreement.drawn.changes):
-        drawn = disagreement.drawn
-        kept = tuple(other for other in drawn.changes if other != change)
-        simpler = replace(drawn, changes=kept)
+    """Leave out one thing after the other, as long as networks of fresh seeds still reject."""
+    drawn = disagreement.drawn
+    things = (*drawn.changes, *drawn.architecture.parts.names)
+    for k, thing in enumerate(things):
+        simpler = _without(disagreement.drawn, thing)
         same = [p for p in _predictions(simpler) if _asked(p) == disagreement.asked]
         found, _ = _rejected(same, first_seed + (k + 2) * _FRESH, workers)
         for numbers in found.values():
             disagreement = Disagreement(simpler, disagreement.asked, *numbers)
     return disagreement
+
+
+def _without(drawn: Drawn, thing: Change | str) -> Drawn:
+    """The same without one change, or without the part of this name."""
+    if isinstance(thing, Change):
+        return replace(drawn, changes=tuple(one for one in drawn.changes if one != thing))
+    network = drawn.architecture
+    return replace(
+        drawn, architecture=replace(network, parts=replace(network.parts, **{thing: False}))
+    )

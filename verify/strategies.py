@@ -5,7 +5,8 @@ They draw what power counting and networks are asked about, simple ones first.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass, fields, replace
 from fractions import Fraction
 
 from hypothesis import strategies as st
@@ -20,14 +21,17 @@ from theory.architecture import (
     residual,
     transformer,
 )
-from theory.cures import Change
+from theory.cures import ATTENTION_SCALE, Change
+from theory.errors import InputError
 from theory.parameterization import Optimizer, Parameterization
+from theory.parts import Parts
 from theory.presets import preset
 from theory.scaling import Axis, Power
 
 _PRESETS = ("completep", "depth_mup", "mup", "am_mup", "ntk", "standard")
 _QUARTERS = (Fraction(-1, 4), Fraction(1, 4), Fraction(-1, 2), Fraction(1, 2))
-MOST_CHANGES = 2
+MOST_CHANGES = MOST_PARTS = 2
+_PARTS = tuple(part.name for part in fields(Parts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +55,21 @@ class Drawn:
         return f"{self.parameterization.name}, {self.optimizer}: {self.architecture}"
 
 
-def architectures() -> st.SearchStrategy[Architecture]:
-    """Residual networks of every form, transformers and ReLU chains."""
+@st.composite
+def architectures(draw: st.DrawFn) -> Architecture:
+    """Residual networks of every form, transformers and ReLU chains, with up to two parts."""
+    plain = draw(plain_architectures())
+    names = draw(st.lists(st.sampled_from(_PARTS), max_size=MOST_PARTS, unique=True))
+    found = plain
+    for name in names:
+        parts = replace(found.parts, **{name: True})
+        with suppress(InputError):  # a part that such a network does not have
+            found = replace(found, parts=parts)
+    return found
+
+
+def plain_architectures() -> st.SearchStrategy[Architecture]:
+    """The same without parts."""
     blocks = st.builds(
         residual,
         st.integers(1, 3),
@@ -70,13 +87,16 @@ def changes(draw: st.DrawFn, architecture: Architecture) -> Change:
     """One exponent by a quarter or a half."""
     exponent, axis = draw(st.sampled_from(_QUARTERS)), draw(st.sampled_from(Axis))
     factor = Power(width=exponent) if axis is Axis.WIDTH else Power(depth=exponent)
-    roles = list(architecture.roles)
     parts = ["initialization", "multiplier", "rate"]
     if architecture.family is not Family.CHAIN:
         parts.append("residual multiplier")
+    if architecture.family is Family.TRANSFORMER:
+        parts.append(ATTENTION_SCALE)
     part = draw(st.sampled_from(parts))
-    chosen = () if part == "residual multiplier" else (draw(st.sampled_from(roles)),)
-    return Change(chosen, part, factor)
+    if part in ("residual multiplier", ATTENTION_SCALE):
+        return Change((), part, factor)
+    roles = architecture.matrix_roles if part == "initialization" else architecture.roles
+    return Change((draw(st.sampled_from(roles)),), part, factor)
 
 
 @st.composite

@@ -87,7 +87,8 @@ def rms(h: np.ndarray) -> np.ndarray:
 
 
 def relu(x: np.ndarray) -> np.ndarray:
-    return np.maximum(x, 0)
+    positive: np.ndarray = np.maximum(x, 0)
+    return positive
 
 
 class WrittenOut:
@@ -226,6 +227,58 @@ def test_a_factor_of_the_way_back_changes_gradients_alone(role: Role, own: tuple
     _, change, _ = dense_step(other, weights, x, y)
     _, moved, _ = first_step(other, weights, x, y)
     torch.testing.assert_close(change.output, moved.output)
+
+
+FACTORS = {
+    role: Power(width=Fraction(1 + k % 3, 4), depth=Fraction(1 - k % 2, 3))
+    for k, role in enumerate(Role)
+}
+
+
+def measured(
+    architecture: Architecture, parameterization: Parameterization
+) -> dict[str, np.ndarray]:
+    """Everything of the first step."""
+    setting = Setting(architecture, parameterization, OneStep(4))
+    return dict(run_group(setting, CELL, 0, [0, 1], CPU, torch.float64))
+
+
+@pytest.mark.parametrize("optimizer", Optimizer)
+@pytest.mark.parametrize("architecture", [one for one in NETWORKS if not one.parts.tied], ids=str)
+def test_a_factor_may_move_between_multiplier_and_weight(
+    architecture: Architecture, optimizer: Optimizer
+) -> None:
+    """The symmetry of abc-parametrizations, in every role and with a way back of its own."""
+    base = completep(1, optimizer)
+    back = replace(base[Role.OUTPUT], backward=Power(width="-1/4"))
+    base = base.changed("with a factor of the way back", {Role.OUTPUT: back})
+    before = measured(architecture, base)
+    after = measured(architecture, base.moved(FACTORS, "moved"))
+    for observable, values in before.items():
+        np.testing.assert_allclose(after[observable], values, rtol=1e-7, atol=1e-12)
+
+
+@pytest.mark.parametrize("optimizer", Optimizer)
+def test_a_tied_weight_moves_its_factor_in_both_of_its_uses(optimizer: Optimizer) -> None:
+    architecture, base = with_parts(residual(2), "tied"), completep(1, optimizer)
+    factor = FACTORS[Role.INPUT]
+    last = replace(base[Role.OUTPUT], multiplier=base[Role.OUTPUT].multiplier / factor)
+    moved = base.moved({Role.INPUT: factor}, "moved").changed("moved", {Role.OUTPUT: last})
+    before, after = (measured(architecture, each) for each in (base, moved))
+    for observable, values in before.items():
+        np.testing.assert_allclose(after[observable], values, rtol=1e-7)
+    one_use = measured(architecture, base.moved({Role.INPUT: factor}, "moved"))
+    assert not np.allclose(one_use[Observable.STREAM_CHANGE], before[Observable.STREAM_CHANGE])
+
+
+@pytest.mark.parametrize("optimizer", Optimizer)
+def test_an_attention_scale_is_a_multiplier_of_queries(optimizer: Optimizer) -> None:
+    factor, base = Power(depth="1/2"), completep(1, optimizer)
+    query = replace(base[Role.QUERY], multiplier=base[Role.QUERY].multiplier * factor)
+    one = measured(transformer(), replace(base, attention=base.attention * factor))
+    other = measured(transformer(), base.changed("queries", {Role.QUERY: query}))
+    for observable, values in one.items():
+        np.testing.assert_allclose(other[observable], values, rtol=1e-9)
 
 
 def test_what_starts_at_zero_is_zero_and_what_is_frozen_stays() -> None:
