@@ -87,6 +87,16 @@ def test_completep_is_the_preset_to_the_last_power() -> None:
     assert said.residual == ours.residual == Power(depth=-1)
 
 
+@pytest.mark.parametrize("document", ["arXiv 2203.03466", "arXiv 2310.02244", "arXiv 2505.01618"])
+def test_three_papers_differ_in_epsilon_and_decay_alone(document: str) -> None:
+    mine = [pair for pair in expressible() if pair[0].document == document]
+    assert mine
+    for published, optimizer in mine:
+        if not published.variant.startswith("SP"):
+            names = {one.quantity for one in differences(published, optimizer)}
+            assert names <= {"epsilon", "decay per step"}
+
+
 def test_published_differences_are_shown_with_both_sides() -> None:
     found = disagreements(table("slide 21", "u-muP"), "adam")
     assert found[0] == Disagreement(Side.PRESET, "rate of input", "n^-1/2", "1")
