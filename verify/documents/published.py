@@ -125,7 +125,7 @@ def _cells(name: str) -> list[str]:
     read = dict.fromkeys(f"{table.document}: {table.read}." for table in found)
     notes = dict.fromkeys(f"{table}: {table.note}" for table in found if table.note)
     rows = [_row(table, entry) for table in found for entry in table.entries]
-    header = ("table", "parameterization", "cell", "role", "quantity", "as printed", "power")
+    header = ("table", "parameterization", "cell", "role", "quantity", "says", "power")
     return [
         *(f"- {line}" for line in (*read, *notes)),
         "",

@@ -1,7 +1,7 @@
 """Tables of parameterizations as their sources print them, cell by cell. Imports ``theory`` only.
 
 Each file beside this one is a source, or several on one subject. A cell has its place, a few words
-as printed, and the powers of width and depth that they mean. ``comparison`` holds the tables
+of what it says, and the powers of width and depth that they mean. ``comparison`` holds the tables
 against presets and power counting. What a file knows to differ stands there with its reason.
 """
 

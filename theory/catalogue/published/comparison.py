@@ -26,9 +26,9 @@ NETWORKS: Mapping[str, Architecture] = {
     "residual-2": residual(2),
     "transformer": transformer(),
 }
-_HIDDEN, _BRANCH = "hidden", "residual"
+_BRANCH = "residual"
 # A lookup is a product with a one-hot vector: its powers of width are those of input weights.
-_ENDS = {"input": Role.INPUT, "embedding": Role.INPUT, "output": Role.OUTPUT}
+_ALSO = {"embedding": Role.INPUT}
 # Of what a multiplier would be undone in. One that is wrong is wrong in all of them.
 _SHOWN_BY: Mapping[ScaledQuantity, frozenset[str]] = {
     ScaledQuantity.VARIANCE: frozenset({"initialization"}),
@@ -76,7 +76,7 @@ def cannot_be_expressed(role: str, optimizer: str) -> str | None:
     """Why theory has no place for a cell, or ``None`` where it has one."""
     if optimizer not in set(Optimizer):
         return f"optimizer: {optimizer}"
-    return None if role in {*_ENDS, _HIDDEN, _BRANCH} else f"role: {role}"
+    return None if role in {*Role, *_ALSO, _BRANCH} else f"role: {role}"
 
 
 def preset_of(table: Table, optimizer: str) -> Parameterization:
@@ -113,10 +113,10 @@ def _said(table: Table, optimizer: str) -> dict[str, dict[ScaledQuantity, Power]
 
 def _roles(table: Table, name: str) -> Iterable[Role]:
     """What a table calls by that name, in the networks that it is for."""
-    if name == _HIDDEN:
+    if name == Role.HIDDEN:
         inside = (role for key in table.networks for role in NETWORKS[key].block_roles)
         return dict.fromkeys(inside)
-    return (_ENDS[name],) if name in _ENDS else ()
+    return [role for role in Role if role == _ALSO.get(name, name)]
 
 
 def _along(said: Power | None, otherwise: Power, axes: tuple[Axis, ...]) -> Power:
