@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from theory.catalogue import find, select
@@ -19,6 +19,8 @@ from theory.prediction import Prediction, Profile, Standing
 from theory.relations import Relation
 from theory.verdict import Verdict
 from verify.documents.checkout import records_path
+from verify.documents.markdown import markdown_table
+from verify.documents.published import published
 
 _BLOCK = re.compile(
     r"^<!-- generated: (?P<name>[^\n]+) -->$(?P<body>.*?)^<!-- end of (?P=name) -->$",
@@ -84,11 +86,13 @@ def generated(name: str, records: AllRecords) -> list[str]:
         rows = [row for row in _rows(records) if row[2][row[1]].campaign.name == what]
     if rows:
         return _table(rows)
+    if kind == "published" and (lines := published(what)) is not None:
+        return lines
     if name == "seeds" and records[SECOND_SEED]:
         return _seeds(records[Profile.STANDARD], records[SECOND_SEED])
     raise InputError(
         f"nothing is generated for {name!r}; the names are rejected-PROFILE, counts-PROFILE, "
-        "claim-PREFIX of ids, campaign-NAME as in the records, and seeds"
+        "claim-PREFIX of ids, campaign-NAME as in the records, published-NAME and seeds"
     )
 
 
@@ -172,12 +176,6 @@ def _estimate(record: Recorded) -> str:
 
 def _emphasized(verdict: Verdict) -> str:
     return str(verdict) if verdict is Verdict.ACCEPTED else f"**{verdict}**"
-
-
-def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """The lines of a table."""
-    lines = [header, ["---"] * len(header), *rows]
-    return ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines]
 
 
 def _on_digits(records: Records) -> dict[str, Recorded]:
