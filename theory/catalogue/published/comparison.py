@@ -26,7 +26,7 @@ NETWORKS: Mapping[str, Architecture] = {
     "residual-2": residual(2),
     "transformer": transformer(),
 }
-_BRANCH = "residual"
+_BRANCH, _ATTENTION = "residual", "attention"
 # A lookup is a product with a one-hot vector: its powers of width are those of input weights.
 _ALSO = {"embedding": Role.INPUT}
 # Of what a multiplier would be undone in. One that is wrong is wrong in all of them.
@@ -76,7 +76,7 @@ def cannot_be_expressed(role: str, optimizer: str) -> str | None:
     """Why theory has no place for a cell, or ``None`` where it has one."""
     if optimizer not in set(Optimizer):
         return f"optimizer: {optimizer}"
-    return None if role in {*Role, *_ALSO, _BRANCH} else f"role: {role}"
+    return None if role in {*Role, *_ALSO, _BRANCH, _ATTENTION} else f"role: {role}"
 
 
 def preset_of(table: Table, optimizer: str) -> Parameterization:
@@ -98,7 +98,9 @@ def parameterization_of(table: Table, optimizer: str) -> Parameterization:
         for role in _roles(table, name)
     }
     branch = _along(said.get(_BRANCH, {}).get(ScaledQuantity.RESIDUAL), base.residual, table.axes)
-    return base.changed(str(table), roles, residual=branch)
+    scores = said.get(_ATTENTION, {}).get(ScaledQuantity.MULTIPLIER)
+    attention = _along(scores, base.attention, table.axes)
+    return replace(base.changed(str(table), roles, residual=branch), attention=attention)
 
 
 def _said(table: Table, optimizer: str) -> dict[str, dict[ScaledQuantity, Power]]:
@@ -165,6 +167,8 @@ def differences(table: Table, optimizer: str) -> list[Difference]:
     ]
     if said.residual != ours.residual:
         found.append(Difference(_BRANCH, "multiplier", said.residual, ours.residual))
+    if said.attention != ours.attention:
+        found.append(Difference(_ATTENTION, "multiplier", said.attention, ours.attention))
     return list(dict.fromkeys(found))
 
 
@@ -238,4 +242,5 @@ def agreement(table: Table, entry: Entry, role: str, optimizer: str) -> str:
     if entry.power is None:
         return "open"
     wrong = {one.quantity for one in differences(table, optimizer) if one.role == role}
-    return "differs" if _SHOWN_BY[entry.quantity] <= wrong else "agrees"
+    shown = {"multiplier"} if role == _ATTENTION else _SHOWN_BY[entry.quantity]
+    return "differs" if shown <= wrong else "agrees"
