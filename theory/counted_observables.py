@@ -11,8 +11,9 @@ from functools import cache
 
 from theory.architecture import Activation, Architecture, Family, Role
 from theory.errors import NoTheoryError
-from theory.experiments import Setting
+from theory.experiments import OneStep, Setting
 from theory.observables import FINITE_SIZE, Observable
+from theory.parameterization import Optimizer
 from theory.power_counting import ROOT_WIDTH, Layer, PowerCount, count_powers, fastest
 from theory.relations import BestRateExponentEquals, ExponentEquals, Relation
 from theory.scaling import ONE, Axis, Power
@@ -77,6 +78,13 @@ def _require_a_power(
             f"{setting.parameterization.name}: what enters {setting.architecture.activation} grows "
             f"with {axis}, and a saturated activation follows no power of it"
         )
+    deep = axis is Axis.DEPTH and setting.architecture.family is Family.CHAIN
+    moving = (Observable.STREAM_CHANGE, Observable.OUTPUT_CHANGE)
+    if deep and setting.parameterization.optimizer is Optimizer.MUON and observable in moving:
+        raise NoTheoryError(
+            f"{setting.parameterization.name}: in a deep chain the inputs of a batch become alike, "
+            "and an orthogonal step acts on what is left of their differences"
+        )
     stream = setting.parameterization[Role.INPUT].scale.along(axis)
     grows = setting.architecture.normalized and stream < count.accumulated.along(axis)
     if grows and observable not in _AT_ONE_PLACE:
@@ -90,12 +98,7 @@ def _require_a_power(
 def _require_one_step(setting: Setting, axis: Axis) -> None:
     """Raises ``NoTheoryError`` where powers are not those of the first step from small scores."""
     architecture, parameterization = setting.architecture, setting.parameterization
-    zero = [role for role in architecture.matrix_roles if parameterization[role].starts_at_zero]
-    if zero:
-        raise NoTheoryError(
-            f"{parameterization.name}: {', '.join(zero)} starts at zero, so that the first step "
-            "moves nothing else; its powers are those of the second"
-        )
+    _require_moving(setting, axis)
     if architecture.family is Family.TRANSFORMER:
         scores = parameterization.attention * ROOT_WIDTH**3
         for role in (Role.QUERY, Role.KEY):
@@ -111,6 +114,26 @@ def _require_one_step(setting: Setting, axis: Axis) -> None:
             f"{parameterization.name}: biases grow as {axis.symbol}^{bias.scale.along(axis)} at "
             "initialization, and take over from the signals"
         )
+
+
+def _require_moving(setting: Setting, axis: Axis) -> None:
+    """Raises ``NoTheoryError`` where a weight is still zero, or was thrown out of all bounds."""
+    architecture, parameterization = setting.architecture, setting.parameterization
+    zero = [role for role in architecture.matrix_roles if parameterization[role].starts_at_zero]
+    after = setting.experiment.after if isinstance(setting.experiment, OneStep) else 0
+    if zero and not after:
+        raise NoTheoryError(
+            f"{parameterization.name}: {', '.join(zero)} starts at zero, so that the first step "
+            "moves nothing else; its powers are those of the second"
+        )
+    if after:
+        count = _count_powers(architecture, parameterization)
+        moved = fastest((count.total_output_change, count.total_stream_change / count.size))
+        if moved.along(axis) > 0:
+            raise NoTheoryError(
+                f"{parameterization.name}: the steps before move the network by {axis.symbol}^"
+                f"{moved.along(axis)}, and what follows has no power"
+            )
 
 
 def _own_change(setting: Setting, count: PowerCount, layer: Layer) -> Power:

@@ -118,13 +118,25 @@ class Propagation(Experiment):
 
 @dataclass(frozen=True, slots=True)
 class OneStep(Experiment):
-    """The first step, to first order in the learning rate."""
+    """The first step, to first order in the learning rate.
+
+    With ``after`` steps at base rate 1 on the same inputs before it, the step behind them, as a
+    fresh optimizer takes it: weights that start at zero have no say in the first one. Raises
+    ``InputError`` for less than none.
+    """
+
+    after: int = field(default=0, kw_only=True)
 
     name: ClassVar[str] = "one_step"
     takes_dropout: ClassVar[bool] = True
 
+    def __post_init__(self) -> None:
+        if self.after < 0:
+            raise InputError(f"after {self.after} steps: expected 0 or more")
+
     def __str__(self) -> str:
-        return _first_step(self)
+        behind = f" behind {self.after} others" if self.after else ""
+        return f"{_first_step(self)}{behind}"
 
 
 @dataclass(frozen=True, slots=True)

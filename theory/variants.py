@@ -71,7 +71,7 @@ def _predicted(
     observable: Observable,
     axis: Axis,
 ) -> Iterator[Prediction]:
-    setting = Setting(architecture, parameterization, _EXPERIMENTS[observable.experiment])
+    setting = _setting(architecture, parameterization, observable)
     try:
         relation, control = _relation_and_control(setting, observable, axis)
     except NoTheoryError:
@@ -94,6 +94,17 @@ def _predicted(
         controls=(control,),
         standing=Standing.PROJECT,
     )
+
+
+def _setting(
+    architecture: Architecture, parameterization: Parameterization, observable: Observable
+) -> Setting:
+    """The first step; of weights that start at zero, the second one."""
+    experiment = _EXPERIMENTS[observable.experiment]
+    if isinstance(experiment, OneStep):
+        zero = any(parameterization[role].starts_at_zero for role in architecture.matrix_roles)
+        experiment = replace(experiment, after=int(zero))
+    return Setting(architecture, parameterization, experiment)
 
 
 def _relation_and_control(
@@ -130,7 +141,7 @@ def unpredicted(
     reasons = []
     for each in tuple(Axis) if axis is None else (axis,):
         for observable in _OBSERVABLES:
-            setting = Setting(architecture, parameterization, _EXPERIMENTS[observable.experiment])
+            setting = _setting(architecture, parameterization, observable)
             why = _why_not(setting, observable, each)
             if why and not _why_not(replace(setting, parameterization=usual), observable, each):
                 reasons.append(f"{each}.{observable}: {why}")

@@ -19,7 +19,7 @@ from probes.experiments.base import Measured, Products, Trial, products, run
 from probes.experiments.moments import second_moment
 from probes.network import Network, Trace, WeightKey
 from probes.randomness import mask_generator
-from probes.weights.base import Weight, moving
+from probes.weights.base import Weight, learning, moving
 from theory.architecture import Family, Role
 from theory.experiments import OneStep
 from theory.observables import Observable
@@ -37,12 +37,23 @@ def first_order_change(
     Squared loss of the first output, mean over the batch; inputs (R, B, d), labels (R, B); both
     passes drop the same. The weights stay where they are, and keep their gradients.
     """
-    residuals = network.forward(weights, inputs, masks).output[..., 0] - labels
-    # Summed over replicates, so that each has the gradient of its own mean loss.
-    torch.autograd.backward(residuals.square().mean(1).sum() / 2)
+    _send_back(network, weights, inputs, labels, masks)
     with moving(weights.values()):
         both = network.forward(weights, inputs, masks)
         return _part(both, 0), _part(both, 1)
+
+
+def _send_back(
+    network: Network,
+    weights: Mapping[WeightKey, Weight],
+    inputs: Tensor,
+    labels: Tensor,
+    masks: Masks | None,
+) -> None:
+    """Gradients of the loss arrive at the weights."""
+    residuals = network.forward(weights, inputs, masks).output[..., 0] - labels
+    # Summed over replicates, so that each has the gradient of its own mean loss.
+    torch.autograd.backward(residuals.square().mean(1).sum() / 2)
 
 
 def _part(trace: Trace, which: int) -> Trace:
@@ -133,9 +144,15 @@ def _masks(trial: Trial) -> Masks | None:
 
 @run.register
 def _run(experiment: OneStep, trial: Trial) -> Measured:
-    return one_step(trial.network, trial.weights, *trial.examples(experiment.batch), _masks(trial))
+    examples, masks = trial.examples(experiment.batch), _masks(trial)
+    for _ in range(experiment.after):
+        with learning(trial.weights.values()):
+            _send_back(trial.network, trial.weights, *examples, masks)
+    return one_step(trial.network, trial.weights, *examples, masks)
 
 
 @products.register
 def _products(experiment: OneStep) -> Products:
-    return [(experiment.batch, True)] * 3  # forward, backward, the derivative
+    step = [(experiment.batch, True), (experiment.batch, True), (experiment.batch, False)]
+    # forward, backward, the derivative
+    return [*step * experiment.after, *[(experiment.batch, True)] * 3]

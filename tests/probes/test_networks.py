@@ -160,7 +160,7 @@ small_powers = st.builds(
 
 @given(
     architectures,
-    parameterizations,
+    trained,  # tests of parts have all optimizers
     cells,
     st.sampled_from(EXPERIMENTS),
     st.fixed_dictionaries(dict.fromkeys(Role, small_powers)),
@@ -194,7 +194,7 @@ def test_moving_scales_into_the_weights_changes_nothing(
         for moved in results[1:]:
             # In a network so narrow that earlier queries determine all of it, what they do not
             # determine is rounding, and has no relative error.
-            np.testing.assert_allclose(values, moved[observable], rtol=1e-9, atol=1e-14)
+            np.testing.assert_allclose(values, moved[observable], rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("optimizer", Optimizer)

@@ -73,6 +73,7 @@ ALTERNATIVES: dict[str, list[Any]] = {
     "optimizer": list(Optimizer),
     "base": [None, Cell(4, 2), Cell(2, 4)],
     "batch": [2, 4],
+    "after": [0, 1, 2],
     "steps": [0, 1, 2],
     "rate": [Fraction(1), Fraction(2), Fraction(1, 2)],
     "finest": [None, 3, 8],
