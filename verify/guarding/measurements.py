@@ -91,6 +91,11 @@ class Measurements:
         """Seeds whose cells are all there."""
         return sorted({seed for _, seed in self.cells})
 
+    def keep_whole_seeds(self) -> None:
+        """Forget the seeds of which a size is missing, as after an interruption."""
+        whole = [s for s in self.seeds if all((n, s) in self.cells for n in self.plan.sizes)]
+        self.cells = {(n, s): cell for (n, s), cell in self.cells.items() if s in whole}
+
     def make(self, size: int, seed: int) -> Problem:
         """The network of one size."""
         width, depth = (
