@@ -12,7 +12,7 @@ from torch import Tensor
 from probes.modules.graph import Graph, groups_of
 from probes.modules.ledger import Ledger
 from probes.modules.operations import Read, rms, tensors_of, widened
-from probes.modules.problem import Key, ReadFacts, alike
+from probes.modules.problem import Key, ReadFacts, alike, own_work
 from probes.modules.recorder import Recorder
 
 # Reads whose output is zero where the parameter is.
@@ -27,6 +27,7 @@ _NO_GRADIENT, _NO_UPDATE = "no gradient reaches these parameters in", "the updat
 class Attribution:
     """The numbers of every read of a recorded step, once its update is known."""
 
+    @own_work
     def __init__(
         self,
         measuring: Ledger,
@@ -44,6 +45,7 @@ class Attribution:
         self.updates = {key: measuring.parameters[key].detach() - before[key] for key in gradients}
         self._normals: dict[tuple[tuple[int, ...], int], Tensor] = {}
 
+    @own_work
     def run(self) -> None:
         """Put the numbers of the step, and facts at the first, into the ledger."""
         scored: dict[str, set[int]] = {}

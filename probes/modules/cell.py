@@ -15,14 +15,22 @@ from torch import Tensor
 from probes.modules.attribution import Attribution
 from probes.modules.ledger import Ledger
 from probes.modules.operations import rms, tensors_in
-from probes.modules.problem import LATEST_ATTRIBUTION, Cell, Key, Mending, Problem, ReadFacts
+from probes.modules.problem import (
+    LATEST_ATTRIBUTION,
+    Cell,
+    Key,
+    Mending,
+    Problem,
+    ReadFacts,
+    own_work,
+)
 from probes.modules.recorder import Recorder
 from probes.modules.surroundings import Randomness, eager
 from probes.modules.training import scalar, use_fused_kernels
 from probes.modules.watch import Watch
 from theory.errors import InputError
 
-# As in a checkpoint that is reentrant, whose forward pass has no graph.
+# As in a part whose forward pass has no graph, and which its backward pass runs again.
 _NO_READ = "no output that is made of these parameters has a gradient in"
 
 
@@ -77,15 +85,21 @@ class _Measuring(Ledger):
         self.cell.untrained = [n for key, n in self.names.items() if key not in self.owner]
         self.cell.twice = [n for key, n in self.names.items() if len(places.get(key, ())) > 1]
 
+    @own_work
     def _say_what_is_unseen(self) -> None:
         """One line for all parameters of whose rates nothing is known, by reason."""
         last = max(self.steps)
-        if not self.attributed and all(map(math.isfinite, self.cell.losses)):
+        if not self.attributed and all(map(math.isfinite, self.cell.losses.values())):
             raise InputError(
                 f"nothing moves in {last} steps: gradients or rates are zero; take more steps"
             )
         hidden = self.attributed - self.seen - self.silent
-        if hidden and all(map(math.isfinite, self.cell.losses)):
+        if hidden and all(map(math.isfinite, self.cell.losses.values())):
+            if not self.seen:
+                raise InputError(
+                    "the model's operations cannot be followed from its parameters to gradients; "
+                    "give it without wrappers that shard it or run it again"
+                )
             self.unseen |= {key: _NO_READ for key in self.names if key in hidden}
         reasons: dict[str, dict[str, None]] = {}
         for key, reason in self.unseen.items():
@@ -113,7 +127,7 @@ class _Measuring(Ledger):
                 if attribute:
                     self._attributed_step(watch, step)
                 else:
-                    self._plain_step(watch)
+                    self._plain_step(watch, step)
             if step == 1:
                 first = dict(watch.outputs)
                 self._sizes(first)
@@ -133,26 +147,26 @@ class _Measuring(Ledger):
     ) -> None:
         state.restore()
         with watch.looking():
-            self._loss(watch)  # not under no_grad: a loss may take gradients itself
+            self._loss(watch, step)  # not under no_grad: a loss may take gradients itself
         self._changes(first, watch.outputs, step)
 
-    def _loss(self, watch: Watch) -> Tensor:
+    def _loss(self, watch: Watch, after: int) -> Tensor:
         watch.start()
         loss = scalar(self.problem.loss(self.problem.model, self.problem.batch))
-        self.cell.losses.append(float(loss.detach()))
+        self.cell.losses[after] = float(loss.detach())
         return loss
 
     def _zero(self) -> None:
         for parameter in self.parameters.values():
             parameter.grad = None
 
-    def _plain_step(self, watch: Watch) -> None:
+    def _plain_step(self, watch: Watch, step: int) -> None:
         if self._custom:
             watch.start()
             self._update()
             return
         self._zero()
-        self._loss(watch).backward()  # type: ignore[no-untyped-call]
+        self._loss(watch, step - 1).backward()  # type: ignore[no-untyped-call]
         self._update()
 
     def _update(self) -> None:
@@ -179,7 +193,7 @@ class _Measuring(Ledger):
         self._zero()
         watch.recorder = recorder
         with recorder:
-            loss = self._loss(watch)
+            loss = self._loss(watch, step - 1)
         watch.recorder = None
         loss.backward()  # type: ignore[no-untyped-call]
         recorder.collect()
@@ -197,11 +211,13 @@ class _Measuring(Ledger):
         Attribution(self, recorder, before, gradients, values, step).run()
         recorder.release()
 
+    @own_work
     def _sizes(self, first: Mapping[str, Tensor]) -> None:
         for module, output in first.items():
             self.cell.features[module] = output.numel()
             self.cell.numbers[Key(module, "", 0, "size", 0)] = rms(output)
 
+    @own_work
     def _changes(self, first: Mapping[str, Tensor], now: Mapping[str, Tensor], step: int) -> None:
         for module, output in now.items():
             if module in first and first[module].shape == output.shape:

@@ -71,7 +71,7 @@ def threads_for(problem: Problem) -> Iterator[None]:
 
 @contextlib.contextmanager
 def eager(model: nn.Module) -> Iterator[None]:
-    """What is compiled runs as it is written, and recurrent kernels step by step."""
+    """What is compiled or checkpointed runs as it is written, recurrent kernels step by step."""
     recurrent = any(isinstance(module, nn.RNNBase) for module in model.modules())
     with contextlib.ExitStack() as stack:
         if "torch._dynamo" in sys.modules:  # something may be compiled: a model, a part, a loss
@@ -85,7 +85,32 @@ def eager(model: nn.Module) -> Iterator[None]:
                 )
         if recurrent:
             stack.enter_context(_without_fused_kernels())
+        if "torch.utils.checkpoint" in sys.modules:
+            stack.enter_context(_without_reentrant_checkpoints())
         yield
+
+
+@contextlib.contextmanager
+def _without_reentrant_checkpoints() -> Iterator[None]:
+    """Their forward pass has no graph, so that no gradient of an activation could be seen.
+
+    Where no argument has a gradient, such a checkpoint loses those of its parameters; this stays.
+    """
+    module = sys.modules["torch.utils.checkpoint"]
+    reentrant = module.CheckpointFunction
+
+    class Plain:
+        @staticmethod
+        def apply(function: Any, preserve: bool, *args: Any) -> Any:
+            if any(isinstance(one, Tensor) and one.requires_grad for one in args):
+                return function(*args)
+            return reentrant.apply(function, preserve, *args)
+
+    vars(module)["CheckpointFunction"] = Plain
+    try:
+        yield
+    finally:
+        vars(module)["CheckpointFunction"] = reentrant
 
 
 @contextlib.contextmanager

@@ -22,9 +22,10 @@ def divergences(
     for axis, one in measured.items():
         for size, cases in sorted(one.diverged().items()):
             step = min(step for _, step in cases)
+            trained = [seed for seed in one.seeds if one.cells[size, seed].steps >= step]
             sentence = (
                 f"The loss is not finite at {axis} {size} after {step} steps, under "
-                f"{len(cases)} of {len(one.seeds)} seeds."
+                f"{len(cases)} of {len(trained)} seeds."
             )
             fault = _plain_fault(axis, "divergence", [], sentence, "a finite loss")
             made.append((fault, {}))

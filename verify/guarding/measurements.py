@@ -268,9 +268,9 @@ class Measurements:
         """By size: seeds whose loss is not finite, each with the first such step."""
         found: dict[int, list[tuple[int, int]]] = {}
         for (size, seed), cell in self.cells.items():
-            steps = [k for k, loss in enumerate(cell.losses) if not math.isfinite(loss)]
+            steps = [step for step, loss in cell.losses.items() if not math.isfinite(loss)]
             if steps:
-                found.setdefault(size, []).append((seed, steps[0]))
+                found.setdefault(size, []).append((seed, min(steps)))
         return found
 
 
@@ -343,11 +343,22 @@ def _mend_groups(problem: Problem, mends: Mapping[str, Powers], ratio: float) ->
 
 
 def guarded(work: Callable[[], T], cell: str) -> T:
-    """Run the user's model; what it raises is one line that says where."""
+    """Run the user's model; what it raises is one line that says where.
+
+    A ``MeasuringError`` is our own, and says so.
+    """
+    from probes.modules.problem import MeasuringError
+
     try:
         return work()
     except DomainError as error:
         raise type(error)(f"{cell}: {error}") from None
+    except MeasuringError as error:
+        text = " ".join(str(error).split())
+        raise MeasuringError(
+            f"{cell}: scaleproof could not measure this network ({text}); the network is not at "
+            "fault: report it, with the factory"
+        ) from error
     except Exception as error:
         text = " ".join(str(error).split())
         raise InputError(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import random
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -105,6 +106,7 @@ def problem_of(made: Any, said: str) -> Problem:
     model, optimizer, loss = parts["model"], parts["optimizer"], parts["loss"]
     if not isinstance(model, torch.nn.Module):
         raise InputError(f"{said}: the model is a {type(model).__name__}; expected torch.nn.Module")
+    _refuse_shards(model, said)
     optimizers = tuple(optimizer) if isinstance(optimizer, list | tuple) else (optimizer,)
     for one in optimizers:
         if not hasattr(one, "param_groups") or not hasattr(one, "step"):
@@ -126,6 +128,22 @@ def problem_of(made: Any, said: str) -> Problem:
             f"{said}: the step is a {type(step).__name__}; expected step(model, optimizer, batch)"
         )
     return Problem(model, optimizers, parts["batch"], loss, step, optimizer)
+
+
+def _refuse_shards(model: Any, said: str) -> None:
+    """Sharded parameters are parts, or all in one: their shapes say nothing."""
+    fsdp = sys.modules.get("torch.distributed.fsdp")
+    tensor = sys.modules.get("torch.distributed.tensor")
+    wrappers = ("FullyShardedDataParallel", "FSDPModule")
+    kinds = tuple(getattr(fsdp, name) for name in wrappers if hasattr(fsdp, name))
+    distributed = (tensor.DTensor,) if tensor is not None else ()
+    if any(isinstance(module, kinds) for module in model.modules()) or any(
+        isinstance(parameter, distributed) for parameter in model.parameters()
+    ):
+        raise InputError(
+            f"{said}: the model is sharded (FSDP, tensor parallel), which hides its parameters; "
+            "return it before it is sharded, with an optimizer of its own parameters"
+        )
 
 
 def _parts(made: Any, said: str) -> dict[str, Any]:

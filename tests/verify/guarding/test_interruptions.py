@@ -132,9 +132,8 @@ def factory(width, seed):
 @pytest.mark.parametrize(
     ("name", "call", "said"),
     [
-        ("SIGINT", BEFORE + 2 * len(WIDTHS) + 1, "Exit code 4: interrupted"),
         ("SIGTERM", BEFORE + 2 * len(WIDTHS) + 1, "Exit code 4: interrupted"),
-        ("SIGTERM", 1, ""),
+        pytest.param("SIGINT", 1, "", marks=pytest.mark.slow),
     ],
 )
 def test_signals_of_a_shell(name: str, call: int, said: str, tmp_path: Path) -> None:
