@@ -14,7 +14,7 @@ from torch import Tensor
 
 from probes.modules.attribution import Attribution
 from probes.modules.ledger import Ledger
-from probes.modules.operations import rms, tensors_in
+from probes.modules.operations import rms, tensors_in, widened
 from probes.modules.problem import (
     LATEST_ATTRIBUTION,
     Cell,
@@ -26,7 +26,7 @@ from probes.modules.problem import (
 )
 from probes.modules.recorder import Recorder
 from probes.modules.surroundings import Randomness, eager
-from probes.modules.training import scalar, use_fused_kernels
+from probes.modules.training import leave_gradients, scalar, use_fused_kernels
 from probes.modules.watch import Watch
 from theory.errors import InputError
 
@@ -62,7 +62,7 @@ class _Measuring(Ledger):
             for key, mending in self.mending.items():
                 self.parameters[key].mul_(mending.initial)
         self.cell.first_weights = tuple(
-            float(p.detach().double().sum()) for p in self.parameters.values()
+            float(widened(p.detach()).sum()) for p in self.parameters.values()
         )
         self._check_optimizers()
         use_fused_kernels(self.problem.optimizers)
@@ -115,20 +115,22 @@ class _Measuring(Ledger):
     def _train(self, watch: Watch) -> None:
         state = Randomness.now()
         first: dict[str, Tensor] = {}
-        last = max(self.steps)
+        last, drawing = max(self.steps), False
         for step in range(1, last + 1):
-            state.restore()
             after = step - 1
             attribute = step <= min(LATEST_ATTRIBUTION, last) and len(self.attributed) < len(
                 self.parameters
             )
             looked = step == 1 or (after in self.steps and not self._custom)
+            if drawing or looked:
+                state.restore()
             with watch.looking(looked or attribute):
                 if attribute:
                     self._attributed_step(watch, step)
                 else:
                     self._plain_step(watch, step)
             if step == 1:
+                drawing = state.has_moved()
                 first = dict(watch.outputs)
                 self._sizes(first)
             elif after in self.steps and not self._custom:
@@ -197,8 +199,13 @@ class _Measuring(Ledger):
         watch.recorder = None
         loss.backward()  # type: ignore[no-untyped-call]
         recorder.collect()
+        kept = not self._custom and leave_gradients(self.problem.optimizers)
         gradients = {
-            key: (p.grad.to_dense() if p.grad.is_sparse else p.grad.detach().clone())
+            key: p.grad.to_dense()
+            if p.grad.is_sparse
+            else p.grad.detach()
+            if kept
+            else p.grad.detach().clone()
             for key, p in self.parameters.items()
             if p.grad is not None
         }

@@ -77,6 +77,17 @@ def widened(tensor: Tensor) -> Tensor:
     return tensor.float() if narrow else tensor
 
 
+def is_zero(tensor: Tensor) -> bool:
+    """Whether every entry is zero. A norm is fast, and may be zero where squares are too small."""
+    return not (rms(tensor) or bool((tensor != 0).any()))
+
+
+def count_nonzero(tensor: Tensor) -> int:
+    """How many entries are not zero; signs are faster than masks of booleans."""
+    exact = torch.float32 if tensor.numel() < 2**24 else torch.float64
+    return int(tensor.abs().sign().sum(dtype=exact))
+
+
 def rms(tensor: Tensor) -> float:
     """Root of the mean square, accumulated in 32 bits at least."""
     if not tensor.numel():

@@ -127,6 +127,8 @@ class Watch:
                 self.centre.append(tree_map(_detached, output))
             first = self.centre[self._calls]
             self._calls += 1
+            if isinstance(output, Tensor):
+                return _difference(output, first)
             return tree_map(_difference, output, first)
         return output
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_Place = tuple[str, int, str]  # a parameter, its read, a quantity
+_NOTHING = (0, math.nan)
 _OF_READS = (
     *(Quantity.GAIN, Quantity.OWN, Quantity.ALONE, Quantity.SHARE, Quantity.SIGNAL),
     *(Quantity.EPSILON, Quantity.DECAY, Quantity.INPUT),
@@ -199,31 +201,39 @@ class Measurements:
 
     def series(self, lines: Sequence[Line]) -> list[Series]:
         """Every quantity that all cells have, greater than zero."""
+        of_reads = {place: _numbers_of_reads(cell) for place, cell in self.cells.items()}
         made = [
             found
             for line in lines
             for quantity in _OF_READS
-            if (found := self._of_read(line, quantity)) is not None
+            if (found := self._of_read(line, quantity, of_reads)) is not None
         ]
         return made + self._of_modules()
 
-    def _of_read(self, line: Line, quantity: Quantity) -> Series | None:
+    def _of_read(
+        self,
+        line: Line,
+        quantity: Quantity,
+        of_reads: Mapping[tuple[int, int], Mapping[_Place, tuple[int, float]]],
+    ) -> Series | None:
         if quantity in (Quantity.EPSILON, Quantity.DECAY) and line.read:
             return None
-        logs, last = np.full((len(self.seeds), len(self.plan.sizes)), np.nan), 0
-        for column, size in enumerate(self.plan.sizes):
-            for row, seed in enumerate(self.seeds):
-                values = []
-                for name, read in line.members[size]:
-                    step, value = _first(self.cells[size, seed], name, read, quantity)
-                    values.append(value)
-                    last = max(last, step)
-                logs[row, column] = _mean_log(values)
-        return _complete(self._made(line, line.module, quantity, last, logs))
+        last, table = 0, []
+        for seed in self.seeds:
+            table.append(row := list[list[float]]())
+            for size in self.plan.sizes:
+                numbers = of_reads[size, seed]
+                found = [
+                    numbers.get((name, read, quantity.value), _NOTHING)
+                    for name, read in line.members[size]
+                ]
+                row.append([value for _, value in found])
+                last = max(last, *(step for step, _ in found))
+        return _complete(self._made(line, line.module, quantity, last, _mean_logs(table)))
 
     def _of_modules(self) -> list[Series]:
         tables: dict[tuple[str, Quantity, int], dict[tuple[int, int], list[float]]] = {}
-        depth = self.plan.axis is Axis.DEPTH
+        depth, seeds = self.plan.axis is Axis.DEPTH, self.seeds
         for cell, found in self.cells.items():
             for key, value in found.numbers.items():
                 if key.quantity in _OF_MODULES:
@@ -234,11 +244,8 @@ class Measurements:
                     tables.setdefault(place, {}).setdefault(cell, []).append(value)
         made = []
         for (module, quantity, step), table in tables.items():
-            logs = np.array(
-                [
-                    [_mean_log(table.get((size, seed), [math.nan])) for size in self.plan.sizes]
-                    for seed in self.seeds
-                ]
+            logs = _mean_logs(
+                [[table.get((size, s), [math.nan]) for size in self.plan.sizes] for s in seeds]
             )
             grows = self._growth(module, quantity)
             made.append(_complete(self._made(None, module, quantity, step, logs, *grows)))
@@ -274,16 +281,22 @@ class Measurements:
         return found
 
 
-def _first(cell: Cell, name: str, read: int, quantity: Quantity) -> tuple[int, float]:
-    """A parameter's number at the only step at which it was measured."""
-    from probes.modules.problem import LATEST_ATTRIBUTION, Key
+def _numbers_of_reads(cell: Cell) -> dict[_Place, tuple[int, float]]:
+    """Numbers of parameters, with the first step at which they were measured."""
+    made: dict[_Place, tuple[int, float]] = {}
+    for key, value in cell.numbers.items():
+        if key.parameter:
+            place = key.parameter, key.read, key.quantity
+            made[place] = min(made.get(place, (key.step, value)), (key.step, value))
+    return made
 
-    module = name.rpartition(".")[0]
-    for step in range(LATEST_ATTRIBUTION + 1):
-        value = cell.numbers.get(Key(module, name, read, quantity.value, step))
-        if value is not None:
-            return step, value
-    return 0, math.nan
+
+def _mean_logs(table: Sequence[Sequence[Sequence[float]]]) -> FloatArray:
+    """Means of logarithms; not a number where a value is not greater than zero."""
+    if all(len(values) == 1 for row in table for values in row):
+        numbers = np.array([[values[0] for values in row] for row in table])
+        return np.log(np.where(numbers > 0, numbers, np.nan))
+    return np.array([[_mean_log(values) for values in row] for row in table])
 
 
 def _mean_log(values: Sequence[float]) -> float:

@@ -1,19 +1,16 @@
 """The network that is guarded: a factory, what it returns, and what it does at each size.
 
-Imports inspect and numpy; ``probes`` when a factory is called. Nothing is imported of
+Imports inspect; ``probes`` when a factory is called. Nothing is imported of
 the user's code but the target.
 """
 
 from __future__ import annotations
 
 import inspect
-import random
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from theory.errors import InputError
 from theory.scaling import Axis
@@ -76,7 +73,7 @@ class Subject:
 
     def make(self, width: int | None, depth: int | None, seed: int) -> Problem:
         """Call the factory; one line for everything that it does wrong."""
-        import torch
+        from probes.modules.surroundings import seed_everything
 
         given = {"width": width, "depth": depth, "seed": seed}
         arguments = {
@@ -84,9 +81,7 @@ class Subject:
         }
         said = ", ".join(f"{name}={value}" for name, value in arguments.items())
         number = 1_000_003 * seed + 31 * (width or 0) + (depth or 0)
-        torch.manual_seed(number)
-        random.seed(number)
-        np.random.seed(number % 2**32)  # noqa: NPY002
+        seed_everything(number)
         try:
             made = self.factory(**arguments)
         except Exception as error:
@@ -137,6 +132,8 @@ def _refuse_shards(model: Any, said: str) -> None:
     wrappers = ("FullyShardedDataParallel", "FSDPModule")
     kinds = tuple(getattr(fsdp, name) for name in wrappers if hasattr(fsdp, name))
     distributed = (tensor.DTensor,) if tensor is not None else ()
+    if not kinds and not distributed:
+        return
     if any(isinstance(module, kinds) for module in model.modules()) or any(
         isinstance(parameter, distributed) for parameter in model.parameters()
     ):
