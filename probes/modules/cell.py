@@ -40,20 +40,24 @@ def measure_cell(
     degrees: Mapping[int, int] | None = None,
     mending: Mapping[str, Mending] | None = None,
     known: dict[Hashable, ReadFacts] | None = None,
+    changes: bool = True,
 ) -> Cell:
     """Measure one network: shape facts and numbers at initialization and at every step.
 
     ``degrees``: of every optimizer by its place (1 where updates follow the length of the
     gradient, 0 where not). ``mending``: factors by name of parameter. ``known``: facts of reads
-    that were probed before, by ``alike``; further ones are added. Raises ``InputError`` where the
-    contract is broken.
+    that were probed before, by ``alike``; further ones are added. Without ``changes``, no module is
+    looked at after the last step. Raises ``InputError`` where the contract is broken.
     """
-    return _Measuring(
-        problem, tuple(steps), degrees or {}, mending or {}, {} if known is None else known
-    ).run()
+    known = {} if known is None else known
+    measuring = _Measuring(problem, tuple(steps), degrees or {}, mending or {}, known)
+    measuring.looks_at_last = changes
+    return measuring.run()
 
 
 class _Measuring(Ledger):
+    looks_at_last = True
+
     def run(self) -> Cell:
         model = self.problem.model
         self.cell.device = next((p.device.type for p in self.parameters.values()), "cpu")
@@ -137,7 +141,8 @@ class _Measuring(Ledger):
                 self._changes(first, watch.outputs, after)
             if self._custom and step in self.steps and step != last:
                 self._look(watch, state, first, step)
-        self._look(watch, state, first, last)
+        if self.looks_at_last:
+            self._look(watch, state, first, last)
         self.cell.steps = last
 
     @property

@@ -99,6 +99,11 @@ class Recorder(TorchDispatchMode):
         self.reads: list[Read] = []
         self.scores: list[Scores] = []
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Newer torch asks: no, nothing is compiled here, and the wrapper against it is slow."""
+        return False
+
     def __exit__(self, *error: Any) -> None:
         super().__exit__(*error)  # type: ignore[no-untyped-call]
         for read in self.reads:
@@ -119,8 +124,10 @@ class Recorder(TorchDispatchMode):
 
     @own_work
     def _about_to_run(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> _Call:
-        given = [*tensors_of(args), *tensors_of(kwargs.values())]
-        inputs = tuple(self._value(tensor) for tensor in given)
+        given = list(tensors_of(args))
+        if kwargs:
+            given += tensors_of(kwargs.values())
+        inputs = tuple(map(self._value, given))
         name, mutates = _called(func)
         chains = [self._chains[id(t)] for t in given if id(t) in self._chains]
         recorded = args
@@ -225,10 +232,11 @@ class Recorder(TorchDispatchMode):
             )
 
     def _value(self, tensor: Tensor) -> int:
-        if id(tensor) not in self._values:
+        value = self._values.get(id(tensor))
+        if value is None:
             self._alive.append(tensor)
-            self._values[id(tensor)] = len(self._alive) * 2 + 1
-        return self._values[id(tensor)]
+            value = self._values[id(tensor)] = len(self._alive) * 2 + 1
+        return value
 
     def is_given(self, tensors: Sequence[Tensor]) -> None:
         """What the model is called with is data, unless it is made of parameters."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from theory.module_scaling import CONSEQUENCES, Demand
+from theory.module_scaling import CONSEQUENCES, Demand, Quantity
 from theory.scaling import Axis
 from theory.verdict import Verdict
 from verify.guarding.judge import LOOKS, Judged, Name, judged_at_look, seeds_to_decide
@@ -51,21 +51,23 @@ class Looks:
     def take(self) -> dict[Name, Judged]:
         """Judge, and measure as many seeds again while that can still decide something.
 
-        Further seeds are trained as long as what they are to decide takes.
+        Further seeds are trained as long as what they are to decide takes. All parameters are
+        measured again, for the spread of one is known by that of the others.
         """
-        first, until = self.seeds, None
+        first, until, changes = self.seeds, None, True
         new = first
         for look in range(LOOKS):
             self.ticks.total += len(new) * sum(
                 len(one.plan.sizes) for one in self.measured.values()
             )
             for one in self.measured.values():
-                one.add(new, self.ticks, until)
+                one.add(new, self.ticks, until, changes)
             self._judge()
             open_ones = _can_be_decided(self.judged, len(first) * 2 ** (LOOKS - 1))
             if not open_ones:
                 break
             until = _last_step(self.judged, open_ones)
+            changes = any(name.quantity is Quantity.CHANGE for name in open_ones)
             new = range(new.stop, first.start + len(first) * 2 ** (look + 1))
         return self.judged
 

@@ -113,11 +113,15 @@ class Measurements:
         return list(dict.fromkeys(note for cell in whole for note in cell.notes))
 
     def add(
-        self, seeds: Sequence[int], progress: Callable[[], None], until: int | None = None
+        self,
+        seeds: Sequence[int],
+        progress: Callable[[], None],
+        until: int | None = None,
+        changes: bool = True,
     ) -> None:
         """Measure further seeds at every size, up to the first of the plan's steps from ``until``.
 
-        ``None``: up to the last one.
+        ``None``: up to the last one. Without ``changes``, those of modules need not be seen there.
         """
         from probes.modules.surroundings import untouched_randomness
         from probes.modules.training import degrees_of_optimizers
@@ -133,11 +137,11 @@ class Measurements:
                 )
             for seed in seeds:
                 for size in sizes:
-                    self.cells[size, seed] = self._cell(size, seed, steps)
+                    self.cells[size, seed] = self._cell(size, seed, steps, changes)
                     progress()
         self._check_seeds()
 
-    def _cell(self, size: int, seed: int, steps: Sequence[int]) -> Cell:
+    def _cell(self, size: int, seed: int, steps: Sequence[int], changes: bool) -> Cell:
         from probes.modules.cell import measure_cell
         from probes.modules.problem import Mending
         from probes.modules.surroundings import threads_for
@@ -154,7 +158,7 @@ class Measurements:
             self.degree_of = _degree_of(problem, self.degrees)
         with threads_for(problem):
             return guarded(
-                lambda: measure_cell(problem, steps, self.degrees, mending, self._known),
+                lambda: measure_cell(problem, steps, self.degrees, mending, self._known, changes),
                 f"{self.plan.axis} {size}, seed {seed}",
             )
 
