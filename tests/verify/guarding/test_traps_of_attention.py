@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tests.verify.guarding.small import (
+    WIDTHS,
     assert_healthy,
     check,
     factory_of,
@@ -89,6 +90,36 @@ def test_the_scale_of_attention(how: str, masked: bool) -> None:
 
 def test_heads_of_a_fixed_size_keep_their_scale() -> None:
     check(lambda width: Attention(width, "fused", "fixed"), "o.weight", data=tokens_of)
+
+
+class OneProjection(Attention):
+    """Queries, keys and values are one matrix, whose deviation goes with a power of the width."""
+
+    def __init__(self, width: int, power: float) -> None:
+        super().__init__(width, "safe")
+        self.qkv = linear(width, 3 * width)
+        del self.q, self.k, self.v
+        with torch.no_grad():
+            self.qkv.weight *= (width / WIDTHS[0]) ** power
+
+    def forward(self, tokens: Tensor) -> Any:
+        x = self.tokens(tokens)
+        q, k, v = (self.heads_of(part, 2) for part in self.qkv(x).chunk(3, -1))
+        mixed = (q @ k.transpose(-1, -2) * self.scale).softmax(-1) @ v
+        return self.last((x + self.o(mixed.transpose(1, 2).flatten(2))).mean(1))
+
+
+@pytest.mark.parametrize("power", [-0.25, 0.25])
+def test_one_projection_moves_scores_twice(power: float) -> None:
+    """Its queries and its keys: the matrix is named, and no fault of the attention is left over.
+
+    At such small widths its own change moves, too, and may make it a multiplier.
+    """
+    found = guarded(factory_of(lambda width: OneProjection(width, power), data=tokens_of))
+    cause, parameters = the_fault(found)
+    assert parameters == ["qkv.weight"]
+    assert cause in ("initialization", "multiplier")
+    assert scores_of(found) == [pytest.approx(2 * power - 0.5, abs=0.15)]
 
 
 class Multihead(nn.Module):
