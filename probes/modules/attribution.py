@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -11,8 +12,8 @@ from torch import Tensor
 
 from probes.modules.graph import Graph, groups_of
 from probes.modules.ledger import Ledger
-from probes.modules.operations import Read, rms, tensors_of, widened
-from probes.modules.problem import Key, ReadFacts, alike
+from probes.modules.operations import Read, count_nonzero, is_zero, rms, tensors_of, widened
+from probes.modules.problem import Key, ReadFacts, alike, own_work
 from probes.modules.recorder import Recorder
 
 # Reads whose output is zero where the parameter is.
@@ -27,6 +28,7 @@ _NO_GRADIENT, _NO_UPDATE = "no gradient reaches these parameters in", "the updat
 class Attribution:
     """The numbers of every read of a recorded step, once its update is known."""
 
+    @own_work
     def __init__(
         self,
         measuring: Ledger,
@@ -44,6 +46,7 @@ class Attribution:
         self.updates = {key: measuring.parameters[key].detach() - before[key] for key in gradients}
         self._normals: dict[tuple[tuple[int, ...], int], Tensor] = {}
 
+    @own_work
     def run(self) -> None:
         """Put the numbers of the step, and facts at the first, into the ledger."""
         scored: dict[str, set[int]] = {}
@@ -90,13 +93,16 @@ class Attribution:
     def _audit(self, key: int) -> str:
         """Look at what the optimizer did; the reason where there is nothing to see yet."""
         gradient = self.gradients.get(key)
-        # One where a gradient arrives: masks of booleans are slow.
-        moved = None if gradient is None else gradient.abs().sign()
-        count = 0 if moved is None else int(moved.sum(dtype=torch.float64))
-        if moved is None or not count:
+        if gradient is None:
             return _NO_GRADIENT
-        update = self.updates[key]
-        if not float((update * moved).abs().max()):
+        count = count_nonzero(gradient)
+        if not count:
+            return _NO_GRADIENT
+        # One where a gradient arrives, and no mask of all ones.
+        moved = 1.0 if count == gradient.numel() else gradient.abs().sign()
+        update = self.updates[key] * moved
+        size = rms(update)
+        if not size and is_zero(update):  # squares may be too small for a float
             return _NO_UPDATE
         self.measuring.attributed.add(key)
         name, group = self.measuring.names[key], self.measuring.owner[key][1]
@@ -106,8 +112,9 @@ class Attribution:
         if decay and decoupled:
             self.numbers[key_of._replace(quantity="decay")] = rate * decay
         if "betas" in group and "eps" in group and rate:
-            undecayed = update + rate * decay * self.before[key] if decay and decoupled else update
-            ratio = rms(undecayed * moved) * math.sqrt(moved.numel() / count) / rate
+            if decay and decoupled:
+                size = rms(update + rate * decay * self.before[key] * moved)
+            ratio = size * math.sqrt(gradient.numel() / count) / rate
             mending = self.measuring.mending.get(key)
             ratio /= mending.update if mending else 1.0
             self.numbers[key_of._replace(quantity="epsilon", step=self.step)] = ratio
@@ -170,19 +177,21 @@ class _ReadProbe:
         if self.first.operation.name in ("mm", "addmm") and self.first.args[-1] is not self.input:
             outputs = self.first.output.shape[-1]
             shape = (min(shape[0], max(16, _FEW // outputs)), shape[1])
-        drawn = self.attribution.normal(shape, seed) * rms(self.input) * scale
+        drawn = self.attribution.normal(shape, seed) * self._rms_of_input * scale
         place = next(k for k, one in enumerate(self.first.data) if one is self.input)
         wide = torch.promote_types(self.input.dtype, torch.float32)
         return {place: drawn.to(self.input.device, wide)}
 
     def facts(self, inner: set[int], scored: Mapping[str, set[int]]) -> ReadFacts:
-        same = alike(self.name, self.place, self.first.operation.name, self.before.shape)
+        operation = self.first.operation.name
+        same = alike(self.name, self.place, operation, self.before.shape)
+        of_any_size = alike(self.name, self.place, operation, ())
         known = self.measuring.known.get(same)
-        if known is None:
-            degree, additive = self._response()
-            fan_in = self._fan_in()
-        else:
-            degree, additive, fan_in = known.degree_of_input, known.additive, known.fan_in
+        fan_in = self._fan_in() if known is None else known.fan_in
+        known = self.measuring.known.get(of_any_size)
+        degree, additive = (
+            self._response() if known is None else (known.degree_of_input, known.additive)
+        )
         owner = self.measuring.owner.get(self.key)
         output = self.first.output
         made = ReadFacts(
@@ -207,6 +216,7 @@ class _ReadProbe:
             rate=math.nan if owner is None else float(owner[1].get("lr", math.nan)),
         )
         self.measuring.known.setdefault(same, made)
+        self.measuring.known.setdefault(of_any_size, made)
         self.measuring.facts[self.name, self.place] = made
         return made
 
@@ -215,7 +225,7 @@ class _ReadProbe:
         if self.input is None:
             return 0, False
         # A zero initial value shows nothing.
-        value = self.before if bool((self.before != 0).any()) else torch.ones_like(self.before)
+        value = torch.ones_like(self.before) if is_zero(self.before) else self.before
 
         def part(scale: float, seed: int = 0) -> Tensor:
             noise = self._noise(scale, seed)
@@ -231,8 +241,11 @@ class _ReadProbe:
         """How many entries of the parameter act on one entry of the output."""
         wide = torch.promote_types(self.before.dtype, torch.float32)
         value = self.before.detach().to(wide, copy=True)
-        noise = torch.rand(value.shape, generator=torch.Generator().manual_seed(1)) - 0.5
-        value += noise.to(value.device) * 1e-3
+        generator = torch.Generator().manual_seed(1)
+        for axis, size in enumerate(value.shape):  # so that no entry is zero
+            shape = [size if one == axis else 1 for one in range(value.dim())]
+            noise = torch.rand(shape, generator=generator) - 0.5
+            value += noise.to(value.device) * 1e-3
         value.requires_grad_()
         with torch.enable_grad():
             out = self.attribution.recorder.replay(self.first, {self.key: value}, self._noise())
@@ -240,14 +253,18 @@ class _ReadProbe:
             value.retain_grad()
             (entry + 0 * value.sum()).backward()  # type: ignore[no-untyped-call]
         assert value.grad is not None
-        return max(1, int((value.grad != 0).sum()))
+        return max(1, count_nonzero(value.grad))
 
-    @property
+    @functools.cached_property
+    def _rms_of_input(self) -> float:
+        return math.nan if self.input is None else rms(self.input)
+
+    @functools.cached_property
     def _input_size(self) -> float:
         """Of the input before constants that multiply it: per unit of this, gains are stated."""
         if self.input is None or not self._linear:
             return 1.0
-        return rms(self.input) / abs(self.factor_before)
+        return self._rms_of_input / abs(self.factor_before)
 
     @property
     def _linear(self) -> bool:
@@ -258,7 +275,9 @@ class _ReadProbe:
         return self.measuring.facts[self.name, self.place]
 
     def at_initialization(self) -> None:
-        size = abs(self.factor) * rms(self._contribution(self.first, self._noise()))
+        nothing = is_zero(self.before)
+        size = 0.0 if nothing else rms(self._contribution(self.first, self._noise()))
+        size *= abs(self.factor)
         self._put("gain", size / self._input_size, 0)
         if self._facts.scores:
             self._put("input", self._input_size, 0)
@@ -316,4 +335,4 @@ def _product(first: Tensor, second: Tensor) -> float:
 
 
 def _shows(data: Tensor) -> bool:
-    return not data.is_floating_point() or bool((data != 0).any())
+    return not data.is_floating_point() or not is_zero(data)

@@ -14,15 +14,23 @@ from torch import Tensor
 
 from probes.modules.attribution import Attribution
 from probes.modules.ledger import Ledger
-from probes.modules.operations import rms, tensors_in
-from probes.modules.problem import LATEST_ATTRIBUTION, Cell, Key, Mending, Problem, ReadFacts
+from probes.modules.operations import rms, tensors_in, widened
+from probes.modules.problem import (
+    LATEST_ATTRIBUTION,
+    Cell,
+    Key,
+    Mending,
+    Problem,
+    ReadFacts,
+    own_work,
+)
 from probes.modules.recorder import Recorder
 from probes.modules.surroundings import Randomness, eager
-from probes.modules.training import scalar, use_fused_kernels
+from probes.modules.training import leave_gradients, scalar, use_fused_kernels
 from probes.modules.watch import Watch
 from theory.errors import InputError
 
-# As in a checkpoint that is reentrant, whose forward pass has no graph.
+# As in a part whose forward pass has no graph, and which its backward pass runs again.
 _NO_READ = "no output that is made of these parameters has a gradient in"
 
 
@@ -32,20 +40,24 @@ def measure_cell(
     degrees: Mapping[int, int] | None = None,
     mending: Mapping[str, Mending] | None = None,
     known: dict[Hashable, ReadFacts] | None = None,
+    changes: bool = True,
 ) -> Cell:
     """Measure one network: shape facts and numbers at initialization and at every step.
 
     ``degrees``: of every optimizer by its place (1 where updates follow the length of the
     gradient, 0 where not). ``mending``: factors by name of parameter. ``known``: facts of reads
-    that were probed before, by ``alike``; further ones are added. Raises ``InputError`` where the
-    contract is broken.
+    that were probed before, by ``alike``; further ones are added. Without ``changes``, no module is
+    looked at after the last step. Raises ``InputError`` where the contract is broken.
     """
-    return _Measuring(
-        problem, tuple(steps), degrees or {}, mending or {}, {} if known is None else known
-    ).run()
+    known = {} if known is None else known
+    measuring = _Measuring(problem, tuple(steps), degrees or {}, mending or {}, known)
+    measuring.looks_at_last = changes
+    return measuring.run()
 
 
 class _Measuring(Ledger):
+    looks_at_last = True
+
     def run(self) -> Cell:
         model = self.problem.model
         self.cell.device = next((p.device.type for p in self.parameters.values()), "cpu")
@@ -54,7 +66,7 @@ class _Measuring(Ledger):
             for key, mending in self.mending.items():
                 self.parameters[key].mul_(mending.initial)
         self.cell.first_weights = tuple(
-            float(p.detach().double().sum()) for p in self.parameters.values()
+            float(widened(p.detach()).sum()) for p in self.parameters.values()
         )
         self._check_optimizers()
         use_fused_kernels(self.problem.optimizers)
@@ -77,15 +89,21 @@ class _Measuring(Ledger):
         self.cell.untrained = [n for key, n in self.names.items() if key not in self.owner]
         self.cell.twice = [n for key, n in self.names.items() if len(places.get(key, ())) > 1]
 
+    @own_work
     def _say_what_is_unseen(self) -> None:
         """One line for all parameters of whose rates nothing is known, by reason."""
         last = max(self.steps)
-        if not self.attributed and all(map(math.isfinite, self.cell.losses)):
+        if not self.attributed and all(map(math.isfinite, self.cell.losses.values())):
             raise InputError(
                 f"nothing moves in {last} steps: gradients or rates are zero; take more steps"
             )
         hidden = self.attributed - self.seen - self.silent
-        if hidden and all(map(math.isfinite, self.cell.losses)):
+        if hidden and all(map(math.isfinite, self.cell.losses.values())):
+            if not self.seen:
+                raise InputError(
+                    "the model's operations cannot be followed from its parameters to gradients; "
+                    "give it without wrappers that shard it or run it again"
+                )
             self.unseen |= {key: _NO_READ for key in self.names if key in hidden}
         reasons: dict[str, dict[str, None]] = {}
         for key, reason in self.unseen.items():
@@ -101,27 +119,30 @@ class _Measuring(Ledger):
     def _train(self, watch: Watch) -> None:
         state = Randomness.now()
         first: dict[str, Tensor] = {}
-        last = max(self.steps)
+        last, drawing = max(self.steps), False
         for step in range(1, last + 1):
-            state.restore()
             after = step - 1
             attribute = step <= min(LATEST_ATTRIBUTION, last) and len(self.attributed) < len(
                 self.parameters
             )
             looked = step == 1 or (after in self.steps and not self._custom)
+            if drawing or looked:
+                state.restore()
             with watch.looking(looked or attribute):
                 if attribute:
                     self._attributed_step(watch, step)
                 else:
-                    self._plain_step(watch)
+                    self._plain_step(watch, step)
             if step == 1:
+                drawing = state.has_moved()
                 first = dict(watch.outputs)
                 self._sizes(first)
             elif after in self.steps and not self._custom:
                 self._changes(first, watch.outputs, after)
             if self._custom and step in self.steps and step != last:
                 self._look(watch, state, first, step)
-        self._look(watch, state, first, last)
+        if self.looks_at_last:
+            self._look(watch, state, first, last)
         self.cell.steps = last
 
     @property
@@ -133,26 +154,26 @@ class _Measuring(Ledger):
     ) -> None:
         state.restore()
         with watch.looking():
-            self._loss(watch)  # not under no_grad: a loss may take gradients itself
+            self._loss(watch, step)  # not under no_grad: a loss may take gradients itself
         self._changes(first, watch.outputs, step)
 
-    def _loss(self, watch: Watch) -> Tensor:
+    def _loss(self, watch: Watch, after: int) -> Tensor:
         watch.start()
         loss = scalar(self.problem.loss(self.problem.model, self.problem.batch))
-        self.cell.losses.append(float(loss.detach()))
+        self.cell.losses[after] = float(loss.detach())
         return loss
 
     def _zero(self) -> None:
         for parameter in self.parameters.values():
             parameter.grad = None
 
-    def _plain_step(self, watch: Watch) -> None:
+    def _plain_step(self, watch: Watch, step: int) -> None:
         if self._custom:
             watch.start()
             self._update()
             return
         self._zero()
-        self._loss(watch).backward()  # type: ignore[no-untyped-call]
+        self._loss(watch, step - 1).backward()  # type: ignore[no-untyped-call]
         self._update()
 
     def _update(self) -> None:
@@ -179,12 +200,17 @@ class _Measuring(Ledger):
         self._zero()
         watch.recorder = recorder
         with recorder:
-            loss = self._loss(watch)
+            loss = self._loss(watch, step - 1)
         watch.recorder = None
         loss.backward()  # type: ignore[no-untyped-call]
         recorder.collect()
+        kept = not self._custom and leave_gradients(self.problem.optimizers)
         gradients = {
-            key: (p.grad.to_dense() if p.grad.is_sparse else p.grad.detach().clone())
+            key: p.grad.to_dense()
+            if p.grad.is_sparse
+            else p.grad.detach()
+            if kept
+            else p.grad.detach().clone()
             for key, p in self.parameters.items()
             if p.grad is not None
         }
@@ -197,11 +223,13 @@ class _Measuring(Ledger):
         Attribution(self, recorder, before, gradients, values, step).run()
         recorder.release()
 
+    @own_work
     def _sizes(self, first: Mapping[str, Tensor]) -> None:
         for module, output in first.items():
             self.cell.features[module] = output.numel()
             self.cell.numbers[Key(module, "", 0, "size", 0)] = rms(output)
 
+    @own_work
     def _changes(self, first: Mapping[str, Tensor], now: Mapping[str, Tensor], step: int) -> None:
         for module, output in now.items():
             if module in first and first[module].shape == output.shape:

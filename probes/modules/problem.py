@@ -1,21 +1,46 @@
 """What is measured, and what a measurement of it gives. Imports torch.
 
 A problem is what the user's factory returns; a cell has its numbers, each under a key, and facts
-about every read of its parameters.
+about every read of its parameters. Of ``theory`` it imports errors.
 """
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 import torch
 from torch import nn
 
+from theory.errors import DomainError
+
 # A parameter is attributed at the first step that moves it by its gradient, up to this one.
 LATEST_ATTRIBUTION = 4
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class MeasuringError(RuntimeError):
+    """The measuring itself failed, and not the model that is measured."""
+
+
+def own_work(work: Callable[P, R]) -> Callable[P, R]:
+    """Mark what runs no code of the user's: an error of it becomes a ``MeasuringError``."""
+
+    @functools.wraps(work)
+    def marked(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return work(*args, **kwargs)
+        except (DomainError, MeasuringError):
+            raise
+        except Exception as error:
+            raise MeasuringError(f"{type(error).__name__}: {error}") from error
+
+    return marked
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,7 +103,7 @@ class Cell:
     reads: list[ReadFacts] = field(default_factory=list)
     head_sizes: dict[str, int] = field(default_factory=dict)
     features: dict[str, int] = field(default_factory=dict)
-    losses: list[float] = field(default_factory=list)
+    losses: dict[int, float] = field(default_factory=dict)  # after so many steps, where seen
     steps: int = 0  # that it was trained
     notes: list[str] = field(default_factory=list)
     first_weights: tuple[float, ...] = ()

@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from probes.modules.operations import PRODUCTS, Operation, Read, Scores, rms, tensors_of, widened
+from probes.modules.problem import own_work
 
 # Products of parameters and data; with a vector, they normalize a matrix by its spectrum, too.
 _MATRIX_PRODUCTS = (
@@ -36,6 +37,18 @@ class _Chain:
     parameter: Tensor | None = None
     operation: tuple[Any, tuple[Any, ...], Mapping[str, Any]] | None = None
     place: int = 0
+
+
+@dataclass(slots=True)
+class _Call:
+    """An operation that is about to run; ``args`` as they are before it writes into one."""
+
+    name: str
+    mutates: bool
+    given: list[Tensor]
+    inputs: tuple[int, ...]
+    chains: list[_Chain]
+    args: tuple[Any, ...]
 
 
 @functools.cache
@@ -86,6 +99,11 @@ class Recorder(TorchDispatchMode):
         self.reads: list[Read] = []
         self.scores: list[Scores] = []
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Newer torch asks: no, nothing is compiled here, and the wrapper against it is slow."""
+        return False
+
     def __exit__(self, *error: Any) -> None:
         super().__exit__(*error)  # type: ignore[no-untyped-call]
         for read in self.reads:
@@ -99,22 +117,37 @@ class Recorder(TorchDispatchMode):
         kwargs = kwargs or {}
         if self.paused:
             return func(*args, **kwargs)
-        given = [*tensors_of(args), *tensors_of(kwargs.values())]
-        inputs = tuple(self._value(tensor) for tensor in given)
+        call = self._about_to_run(func, args, kwargs)
+        out = func(*args, **kwargs)
+        self._has_run(call, func, kwargs, out)
+        return out
+
+    @own_work
+    def _about_to_run(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> _Call:
+        given = list(tensors_of(args))
+        if kwargs:
+            given += tensors_of(kwargs.values())
+        inputs = tuple(map(self._value, given))
         name, mutates = _called(func)
         chains = [self._chains[id(t)] for t in given if id(t) in self._chains]
         recorded = args
         if mutates and isinstance(args[0], Tensor):
             self._catch(args[0])
             recorded = (self._before(args[0], bool(chains)), *args[1:])
-        out = func(*args, **kwargs)
+        return _Call(name, mutates, given, inputs, chains, recorded)
+
+    @own_work
+    def _has_run(self, call: _Call, func: Any, kwargs: Mapping[str, Any], out: Any) -> None:
+        name, chains = call.name, call.chains
         made = list(tensors_of((out,)))
-        is_data = self._is_data(name, given, bool(chains))
+        is_data = self._is_data(name, call.given, bool(chains))
         for tensor in made:
             self._alive.append(tensor)
             self._values[id(tensor)] = len(self._alive) * 2  # a new value, also where one mutates
         outputs = tuple(self._values[id(tensor)] for tensor in made)
-        operation = Operation(func, name, mutates, recorded, kwargs, inputs, outputs, self._where())
+        operation = Operation(
+            func, name, call.mutates, call.args, kwargs, call.inputs, outputs, self._where()
+        )
         self.operations.append(operation)
         for value in outputs:
             self.producers[value] = operation
@@ -126,7 +159,6 @@ class Recorder(TorchDispatchMode):
             self._of_data(operation, made, chains)
         elif chains:
             self._of_parameters(operation, made, chains)
-        return out
 
     def _of_parameters(
         self, operation: Operation, made: Sequence[Tensor], chains: Sequence[_Chain]
@@ -200,10 +232,11 @@ class Recorder(TorchDispatchMode):
             )
 
     def _value(self, tensor: Tensor) -> int:
-        if id(tensor) not in self._values:
+        value = self._values.get(id(tensor))
+        if value is None:
             self._alive.append(tensor)
-            self._values[id(tensor)] = len(self._alive) * 2 + 1
-        return self._values[id(tensor)]
+            value = self._values[id(tensor)] = len(self._alive) * 2 + 1
+        return value
 
     def is_given(self, tensors: Sequence[Tensor]) -> None:
         """What the model is called with is data, unless it is made of parameters."""
@@ -233,6 +266,7 @@ class Recorder(TorchDispatchMode):
         self._caught.setdefault(value, tensor)
         tensor.register_hook(caught)  # type: ignore[no-untyped-call]
 
+    @own_work
     def collect(self) -> None:
         """After the backward pass: give every read its gradient."""
         for read in self.reads:

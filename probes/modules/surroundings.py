@@ -6,6 +6,7 @@ Whatever is changed here is afterwards as it was. Of ``theory`` it imports error
 from __future__ import annotations
 
 import contextlib
+import functools
 import random
 import sys
 from collections.abc import Iterator
@@ -38,6 +39,18 @@ class Randomness:
         numpy = np.random.get_state()  # noqa: NPY002
         return cls(random.getstate(), numpy, torch.get_rng_state(), cuda)
 
+    def has_moved(self) -> bool:
+        """Whether something was drawn since."""
+        now = Randomness.now()
+        of_numpy = zip(self.numpy, now.numpy, strict=True)
+        same = (
+            torch.equal(self.torch, now.torch)
+            and self.python == now.python
+            and all(np.array_equal(mine, theirs) for mine, theirs in of_numpy)
+            and all(map(torch.equal, self.cuda, now.cuda))
+        )
+        return not same
+
     def restore(self) -> None:
         """Make them what they were."""
         random.setstate(self.python)
@@ -45,6 +58,23 @@ class Randomness:
         torch.set_rng_state(self.torch)
         if self.cuda:
             torch.cuda.set_rng_state_all(self.cuda)
+
+
+def seed_everything(number: int) -> None:
+    """Seed python, numpy and torch."""
+    random.seed(number)
+    np.random.seed(number % 2**32)  # noqa: NPY002
+    if _has_accelerator():
+        torch.manual_seed(number)
+    else:  # torch.manual_seed would note for every absent device from where it was called
+        torch.default_generator.manual_seed(number)
+
+
+@functools.cache
+def _has_accelerator() -> bool:
+    # torch.accelerator is newer than torch 2.5.
+    devices = torch.cuda, torch.xpu, torch.backends.mps
+    return any(device.is_available() for device in devices)
 
 
 @contextlib.contextmanager
@@ -71,7 +101,7 @@ def threads_for(problem: Problem) -> Iterator[None]:
 
 @contextlib.contextmanager
 def eager(model: nn.Module) -> Iterator[None]:
-    """What is compiled runs as it is written, and recurrent kernels step by step."""
+    """What is compiled or checkpointed runs as it is written, recurrent kernels step by step."""
     recurrent = any(isinstance(module, nn.RNNBase) for module in model.modules())
     with contextlib.ExitStack() as stack:
         if "torch._dynamo" in sys.modules:  # something may be compiled: a model, a part, a loss
@@ -85,7 +115,32 @@ def eager(model: nn.Module) -> Iterator[None]:
                 )
         if recurrent:
             stack.enter_context(_without_fused_kernels())
+        if "torch.utils.checkpoint" in sys.modules:
+            stack.enter_context(_without_reentrant_checkpoints())
         yield
+
+
+@contextlib.contextmanager
+def _without_reentrant_checkpoints() -> Iterator[None]:
+    """Their forward pass has no graph, so that no gradient of an activation could be seen.
+
+    Where no argument has a gradient, such a checkpoint loses those of its parameters; this stays.
+    """
+    module = sys.modules["torch.utils.checkpoint"]
+    reentrant = module.CheckpointFunction
+
+    class Plain:
+        @staticmethod
+        def apply(function: Any, preserve: bool, *args: Any) -> Any:
+            if any(isinstance(one, Tensor) and one.requires_grad for one in args):
+                return function(*args)
+            return reentrant.apply(function, preserve, *args)
+
+    vars(module)["CheckpointFunction"] = Plain
+    try:
+        yield
+    finally:
+        vars(module)["CheckpointFunction"] = reentrant
 
 
 @contextlib.contextmanager

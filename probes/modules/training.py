@@ -55,6 +55,12 @@ def use_fused_kernels(optimizers: Sequence[torch.optim.Optimizer]) -> None:
                 group["fused"] = True
 
 
+def leave_gradients(optimizers: Sequence[torch.optim.Optimizer]) -> bool:
+    """Whether the optimizers are known not to write into gradients."""
+    known = torch.optim.Adam, torch.optim.AdamW, torch.optim.SGD
+    return all(type(one) in known for one in optimizers)
+
+
 def _has_fused_adam(parameter: Tensor) -> bool:
     return _fused_adam_exists(parameter.device.type, parameter.dtype)
 
@@ -148,7 +154,7 @@ def _updates(problem: Problem, scale: float) -> dict[str, tuple[int, float]]:
     handles = [p.register_hook(lambda g: g * scale) for p in named.values()]  # type: ignore[no-untyped-call]
     found: dict[str, tuple[int, float]] = {}
     for step in range(LATEST_ATTRIBUTION):
-        if step >= 2 and found:
+        if len(found) == len(named) or (step >= 2 and found):
             break
         before = {n: p.detach().clone() for n, p in named.items()}
         _train_once(problem, list(named.values()))

@@ -11,6 +11,7 @@ from torch.nn.utils.parametrize import ParametrizationList
 from torch.utils._pytree import tree_map
 
 from probes.modules.operations import tensors_in
+from probes.modules.problem import own_work
 from probes.modules.recorder import Recorder
 
 OUTPUT = "(output)"
@@ -101,6 +102,7 @@ class Watch:
         self._look(OUTPUT, output)
         return self._less_first(output)
 
+    @own_work
     def _look(self, name: str, output: Any) -> None:
         """Keep a module's first output, unless a module inside it made the same."""
         output = _main_tensor(output)
@@ -125,6 +127,8 @@ class Watch:
                 self.centre.append(tree_map(_detached, output))
             first = self.centre[self._calls]
             self._calls += 1
+            if isinstance(output, Tensor):
+                return _difference(output, first)
             return tree_map(_difference, output, first)
         return output
 

@@ -145,7 +145,7 @@ class GuardReport(_Frozen):
     target: str
     demand: Demand
     ok: bool = Field(description="no fault, nothing rejected and nothing undecided")
-    exit_code: int = Field(description="0 healthy, 1 a fault, 3 undecided")
+    exit_code: int = Field(description="0 healthy, 1 a fault, 3 undecided, 4 interrupted")
     runs: list[Run]
     steps: list[int]
     family: int = Field(description="entries that are judged together")

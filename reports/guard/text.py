@@ -37,6 +37,7 @@ EXITS: Mapping[int, str] = {
     0: "nothing is wrong",
     1: "something is wrong",
     3: "nothing is known to be wrong, and something is undecided",
+    4: "interrupted, and what was measured until then is judged",
 }
 _BEST_RATE: Mapping[Verdict, str] = {
     Verdict.ACCEPTED: "stays",

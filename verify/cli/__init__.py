@@ -115,8 +115,8 @@ def main() -> None:
     except (click.ClickException, DomainError) as error:
         text = error.format_message() if isinstance(error, click.ClickException) else str(error)
         code = _one_line(text, USAGE)
-    except click.Abort:
-        code = _one_line("interrupted; what verify has measured is kept", FAILED)
+    except click.Abort as error:
+        code = _one_line(str(error) or "interrupted; what verify has measured is kept", FAILED)
     except (OSError, sqlite3.Error, RuntimeError, MemoryError) as error:
         code = _one_line(f"the run failed: {type(error).__name__}: {error}", FAILED)
     sys.exit(code)

@@ -12,6 +12,8 @@ import click
 from theory.errors import InputError
 from theory.module_scaling import Demand
 from theory.scaling import Axis
+from verify.cli import FAILED
+from verify.cli.interrupts import interruptible
 from verify.cli.options import json_option, out_option
 from verify.cli.output import folder
 from verify.cli.progress import progress
@@ -55,6 +57,7 @@ _STEPS = "1,4,10"
 @click.option("--rates", help="Also judge whether the best rate moves, such as 2^-10..2^-4.")
 @out_option("guard.html and guard.json")
 @json_option
+@interruptible()
 def guard_network(
     target: str,
     widths: str | None,
@@ -75,7 +78,7 @@ def guard_network(
     TARGET is FILE.py:factory or package.module:factory, with factory(width, depth, seed) ->
     (model, optimizer, batch, loss). Every module and parameter gets a verdict, every cause a
     sentence and a mend. Exit code: 0 healthy, 1 a fault or a change against the lock, 2 usage, 3
-    undecided.
+    undecided, 4 interrupted: Ctrl-C or SIGTERM ends with what is judged so far.
 
     With a parameterization as a file, variant.toml, power counting and the project's own networks
     answer; of the options, --axis, --out and --json are for it.
@@ -94,7 +97,10 @@ def guard_network(
         folder(out)
     locked = None if lock is None or update else read_lock(lock)
     report = _report(target, sizes, seeds, at_steps, expect, mend, rates)
-    if locked is not None:
+    if report.exit_code == FAILED and lock is not None:
+        note = f"{lock} was not {'written' if update else 'compared'}: the run was interrupted."
+        report = report.model_copy(update={"notes": [*report.notes, note]})
+    elif locked is not None:
         report = _against(report, os.fspath(lock or ""), locked)
     elif lock is not None:
         write_lock(report, lock)
@@ -151,24 +157,27 @@ def _report(
     rates: str | None,
 ) -> GuardReport:
     from verify.guarding.rates import grid_of
-    from verify.guarding.run import guard
+    from verify.guarding.run import Interrupted, guard
     from verify.guarding.subject import load_factory
 
     grid = None if rates is None else grid_of(rates)
     factory = load_factory(target)
     with progress() as advance:
-        return guard(
-            factory,
-            widths=sizes[0],
-            depths=sizes[1],
-            seeds=seeds,
-            steps=steps,
-            expect=expect,
-            mend=mend,
-            rates=grid,
-            target=target,
-            progress=lambda done, total: advance("guard", done, total),
-        ).document
+        try:
+            return guard(
+                factory,
+                widths=sizes[0],
+                depths=sizes[1],
+                seeds=seeds,
+                steps=steps,
+                expect=expect,
+                mend=mend,
+                rates=grid,
+                target=target,
+                progress=lambda done, total: advance("guard", done, total),
+            ).document
+        except Interrupted as stop:
+            return stop.so_far.document
 
 
 def _against(report: GuardReport, lock: str, locked: Lock) -> GuardReport:

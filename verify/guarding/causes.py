@@ -44,6 +44,7 @@ class _Parameter:
 
     line: Line
     found: Mapping[Quantity, Judged]
+    makes_both: bool  # queries and keys, as a fused projection
 
     @property
     def gain(self) -> Judged | None:
@@ -98,7 +99,18 @@ def _parameters(judged: Iterable[Judged]) -> list[_Parameter]:
         line = one.series.line
         if line is not None:
             found.setdefault(line.order, (line, {}))[1][one.name.quantity] = one
-    return [_Parameter(line, table) for line, table in found.values()]
+    lines = [line for line, _ in found.values()]
+    return [_Parameter(line, table, _is_alone(line, lines)) for line, table in found.values()]
+
+
+def _is_alone(line: Line, lines: Iterable[Line]) -> bool:
+    """Whether it makes the queries and the keys of its scores, as a fused projection does."""
+    feeding = {
+        one.order
+        for one in lines
+        if not one.role.additive and not set(line.scores).isdisjoint(one.scores)
+    }
+    return feeding == {line.order}
 
 
 def _by_itself(one: _Parameter, axis: Axis, rescaled: list[Cause]) -> list[Cause]:
@@ -151,14 +163,16 @@ def _is_rescaled(one: _Parameter, axis: Axis, departure: float) -> bool:
     signal = one.found.get(Quantity.SIGNAL)
     if signal is None:
         return False
-    moved = signal.estimate - _healthy_signal(one.line, axis)
+    moved = signal.estimate - _healthy_signal(one, signal.estimate, axis)
     return abs(moved + departure) < abs(moved)
 
 
-def _healthy_signal(line: Line, axis: Axis) -> float:
-    role = line.role
+def _healthy_signal(one: _Parameter, signal: float, axis: Axis) -> float:
+    role = one.line.role
     if axis is Axis.DEPTH or (role.to_fixed_outputs and not role.inner):
         return 0.0
+    if one.makes_both:  # and perhaps the values, whose signal is the larger one
+        return min((-1.0, -0.5), key=lambda healthy: abs(signal - healthy))
     return -1.0 if role.feeds_scores and role.output_grows else -0.5
 
 
@@ -216,7 +230,13 @@ def _of_scores(here: Mapping[Name, Judged], causes: Sequence[Cause]) -> list[Cau
     for name, one in here.items():
         if name.quantity is not Quantity.SCORES or not one.rejected:
             continue
-        behind = sum(
+        feeding = {
+            line.order: line
+            for other in here.values()
+            if (line := other.series.line) is not None and name.module in line.scores
+        }
+        both = 2 if any(_is_alone(line, feeding.values()) for line in feeding.values()) else 1
+        behind = both * sum(
             cause.departure
             for cause in causes
             if cause.line is not None
@@ -224,7 +244,7 @@ def _of_scores(here: Mapping[Name, Judged], causes: Sequence[Cause]) -> list[Cau
             and cause.kind in ("initialization", "multiplier")
         )
         # Queries and keys go as what they read, unless a norm is between.
-        read = sum(
+        read = both * sum(
             other.estimate
             for there, other in here.items()
             if there.quantity is Quantity.INPUT

@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
 
 from theory.expectations import Band
 from theory.module_scaling import (
@@ -28,7 +27,7 @@ from theory.module_scaling import (
 from theory.scaling import Axis
 from theory.verdict import Verdict
 from verify.guarding.measurements import Series
-from verify.guarding.slopes import Slope, slopes_of
+from verify.guarding.slopes import Slope, quantile_of_t, slopes_of
 from verify.statistics.multiplicity import holm_levels
 
 FAMILY_ALPHA = 0.05
@@ -183,8 +182,7 @@ def seeds_to_decide(one: Judged) -> int | None:
 
     def reach(count: int) -> float:
         degrees = one.slope.degrees * count / seeds
-        quantile = float(stats.t.ppf(1 - one.level / 2, degrees))
-        return quantile * one.slope.error * math.sqrt(seeds / count)
+        return quantile_of_t(one.level, degrees) * one.slope.error * math.sqrt(seeds / count)
 
     candidates = range(seeds + 1, _MOST_SEEDS)
     place = bisect.bisect_left(candidates, True, key=lambda count: reach(count) <= distance)

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_Place = tuple[str, int, str]  # a parameter, its read, a quantity
+_NOTHING = (0, math.nan)
 _OF_READS = (
     *(Quantity.GAIN, Quantity.OWN, Quantity.ALONE, Quantity.SHARE, Quantity.SIGNAL),
     *(Quantity.EPSILON, Quantity.DECAY, Quantity.INPUT),
@@ -91,6 +93,11 @@ class Measurements:
         """Seeds whose cells are all there."""
         return sorted({seed for _, seed in self.cells})
 
+    def keep_whole_seeds(self) -> None:
+        """Forget the seeds of which a size is missing, as after an interruption."""
+        whole = [s for s in self.seeds if all((n, s) in self.cells for n in self.plan.sizes)]
+        self.cells = {(n, s): cell for (n, s), cell in self.cells.items() if s in whole}
+
     def make(self, size: int, seed: int) -> Problem:
         """The network of one size."""
         width, depth = (
@@ -106,11 +113,15 @@ class Measurements:
         return list(dict.fromkeys(note for cell in whole for note in cell.notes))
 
     def add(
-        self, seeds: Sequence[int], progress: Callable[[], None], until: int | None = None
+        self,
+        seeds: Sequence[int],
+        progress: Callable[[], None],
+        until: int | None = None,
+        changes: bool = True,
     ) -> None:
         """Measure further seeds at every size, up to the first of the plan's steps from ``until``.
 
-        ``None``: up to the last one.
+        ``None``: up to the last one. Without ``changes``, those of modules need not be seen there.
         """
         from probes.modules.surroundings import untouched_randomness
         from probes.modules.training import degrees_of_optimizers
@@ -126,11 +137,11 @@ class Measurements:
                 )
             for seed in seeds:
                 for size in sizes:
-                    self.cells[size, seed] = self._cell(size, seed, steps)
+                    self.cells[size, seed] = self._cell(size, seed, steps, changes)
                     progress()
         self._check_seeds()
 
-    def _cell(self, size: int, seed: int, steps: Sequence[int]) -> Cell:
+    def _cell(self, size: int, seed: int, steps: Sequence[int], changes: bool) -> Cell:
         from probes.modules.cell import measure_cell
         from probes.modules.problem import Mending
         from probes.modules.surroundings import threads_for
@@ -147,7 +158,7 @@ class Measurements:
             self.degree_of = _degree_of(problem, self.degrees)
         with threads_for(problem):
             return guarded(
-                lambda: measure_cell(problem, steps, self.degrees, mending, self._known),
+                lambda: measure_cell(problem, steps, self.degrees, mending, self._known, changes),
                 f"{self.plan.axis} {size}, seed {seed}",
             )
 
@@ -194,31 +205,39 @@ class Measurements:
 
     def series(self, lines: Sequence[Line]) -> list[Series]:
         """Every quantity that all cells have, greater than zero."""
+        of_reads = {place: _numbers_of_reads(cell) for place, cell in self.cells.items()}
         made = [
             found
             for line in lines
             for quantity in _OF_READS
-            if (found := self._of_read(line, quantity)) is not None
+            if (found := self._of_read(line, quantity, of_reads)) is not None
         ]
         return made + self._of_modules()
 
-    def _of_read(self, line: Line, quantity: Quantity) -> Series | None:
+    def _of_read(
+        self,
+        line: Line,
+        quantity: Quantity,
+        of_reads: Mapping[tuple[int, int], Mapping[_Place, tuple[int, float]]],
+    ) -> Series | None:
         if quantity in (Quantity.EPSILON, Quantity.DECAY) and line.read:
             return None
-        logs, last = np.full((len(self.seeds), len(self.plan.sizes)), np.nan), 0
-        for column, size in enumerate(self.plan.sizes):
-            for row, seed in enumerate(self.seeds):
-                values = []
-                for name, read in line.members[size]:
-                    step, value = _first(self.cells[size, seed], name, read, quantity)
-                    values.append(value)
-                    last = max(last, step)
-                logs[row, column] = _mean_log(values)
-        return _complete(self._made(line, line.module, quantity, last, logs))
+        last, table = 0, []
+        for seed in self.seeds:
+            table.append(row := list[list[float]]())
+            for size in self.plan.sizes:
+                numbers = of_reads[size, seed]
+                found = [
+                    numbers.get((name, read, quantity.value), _NOTHING)
+                    for name, read in line.members[size]
+                ]
+                row.append([value for _, value in found])
+                last = max(last, *(step for step, _ in found))
+        return _complete(self._made(line, line.module, quantity, last, _mean_logs(table)))
 
     def _of_modules(self) -> list[Series]:
         tables: dict[tuple[str, Quantity, int], dict[tuple[int, int], list[float]]] = {}
-        depth = self.plan.axis is Axis.DEPTH
+        depth, seeds = self.plan.axis is Axis.DEPTH, self.seeds
         for cell, found in self.cells.items():
             for key, value in found.numbers.items():
                 if key.quantity in _OF_MODULES:
@@ -229,11 +248,8 @@ class Measurements:
                     tables.setdefault(place, {}).setdefault(cell, []).append(value)
         made = []
         for (module, quantity, step), table in tables.items():
-            logs = np.array(
-                [
-                    [_mean_log(table.get((size, seed), [math.nan])) for size in self.plan.sizes]
-                    for seed in self.seeds
-                ]
+            logs = _mean_logs(
+                [[table.get((size, s), [math.nan]) for size in self.plan.sizes] for s in seeds]
             )
             grows = self._growth(module, quantity)
             made.append(_complete(self._made(None, module, quantity, step, logs, *grows)))
@@ -263,22 +279,28 @@ class Measurements:
         """By size: seeds whose loss is not finite, each with the first such step."""
         found: dict[int, list[tuple[int, int]]] = {}
         for (size, seed), cell in self.cells.items():
-            steps = [k for k, loss in enumerate(cell.losses) if not math.isfinite(loss)]
+            steps = [step for step, loss in cell.losses.items() if not math.isfinite(loss)]
             if steps:
-                found.setdefault(size, []).append((seed, steps[0]))
+                found.setdefault(size, []).append((seed, min(steps)))
         return found
 
 
-def _first(cell: Cell, name: str, read: int, quantity: Quantity) -> tuple[int, float]:
-    """A parameter's number at the only step at which it was measured."""
-    from probes.modules.problem import LATEST_ATTRIBUTION, Key
+def _numbers_of_reads(cell: Cell) -> dict[_Place, tuple[int, float]]:
+    """Numbers of parameters, with the first step at which they were measured."""
+    made: dict[_Place, tuple[int, float]] = {}
+    for key, value in cell.numbers.items():
+        if key.parameter:
+            place = key.parameter, key.read, key.quantity
+            made[place] = min(made.get(place, (key.step, value)), (key.step, value))
+    return made
 
-    module = name.rpartition(".")[0]
-    for step in range(LATEST_ATTRIBUTION + 1):
-        value = cell.numbers.get(Key(module, name, read, quantity.value, step))
-        if value is not None:
-            return step, value
-    return 0, math.nan
+
+def _mean_logs(table: Sequence[Sequence[Sequence[float]]]) -> FloatArray:
+    """Means of logarithms; not a number where a value is not greater than zero."""
+    if all(len(values) == 1 for row in table for values in row):
+        numbers = np.array([[values[0] for values in row] for row in table])
+        return np.log(np.where(numbers > 0, numbers, np.nan))
+    return np.array([[_mean_log(values) for values in row] for row in table])
 
 
 def _mean_log(values: Sequence[float]) -> float:
@@ -338,11 +360,22 @@ def _mend_groups(problem: Problem, mends: Mapping[str, Powers], ratio: float) ->
 
 
 def guarded(work: Callable[[], T], cell: str) -> T:
-    """Run the user's model; what it raises is one line that says where."""
+    """Run the user's model; what it raises is one line that says where.
+
+    A ``MeasuringError`` is our own, and says so.
+    """
+    from probes.modules.problem import MeasuringError
+
     try:
         return work()
     except DomainError as error:
         raise type(error)(f"{cell}: {error}") from None
+    except MeasuringError as error:
+        text = " ".join(str(error).split())
+        raise MeasuringError(
+            f"{cell}: scaleproof could not measure this network ({text}); the network is not at "
+            "fault: report it, with the factory"
+        ) from error
     except Exception as error:
         text = " ".join(str(error).split())
         raise InputError(

@@ -5,24 +5,26 @@ Imports numpy, pandas, ``reports`` and ``verify.guarding``; torch when something
 
 from __future__ import annotations
 
-import math
 import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
 from reports.guard.document import Entry, Fault, GuardReport, RateMove, Run
 from theory.errors import InputError, choices
-from theory.module_scaling import CONSEQUENCES, Demand, Quantity
+from theory.module_scaling import Demand, Quantity
 from theory.scaling import Axis
 from theory.verdict import Verdict
+from verify.guarding.breaches import divergences, unowned
 from verify.guarding.faults import faults_of, interval_of
-from verify.guarding.judge import FAMILY_ALPHA, LOOKS, Judged, Name, judged_at_look, seeds_to_decide
+from verify.guarding.judge import FAMILY_ALPHA, LOOKS, Judged, Name, seeds_to_decide
+from verify.guarding.looks import Looks, Ticks
 from verify.guarding.measurements import Measurements, Plan, Powers
+from verify.guarding.mending import mended
 from verify.guarding.subject import Subject
 
 WIDTHS, DEPTHS = (64, 128, 256, 512), (8, 16, 32, 64)
@@ -31,6 +33,7 @@ SEEDS, STEPS = 4, (1, 4, 10)
 _DEPTH_OF_WIDTHS, _WIDTH_OF_DEPTHS = 2, 64
 # Fresh seeds of mends are far from those that found the fault.
 _FRESH = 10_000
+_INTERRUPTED = 4
 _FALLS = 0.25
 
 
@@ -106,6 +109,7 @@ def guard(
     ``widths`` and ``depths`` choose what is judged; with neither, all that the factory takes is.
     ``seeds`` are the networks of each size at the first look; up to two more looks double them
     while something can still be decided. Raises ``InputError`` where the contract is broken.
+    Ctrl-C raises ``Interrupted``, a ``KeyboardInterrupt`` with what is judged so far.
     """
     started = time.monotonic()
     subject = Subject.of(factory)
@@ -114,60 +118,109 @@ def guard(
     if seeds < 2:
         raise InputError(f"seeds {seeds}: expected at least 2, for one shows no spread")
     measured = {plan.axis: Measurements(subject, plan) for plan in plans}
-    total = seeds * sum(len(plan.sizes) for plan in plans)
-    ticks = _Ticks(progress, total)
-    judged, looks = _looks(measured, demand, range(first_seed, first_seed + seeds), ticks)
-    found, rescaled = faults_of(judged, list(measured))
-    found = _divergences(measured) + _unowned(measured) + found
-    if mend and found:
-        found = _mended(subject, plans, demand, found, first_seed + _FRESH, len(looks[0]), ticks)
-    moves = _rate_moves(measured, rates, ticks)
-    entries = [_entry(one, rescaled) for one in judged.values()]
-    faults = [fault for fault, _ in found]
-    code = _exit_code(faults, entries, moves)
-    return Guard(
-        GuardReport(
-            target=target or getattr(factory, "__qualname__", repr(factory)),
-            demand=demand,
+    looks = Looks(measured, demand, range(first_seed, first_seed + seeds), Ticks(progress))
+    name = target or getattr(factory, "__qualname__", repr(factory))
+    work = _Work(subject, plans, looks, mend, rates, name, started)
+    try:
+        work.measure()
+    except KeyboardInterrupt:
+        raise work.interrupted() from None
+    return Guard(work.document())
+
+
+class Interrupted(KeyboardInterrupt):
+    """Somebody interrupted a guard; ``so_far`` judges what was measured until then."""
+
+    def __init__(self, so_far: Guard) -> None:
+        super().__init__("interrupted; what was measured so far is judged")
+        self.so_far = so_far
+
+
+@dataclass(slots=True)
+class _Work:
+    """A run of the guard: what is asked, and what was found so far."""
+
+    subject: Subject
+    plans: Sequence[Plan]
+    looks: Looks
+    mend: bool
+    rates: Sequence[float] | None
+    target: str
+    started: float
+    found: list[tuple[Fault, dict[str, Powers]]] = field(default_factory=list)
+    rescaled: set[Name] = field(default_factory=set)
+    moves: list[RateMove] = field(default_factory=list)
+    stage: Literal["looks", "mends", "rates"] = "looks"
+
+    def measure(self) -> None:
+        """Look, find causes, try mends and rates; an interruption leaves what is there."""
+        self.looks.take()
+        self._find()
+        self.stage = "mends"
+        if self.mend and self.found:
+            seeds = self.looks.seeds
+            fresh = range(seeds.start + _FRESH, seeds.stop + _FRESH)
+            self.found = mended(self.subject, self.plans, self.looks, self.found, fresh)
+        self.stage = "rates"
+        if self.rates is not None:
+            self.moves = _rate_moves(self.looks, self.rates)
+
+    def interrupted(self) -> KeyboardInterrupt:
+        """What ends an interrupted run: ``Interrupted``, unless nothing can be judged."""
+        missing = ["Interrupted"]
+        if self.stage == "looks":
+            missing += self.looks.cut()
+            if not self.looks.measured:
+                return KeyboardInterrupt(
+                    "interrupted before two seeds of every size were measured; nothing is judged"
+                )
+            self._find()
+        if self.mend and self.found and self.stage != "rates":
+            missing.append("mends were not tried")
+        if self.rates is not None:
+            missing.append("best rates were not judged")
+        return Interrupted(Guard(self.document("; ".join(missing) + ".")))
+
+    def _find(self) -> None:
+        measured = self.looks.measured
+        found, self.rescaled = faults_of(self.looks.judged, list(measured))
+        self.found = divergences(measured) + unowned(measured) + found
+
+    def document(self, interruption: str = "") -> GuardReport:
+        """All that was found; ``interruption`` says what is missing."""
+        measured, judged = self.looks.measured, self.looks.judged
+        entries = [_entry(one, self.rescaled) for one in judged.values()]
+        faults = [fault for fault, _ in self.found]
+        code = _INTERRUPTED if interruption else _exit_code(faults, entries, self.moves)
+        notes = [interruption] if interruption else []
+        return GuardReport(
+            target=self.target,
+            demand=self.looks.demand,
             ok=code == 0,
             exit_code=code,
             runs=[
                 Run(
-                    axis=plan.axis,
-                    sizes=list(plan.sizes),
-                    other=plan.other,
-                    seeds=list(looks[-1]),
-                    looks=[len(look) for look in looks],
+                    axis=axis,
+                    sizes=list(one.plan.sizes),
+                    other=one.plan.other,
+                    seeds=one.seeds,
+                    looks=self.looks.counts[axis],
                 )
-                for plan in plans
+                for axis, one in measured.items()
             ],
-            steps=list(plans[0].steps),
+            steps=list(self.plans[0].steps),
             family=sum(entry.verdict is not None for entry in entries),
             family_alpha=FAMILY_ALPHA,
             looks=LOOKS,
             faults=faults,
             entries=entries,
-            notes=[*_notes(measured), *_of_the_logits(judged)],
+            notes=[*notes, *_notes(measured), *_of_the_logits(judged)],
             lock=None,
             changes=[],
-            rates=moves,
+            rates=self.moves,
             versions=_versions(measured),
-            seconds=time.monotonic() - started,
+            seconds=time.monotonic() - self.started,
         )
-    )
-
-
-@dataclass(slots=True)
-class _Ticks:
-    """Cells done, of how many; looks and mends add to the total."""
-
-    progress: Callable[[int, int], object]
-    total: int
-    done: int = 0
-
-    def __call__(self) -> None:
-        self.done += 1
-        self.progress(self.done, max(self.total, self.done))
 
 
 def _demand(expect: str | Demand) -> Demand:
@@ -222,193 +275,6 @@ def _other(
     return (min(widths) if widths else _WIDTH_OF_DEPTHS) if subject.takes["width"] else None
 
 
-def _looks(
-    measured: Mapping[Axis, Measurements], demand: Demand, seeds: range, ticks: _Ticks
-) -> tuple[dict[Name, Judged], list[range]]:
-    """Judge, and measure as many seeds again while that can still decide something.
-
-    Further seeds are trained as long as what they are to decide takes.
-    """
-    judged: dict[Name, Judged] = {}
-    looks: list[range] = []
-    until = None
-    for look in range(LOOKS):
-        so_far = range(seeds.start, seeds.start + len(seeds) * 2**look)
-        new = so_far if look == 0 else range(looks[-1].stop, so_far.stop)
-        if look:
-            ticks.total += len(new) * sum(len(one.plan.sizes) for one in measured.values())
-        for one in measured.values():
-            one.add(new, ticks, until)
-        looks.append(so_far)
-        series = {axis: one.series(one.lines()) for axis, one in measured.items()}
-        sizes = {axis: one.plan.sizes for axis, one in measured.items()}
-        judged = judged_at_look(series, sizes, demand, judged)
-        open_ones = _can_be_decided(judged, len(seeds) * 2 ** (LOOKS - 1))
-        if not open_ones:
-            break
-        until = _last_step(judged, open_ones)
-    return judged, looks
-
-
-def _can_be_decided(judged: Mapping[Name, Judged], most: int) -> list[Name]:
-    """What is open, and what the seeds of the last look would decide.
-
-    Where something is wrong already, only what names causes is of interest.
-    """
-    wrong = any(one.rejected for one in judged.values())
-    open_ones = [
-        (name, seeds_to_decide(one))
-        for name, one in judged.items()
-        if one.verdict is Verdict.INCONCLUSIVE
-        and not one.note
-        and not (wrong and name.quantity in CONSEQUENCES)
-    ]
-    return [name for name, count in open_ones if count is not None and count <= 2 * most]
-
-
-def _last_step(judged: Mapping[Name, Judged], names: Sequence[Name]) -> int:
-    """How many steps show these quantities: those of parameters are seen once they move."""
-    of_parameters = [name.step for name in judged if name.parameter is not None]
-    return max([name.step for name in names] + of_parameters)
-
-
-def _divergences(
-    measured: Mapping[Axis, Measurements],
-) -> list[tuple[Fault, dict[str, Powers]]]:
-    made: list[tuple[Fault, dict[str, Powers]]] = []
-    for axis, one in measured.items():
-        for size, cases in sorted(one.diverged().items()):
-            step = min(step for _, step in cases)
-            sentence = (
-                f"The loss is not finite at {axis} {size} after {step} steps, under "
-                f"{len(cases)} of {len(one.seeds)} seeds."
-            )
-            fault = _plain_fault(axis, "divergence", [], sentence, "a finite loss")
-            made.append((fault, {}))
-    return made
-
-
-def _unowned(measured: Mapping[Axis, Measurements]) -> list[tuple[Fault, dict[str, Powers]]]:
-    """Parameters that no optimizer trains, and parameters that two do."""
-    made: list[tuple[Fault, dict[str, Powers]]] = []
-    said = set[tuple[str, ...]]()
-    for axis, one in measured.items():
-        cell = next(iter(one.cells.values()))
-        for names, text in (
-            (cell.untrained, "are in no optimizer, and stay as they are"),
-            (cell.twice, "are in two optimizers, and move twice"),
-        ):
-            if names and tuple(names) not in said:
-                said.add(tuple(names))
-                sentence = f"{_are(names)} {text}."
-                made.append((_plain_fault(axis, "optimizer", names, sentence, "one optimizer"), {}))
-    return made
-
-
-def _are(names: Sequence[str]) -> str:
-    few = ", ".join(names[:3])
-    return few if len(names) <= 3 else f"{few} and {len(names) - 3} more"
-
-
-def _plain_fault(
-    axis: Axis, cause: str, parameters: Sequence[str], sentence: str, expected: str
-) -> Fault:
-    """A fault that is no exponent."""
-    nothing = {"estimate": math.nan, "low": math.nan, "high": math.nan, "confidence": 0.95}
-    return Fault.model_validate(
-        {
-            "axis": axis,
-            "cause": cause,
-            "parameters": list(parameters),
-            "modules": list(dict.fromkeys(name.rpartition(".")[0] for name in parameters)),
-            "quantity": Quantity.CHANGE,
-            "exponent": math.nan,
-            "interval": nothing,
-            "expected": expected,
-            "sentence": sentence,
-            "spoils": [],
-            "mend": None,
-            "verified": None,
-            "verification": "",
-        }
-    )
-
-
-def _mended(
-    subject: Subject,
-    plans: Sequence[Plan],
-    demand: Demand,
-    found: Sequence[tuple[Fault, dict[str, Powers]]],
-    first_seed: int,
-    seeds: int,
-    ticks: _Ticks,
-) -> list[tuple[Fault, dict[str, Powers]]]:
-    """Every mend at once, on fresh seeds: is anything still rejected?"""
-    still: dict[Axis, set[str]] = {}
-    for plan in plans:
-        powers: dict[str, Powers] = {}
-        for fault, some in found:
-            if fault.axis is plan.axis:
-                powers |= {name: _both(powers.get(name), one) for name, one in some.items()}
-        if not powers:
-            continue
-        one = Measurements(subject, plan, mends=powers)
-        ticks.total += seeds * len(plan.sizes)
-        judged, _ = _looks({plan.axis: one}, demand, range(first_seed, first_seed + seeds), ticks)
-        others = _without_mended(judged, powers, {f.cause for f, _ in found})
-        again, _ = faults_of(others, [plan.axis])
-        again = _divergences({plan.axis: one}) + again
-        still[plan.axis] = {fault.sentence for fault, _ in again} | _undecided(others)
-    return [(_with_verdict(fault, still), powers) for fault, powers in found]
-
-
-def _undecided(judged: Mapping[Name, Judged]) -> set[str]:
-    """What names causes and is open: nothing is verified as long as it is."""
-    return {
-        f"The {name.quantity} of {name.parameter or name.module} is undecided."
-        for name, one in judged.items()
-        if one.verdict is Verdict.INCONCLUSIVE and name.quantity not in CONSEQUENCES
-    }
-
-
-def _without_mended(
-    judged: Mapping[Name, Judged], powers: Mapping[str, Powers], causes: set[str]
-) -> dict[Name, Judged]:
-    """What a mend from outside may be judged by.
-
-    A multiplier is mended in the weight, so the module's own output is another one; the factor of
-    scores is mended in the queries, which are other ones themselves.
-    """
-    names = {name for name, one in powers.items() if one.initial and one.update}
-    modules = {name.rpartition(".")[0] for name in names}
-    by_queries = "attention scale" in causes
-    return {
-        name: one
-        for name, one in judged.items()
-        if not (name.parameter is None and name.module in modules)
-        and not (by_queries and one.series.line is not None and one.series.line.scores)
-    }
-
-
-def _both(first: Powers | None, second: Powers) -> Powers:
-    if first is None:
-        return second
-    return Powers(
-        first.initial + second.initial,
-        first.update + second.update,
-        first.small_epsilon or second.small_epsilon,
-        first.decay + second.decay,
-    )
-
-
-def _with_verdict(fault: Fault, still: Mapping[Axis, set[str]]) -> Fault:
-    if fault.mend is None or fault.axis not in still:
-        return fault
-    left = still[fault.axis]
-    said = "" if not left else f"No single mend suffices: {sorted(left)[0]}"
-    return fault.model_copy(update={"verified": not left, "verification": said})
-
-
 def _entry(one: Judged, rescaled: set[Name]) -> Entry:
     verdict, note = one.verdict, one.note
     if one.name in rescaled:
@@ -455,15 +321,11 @@ def _exit_code(faults: Sequence[Fault], entries: Sequence[Entry], moves: Sequenc
     return 3 if Verdict.INCONCLUSIVE in verdicts else 0
 
 
-def _rate_moves(
-    measured: Mapping[Axis, Measurements], rates: Sequence[float] | None, ticks: _Ticks
-) -> list[RateMove]:
-    if rates is None:
-        return []
+def _rate_moves(looks: Looks, rates: Sequence[float]) -> list[RateMove]:
     from verify.guarding.rates import best_rate_moves
 
-    ticks.total += sum(len(one.cells) for one in measured.values()) * len(rates)
-    return [best_rate_moves(one, rates, ticks) for one in measured.values()]
+    looks.ticks.total += sum(len(one.cells) for one in looks.measured.values()) * len(rates)
+    return [best_rate_moves(one, rates, looks.ticks) for one in looks.measured.values()]
 
 
 def _notes(measured: Mapping[Axis, Measurements]) -> list[str]:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from theory.arrays import FloatArray
 from theory.expectations import Band
@@ -41,7 +41,7 @@ class Slope:
 
     def interval(self, level: float) -> tuple[float, float]:
         """At confidence 1 - level."""
-        reach = float(stats.t.ppf(1 - level / 2, self.degrees)) * self.error if self.error else 0.0
+        reach = quantile_of_t(level, self.degrees) * self.error if self.error else 0.0
         return self.estimate - reach, self.estimate + reach
 
     def p_value(self, bands: Sequence[Band]) -> float:
@@ -49,7 +49,12 @@ class Slope:
         distance = min(abs(self.estimate - end) for band in bands for end in band)
         if self.error == 0:
             return 0.0 if distance > 0 else 1.0
-        return min(1.0, 2.0 * float(stats.t.sf(distance / self.error, self.degrees)))
+        return min(1.0, 2.0 * float(special.stdtr(self.degrees, -distance / self.error)))
+
+
+def quantile_of_t(level: float, degrees: float) -> float:
+    """What |t| exceeds with probability ``level``; ``scipy.stats`` would check every argument."""
+    return float(special.stdtrit(degrees, 1 - level / 2))
 
 
 def slopes_of(
@@ -176,4 +181,4 @@ def _misfit(left: FloatArray, variance: float, seeds: int, degrees: float) -> fl
     if free < 1 or variance == 0:
         return 1.0
     ratio = seeds * float(left @ left) / free / variance
-    return float(stats.f.sf(ratio, free, degrees))
+    return float(special.fdtrc(free, degrees, ratio))

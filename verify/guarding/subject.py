@@ -1,18 +1,16 @@
 """The network that is guarded: a factory, what it returns, and what it does at each size.
 
-Imports inspect and numpy; ``probes`` when a factory is called. Nothing is imported of
+Imports inspect; ``probes`` when a factory is called. Nothing is imported of
 the user's code but the target.
 """
 
 from __future__ import annotations
 
 import inspect
-import random
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from theory.errors import InputError
 from theory.scaling import Axis
@@ -75,7 +73,7 @@ class Subject:
 
     def make(self, width: int | None, depth: int | None, seed: int) -> Problem:
         """Call the factory; one line for everything that it does wrong."""
-        import torch
+        from probes.modules.surroundings import seed_everything
 
         given = {"width": width, "depth": depth, "seed": seed}
         arguments = {
@@ -83,9 +81,7 @@ class Subject:
         }
         said = ", ".join(f"{name}={value}" for name, value in arguments.items())
         number = 1_000_003 * seed + 31 * (width or 0) + (depth or 0)
-        torch.manual_seed(number)
-        random.seed(number)
-        np.random.seed(number % 2**32)  # noqa: NPY002
+        seed_everything(number)
         try:
             made = self.factory(**arguments)
         except Exception as error:
@@ -105,6 +101,7 @@ def problem_of(made: Any, said: str) -> Problem:
     model, optimizer, loss = parts["model"], parts["optimizer"], parts["loss"]
     if not isinstance(model, torch.nn.Module):
         raise InputError(f"{said}: the model is a {type(model).__name__}; expected torch.nn.Module")
+    _refuse_shards(model, said)
     optimizers = tuple(optimizer) if isinstance(optimizer, list | tuple) else (optimizer,)
     for one in optimizers:
         if not hasattr(one, "param_groups") or not hasattr(one, "step"):
@@ -126,6 +123,24 @@ def problem_of(made: Any, said: str) -> Problem:
             f"{said}: the step is a {type(step).__name__}; expected step(model, optimizer, batch)"
         )
     return Problem(model, optimizers, parts["batch"], loss, step, optimizer)
+
+
+def _refuse_shards(model: Any, said: str) -> None:
+    """Sharded parameters are parts, or all in one: their shapes say nothing."""
+    fsdp = sys.modules.get("torch.distributed.fsdp")
+    tensor = sys.modules.get("torch.distributed.tensor")
+    wrappers = ("FullyShardedDataParallel", "FSDPModule")
+    kinds = tuple(getattr(fsdp, name) for name in wrappers if hasattr(fsdp, name))
+    distributed = (tensor.DTensor,) if tensor is not None else ()
+    if not kinds and not distributed:
+        return
+    if any(isinstance(module, kinds) for module in model.modules()) or any(
+        isinstance(parameter, distributed) for parameter in model.parameters()
+    ):
+        raise InputError(
+            f"{said}: the model is sharded (FSDP, tensor parallel), which hides its parameters; "
+            "return it before it is sharded, with an optimizer of its own parameters"
+        )
 
 
 def _parts(made: Any, said: str) -> dict[str, Any]:

@@ -1,9 +1,7 @@
 """Modules that hide from hooks, write in place or share: each was met in practice."""
 
-import math
 import random
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,21 +25,13 @@ from tests.verify.guarding.small import (
     mlp,
     randomness_stays,
     readout,
-    the_fault,
     tokens_of,
 )
-from theory.errors import UnavailableError
 from verify.guarding.run import Guard
-
-HEAD = 8
 
 
 def embedding(width: int, entries: int = 16, **options: Any) -> nn.Embedding:
     return nn.Embedding(entries, width, **options)
-
-
-def scores_of(found: Guard) -> list[float]:
-    return [one.interval.estimate for one in found.entries if one.quantity == "scores"]
 
 
 def change_of_output(found: Guard) -> list[float]:
@@ -219,104 +209,6 @@ def test_a_weight_that_is_normalized_in_the_forward_pass() -> None:
     check(Cosine, "second.weight")
 
 
-# Attention
-
-
-class Attention(nn.Module):
-    """Two heads that grow, or many that do not."""
-
-    def __init__(self, width: int, how: str, scale: str = "1/d", masked: bool = False) -> None:
-        super().__init__()
-        self.how, self.masked = how, masked
-        self.heads = width // HEAD if scale == "fixed" else 2
-        size = width // self.heads
-        self.scale = {"1/d": 4 / size, "1/sqrt d": size**-0.5, "fixed": size**-0.5}[scale]
-        kv = width // 2 if how == "grouped" else width
-        self.tokens = embedding(width)
-        self.q, self.k, self.v = linear(width, width), linear(width, kv), linear(width, kv)
-        self.o, self.last = linear(width, width), readout(width)
-
-    def heads_of(self, x: Tensor, heads: int) -> Tensor:
-        return x.reshape(*x.shape[:2], heads, -1).transpose(1, 2)
-
-    def forward(self, tokens: Tensor) -> Any:
-        x = self.tokens(tokens)
-        kv_heads = self.heads // 2 if self.how == "grouped" else self.heads
-        q = self.heads_of(self.q(x), self.heads)
-        k, v = self.heads_of(self.k(x), kv_heads), self.heads_of(self.v(x), kv_heads)
-        mask = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool).tril() if self.masked else None
-        if self.how == "einsum":
-            scores = torch.einsum("bhid,bhjd->bhij", q, k) * self.scale
-            if mask is not None:
-                scores = scores.masked_fill(~mask, -math.inf)
-            mixed = torch.einsum("bhij,bhjd->bhid", scores.softmax(-1), v)
-        elif self.how == "safe":
-            with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
-                mixed = functional.scaled_dot_product_attention(q, k, v, mask, scale=self.scale)
-        else:
-            mixed = functional.scaled_dot_product_attention(
-                q, k, v, mask, scale=self.scale, enable_gqa=self.how == "grouped"
-            )
-        x = x + self.o(mixed.transpose(1, 2).flatten(2))
-        return self.last(x.mean(1))
-
-
-@pytest.mark.parametrize("masked", [False, True])
-@pytest.mark.parametrize("how", ["fused", "safe", "einsum", "grouped"])
-def test_the_scale_of_attention(how: str, masked: bool) -> None:
-    def factory(scale: str) -> Any:
-        return factory_of(lambda width: Attention(width, how, scale, masked), data=tokens_of)
-
-    healthy = guarded(factory("1/d"))
-    assert_healthy(healthy, "q.weight", "k.weight", "v.weight", "o.weight", "tokens.weight")
-    assert scores_of(healthy) == [pytest.approx(-0.5, abs=0.1)]
-    wrong = guarded(factory("1/sqrt d"))
-    assert the_fault(wrong) == ("attention scale", [])
-    assert scores_of(wrong) == [pytest.approx(0.0, abs=0.1)]
-
-
-def test_heads_of_a_fixed_size_keep_their_scale() -> None:
-    check(lambda width: Attention(width, "fused", "fixed"), "o.weight", data=tokens_of)
-
-
-class Multihead(nn.Module):
-    """``out_proj`` is never called as a module, and queries, keys and values are one matrix."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.tokens = embedding(width)
-        self.attention = nn.MultiheadAttention(width, width // HEAD, batch_first=True)
-        self.last = readout(width)
-
-    def forward(self, tokens: Tensor) -> Any:
-        x = self.tokens(tokens)
-        x = x + self.attention(x, x, x, need_weights=False)[0]
-        return self.last(x.mean(1))
-
-
-@pytest.mark.parametrize("parameter", ["attention.in_proj_weight", "attention.out_proj.weight"])
-def test_multihead_attention(parameter: str) -> None:
-    check(Multihead, parameter, data=tokens_of)
-
-
-@pytest.mark.parametrize("training", [True, False])
-def test_encoder_layers_of_torch(training: bool) -> None:
-    class Encoder(nn.Module):
-        def __init__(self, width: int) -> None:
-            super().__init__()
-            self.tokens = embedding(width)
-            self.layer = nn.TransformerEncoderLayer(
-                *(width, width // HEAD, 2 * width), dropout=0.1, batch_first=True, norm_first=True
-            )
-            self.last = readout(width)
-            self.train(training)
-
-        def forward(self, tokens: Tensor) -> Any:
-            return self.last(self.layer(self.tokens(tokens)).mean(1))
-
-    check(Encoder, "layer.linear2.weight", data=tokens_of)
-
-
 # Recurrent networks
 
 
@@ -346,74 +238,6 @@ def test_recurrent_kernels(kind: Callable[..., nn.RNNBase]) -> None:
     assert ("initialization", ["cells.weight_ih_l0"]) in [
         (fault.cause, fault.parameters) for fault in found.faults
     ]
-
-
-# Wrappers
-
-
-def test_compiled_models_run_as_they_are_written() -> None:
-    def network(width: int) -> nn.Module:
-        compiled: Any = torch.compile(mlp(width), backend="eager")
-        return compiled  # type: ignore[no-any-return]
-
-    check(network, "_orig_mod.2.weight")
-
-
-def test_compiled_models_need_a_torch_that_can_leave_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    def network(width: int) -> nn.Module:
-        compiled: Any = torch.compile(mlp(width), backend="eager")
-        return compiled  # type: ignore[no-any-return]
-
-    monkeypatch.delattr(torch.compiler, "set_stance")
-    with pytest.raises(UnavailableError, match=r"give the model before torch\.compile"):
-        guarded(factory_of(network))
-    assert_healthy(guarded(factory_of(mlp)), "2.weight")
-
-
-def test_modules_that_are_compiled_in_place() -> None:
-    def network(width: int) -> nn.Module:
-        model = mlp(width)
-        model.compile(backend="eager")
-        return model
-
-    check(network, "2.weight")
-
-
-def test_a_compiled_loss() -> None:
-    loss: Any = torch.compile(cross_entropy, backend="eager")
-    check(mlp, "2.weight", loss=loss)
-
-
-@pytest.mark.skipif(
-    not (torch.distributed.is_available() and torch.distributed.is_gloo_available()),
-    reason="torch has no gloo",
-)
-def test_distributed_data_parallel(tmp_path: Path) -> None:
-    torch.distributed.init_process_group(
-        "gloo", init_method=f"file://{tmp_path / 'store'}", rank=0, world_size=1
-    )
-    try:
-        check(lambda width: nn.parallel.DistributedDataParallel(mlp(width)), "module.2.weight")
-    finally:
-        torch.distributed.destroy_process_group()
-
-
-def test_a_wrapper_of_the_model() -> None:
-    class Wrapper(nn.Module):
-        def __init__(self, width: int) -> None:
-            super().__init__()
-            self.module = mlp(width)
-
-        def forward(self, *args: Any, **kwargs: Any) -> Any:
-            return self.module(*args, **kwargs)
-
-        def __getattr__(self, name: str) -> Any:
-            try:
-                return super().__getattr__(name)
-            except AttributeError:
-                return getattr(super().__getattr__("module"), name)
-
-    check(Wrapper, "module.2.weight")
 
 
 # Parameters that are shared, made of others, or made late

@@ -1,22 +1,16 @@
 """Optimizers, steps and losses that are not plain: each was met in practice."""
 
-import dataclasses
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
-from torch.utils.checkpoint import checkpoint
 
 from probes.modules.cell import measure_cell
 from probes.modules.problem import Problem
 from tests.verify.guarding.small import (
     INPUTS,
-    OUTPUTS,
-    WIDTHS,
     adam,
     assert_healthy,
     batch_of,
@@ -27,20 +21,12 @@ from tests.verify.guarding.small import (
     guarded,
     linear,
     mlp,
+    plain_step,
     readout,
     the_fault,
     tokens_of,
 )
 from theory.errors import InputError
-
-Step = Callable[[Any, Any, Any], object]
-
-
-def plain_step(model: Any, optimizer: Any, batch: Any) -> None:
-    optimizer.zero_grad()
-    cross_entropy(model, batch).backward()  # type: ignore[no-untyped-call]
-    optimizer.step()
-
 
 # When parameters start to move
 
@@ -324,187 +310,3 @@ def test_frozen_parameters() -> None:
 def test_a_model_that_is_frozen() -> None:
     with pytest.raises(InputError, match="no parameter of the model requires a gradient"):
         guarded(factory_of(lambda width: mlp(width).requires_grad_(False)))
-
-
-# Losses
-
-
-def test_fresh_batches() -> None:
-    def loss(model: nn.Module, batch: Any) -> Tensor:
-        generator = next(batch)
-        return cross_entropy(model, generator)
-
-    def data(seed: int) -> Any:
-        return (batch_of(number) for number in range(1000 * seed, 1000 * seed + 900))
-
-    with pytest.raises(InputError, match=r"two calls of loss\(model, batch\) gave"):
-        guarded(factory_of(mlp, data=data, loss=loss))
-
-
-def test_noise_that_the_loss_draws_is_the_same_at_every_pass() -> None:
-    def loss(model: nn.Module, batch: Any) -> Tensor:
-        x, y = batch
-        return functional.cross_entropy(model(x + 0.5 * torch.randn_like(x)), y)
-
-    check(mlp, "2.weight", loss=loss)
-
-
-@pytest.mark.parametrize("value", [1.0, None, "vector"])
-def test_losses_that_are_no_number(value: Any) -> None:
-    def loss(model: nn.Module, batch: Any) -> Any:
-        return model(batch[0]).mean(0) if value == "vector" else value
-
-    with pytest.raises(InputError, match=r"loss\(model, batch\) returned .*; expected a tensor"):
-        guarded(factory_of(mlp, loss=loss))
-
-
-def test_a_loss_that_parameters_do_not_reach() -> None:
-    def loss(model: nn.Module, batch: Any) -> Tensor:
-        return cross_entropy(model, batch).detach()
-
-    with pytest.raises(InputError, match=r"width 32.*does not require grad"):
-        guarded(factory_of(mlp, loss=loss))
-
-
-def test_a_loss_of_one_entry() -> None:
-    def loss(model: nn.Module, batch: Any) -> Tensor:
-        return cross_entropy(model, batch).reshape(1)
-
-    assert_healthy(guarded(factory_of(mlp, loss=loss)), "2.weight")
-
-
-@pytest.mark.parametrize("when", ["at once", "after a step"])
-def test_divergence_is_a_fault_and_other_entries_stay(when: str) -> None:
-    def factory(width: int, seed: int) -> Any:
-        model = mlp(width)
-        rate = float("inf") if width == WIDTHS[-1] and when == "after a step" else 0.1
-        optimizer = torch.optim.SGD(model.parameters(), lr=rate)
-        if width == WIDTHS[-1] and when == "at once":
-            nn.init.constant_(model.get_parameter("4.weight"), float("nan"))
-        return model, optimizer, batch_of(seed), cross_entropy
-
-    found = guarded(factory)
-    first = found.faults[0]
-    assert (first.cause, found.document.exit_code) == ("divergence", 1)
-    assert f"width {WIDTHS[-1]}" in first.sentence
-    kept = [one for one in found.entries if one.parameter == "2.weight" and one.quantity == "gain"]
-    assert [str(one.verdict) for one in kept] == ["accepted"]
-
-
-def test_a_loss_under_autocast() -> None:
-    def loss(model: nn.Module, batch: Any) -> Tensor:
-        with torch.autocast("cpu", torch.bfloat16):
-            return cross_entropy(model, batch)
-
-    check(mlp, "2.weight", loss=loss)
-
-
-def test_gradients_of_gradients() -> None:
-    def loss(model: nn.Module, batch: Any) -> Tensor:
-        x = batch[0].clone().requires_grad_()
-        made = functional.cross_entropy(model(x), batch[1])
-        slope: Tensor = torch.autograd.grad(made, x, create_graph=True)[0]
-        return made + 0.1 * slope.square().sum()
-
-    assert_healthy(guarded(factory_of(mlp, loss=loss)), "2.weight")
-
-
-class Checkpointed(nn.Module):
-    def __init__(self, width: int, reentrant: bool = False) -> None:
-        super().__init__()
-        self.first, self.last = linear(INPUTS, width), readout(width)
-        self.body = nn.Sequential(linear(width, width), nn.Tanh())
-        self.reentrant = reentrant
-
-    def forward(self, x: Tensor) -> Any:
-        x = torch.tanh(self.first(x))
-        return self.last(checkpoint(self.body, x, use_reentrant=self.reentrant))
-
-
-def test_checkpoints() -> None:
-    check(Checkpointed, "body.0.weight")
-
-
-@pytest.mark.filterwarnings("ignore:.*use_reentrant")
-def test_checkpoints_that_hide_gradients_are_noted() -> None:
-    found = guarded(factory_of(lambda width: Checkpointed(width, reentrant=True)), seeds=2)
-    assert found.document.notes == [
-        "no output that is made of these parameters has a gradient in the first 2 steps, so "
-        "nothing is said of their rates: body.*.weight"
-    ]
-
-
-# Batches
-
-
-@dataclasses.dataclass
-class Plain:
-    x: Tensor
-    y: Tensor
-
-
-@dataclasses.dataclass(slots=True, frozen=True)
-class Slotted:
-    x: Tensor
-    y: Tensor
-
-
-@pytest.mark.parametrize("kind", ["dict", "dataclass", "slots", "none", "numpy"])
-def test_batches(kind: str) -> None:
-    def data(seed: int) -> Any:
-        x, y = batch_of(seed)
-        made: dict[str, Any] = {
-            "dict": {"inputs": {"x": x}, "y": y},
-            "dataclass": Plain(x, y),
-            "slots": Slotted(x, y),
-            "none": None,
-            "numpy": (x.numpy(), y.numpy()),
-        }
-        return made[kind]
-
-    def loss(model: nn.Module, batch: Any) -> Tensor:
-        if kind == "dict":
-            x, y = batch["inputs"]["x"], batch["y"]
-        elif kind == "none":
-            x, y = (
-                torch.linspace(-2, 2, 24 * INPUTS).reshape(24, INPUTS).sin(),
-                torch.arange(24) % OUTPUTS,
-            )
-        elif kind == "numpy":
-            x, y = (torch.from_numpy(np.array(one)) for one in batch)
-        else:
-            x, y = batch.x, batch.y
-        return functional.cross_entropy(model(x), y)
-
-    def network(width: int) -> nn.Module:
-        return nn.Sequential(
-            linear(INPUTS, width),
-            nn.Tanh(),
-            linear(width, width, bias=True),
-            nn.Tanh(),
-            readout(width),
-        )
-
-    check(network, "2.weight", data=data, loss=loss)
-
-
-def test_inputs_that_the_loss_makes_itself() -> None:
-    class Timed(nn.Module):
-        """As a diffusion model: a batch, and times that are drawn in the loss."""
-
-        def __init__(self, width: int) -> None:
-            super().__init__()
-            self.time, self.first = linear(INPUTS, width), linear(INPUTS, width)
-            self.second, self.last = linear(width, width), readout(width)
-
-        def forward(self, x: Tensor, time: Tensor) -> Any:
-            embedded = self.second(torch.tanh(self.time(time)))
-            return self.last(torch.tanh(self.first(x) + embedded))
-
-    def loss(model: nn.Module, batch: Any) -> Tensor:
-        time = torch.rand(len(batch[0]), 1) * torch.arange(1, INPUTS + 1)
-        return functional.cross_entropy(model(batch[0], time.cos()), batch[1])
-
-    check(Timed, "second.weight", loss=loss)
-    found = guarded(factory_of(Timed, loss=loss), seeds=2)
-    assert "gain" in {one.quantity for one in found.entries if one.parameter == "time.weight"}

@@ -1,0 +1,160 @@
+"""Attention of every kind: what its softmax sees, and its scale."""
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from tests.verify.guarding.small import (
+    WIDTHS,
+    assert_healthy,
+    check,
+    factory_of,
+    guarded,
+    linear,
+    readout,
+    the_fault,
+    tokens_of,
+)
+from verify.guarding.run import Guard
+
+HEAD = 8
+
+
+def embedding(width: int, entries: int = 16, **options: Any) -> nn.Embedding:
+    return nn.Embedding(entries, width, **options)
+
+
+def scores_of(found: Guard) -> list[float]:
+    return [one.interval.estimate for one in found.entries if one.quantity == "scores"]
+
+
+# Attention
+
+
+class Attention(nn.Module):
+    """Two heads that grow, or many that do not."""
+
+    def __init__(self, width: int, how: str, scale: str = "1/d", masked: bool = False) -> None:
+        super().__init__()
+        self.how, self.masked = how, masked
+        self.heads = width // HEAD if scale == "fixed" else 2
+        size = width // self.heads
+        self.scale = {"1/d": 4 / size, "1/sqrt d": size**-0.5, "fixed": size**-0.5}[scale]
+        kv = width // 2 if how == "grouped" else width
+        self.tokens = embedding(width)
+        self.q, self.k, self.v = linear(width, width), linear(width, kv), linear(width, kv)
+        self.o, self.last = linear(width, width), readout(width)
+
+    def heads_of(self, x: Tensor, heads: int) -> Tensor:
+        return x.reshape(*x.shape[:2], heads, -1).transpose(1, 2)
+
+    def forward(self, tokens: Tensor) -> Any:
+        x = self.tokens(tokens)
+        kv_heads = self.heads // 2 if self.how == "grouped" else self.heads
+        q = self.heads_of(self.q(x), self.heads)
+        k, v = self.heads_of(self.k(x), kv_heads), self.heads_of(self.v(x), kv_heads)
+        mask = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool).tril() if self.masked else None
+        if self.how == "einsum":
+            scores = torch.einsum("bhid,bhjd->bhij", q, k) * self.scale
+            if mask is not None:
+                scores = scores.masked_fill(~mask, -math.inf)
+            mixed = torch.einsum("bhij,bhjd->bhid", scores.softmax(-1), v)
+        elif self.how == "safe":
+            with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
+                mixed = functional.scaled_dot_product_attention(q, k, v, mask, scale=self.scale)
+        else:
+            mixed = functional.scaled_dot_product_attention(
+                q, k, v, mask, scale=self.scale, enable_gqa=self.how == "grouped"
+            )
+        x = x + self.o(mixed.transpose(1, 2).flatten(2))
+        return self.last(x.mean(1))
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("how", ["fused", "safe", "einsum", "grouped"])
+def test_the_scale_of_attention(how: str, masked: bool) -> None:
+    def factory(scale: str) -> Any:
+        return factory_of(lambda width: Attention(width, how, scale, masked), data=tokens_of)
+
+    healthy = guarded(factory("1/d"))
+    assert_healthy(healthy, "q.weight", "k.weight", "v.weight", "o.weight", "tokens.weight")
+    assert scores_of(healthy) == [pytest.approx(-0.5, abs=0.1)]
+    wrong = guarded(factory("1/sqrt d"))
+    assert the_fault(wrong) == ("attention scale", [])
+    assert scores_of(wrong) == [pytest.approx(0.0, abs=0.1)]
+
+
+def test_heads_of_a_fixed_size_keep_their_scale() -> None:
+    check(lambda width: Attention(width, "fused", "fixed"), "o.weight", data=tokens_of)
+
+
+class OneProjection(Attention):
+    """Queries, keys and values are one matrix, whose deviation goes with a power of the width."""
+
+    def __init__(self, width: int, power: float) -> None:
+        super().__init__(width, "safe")
+        self.qkv = linear(width, 3 * width)
+        del self.q, self.k, self.v
+        with torch.no_grad():
+            self.qkv.weight *= (width / WIDTHS[0]) ** power
+
+    def forward(self, tokens: Tensor) -> Any:
+        x = self.tokens(tokens)
+        q, k, v = (self.heads_of(part, 2) for part in self.qkv(x).chunk(3, -1))
+        mixed = (q @ k.transpose(-1, -2) * self.scale).softmax(-1) @ v
+        return self.last((x + self.o(mixed.transpose(1, 2).flatten(2))).mean(1))
+
+
+@pytest.mark.parametrize("power", [-0.25, 0.25])
+def test_one_projection_moves_scores_twice(power: float) -> None:
+    """Its queries and its keys: the matrix is named, and no fault of the attention is left over.
+
+    At such small widths its own change moves, too, and may make it a multiplier.
+    """
+    found = guarded(factory_of(lambda width: OneProjection(width, power), data=tokens_of))
+    cause, parameters = the_fault(found)
+    assert parameters == ["qkv.weight"]
+    assert cause in ("initialization", "multiplier")
+    assert scores_of(found) == [pytest.approx(2 * power - 0.5, abs=0.15)]
+
+
+class Multihead(nn.Module):
+    """``out_proj`` is never called as a module, and queries, keys and values are one matrix."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.tokens = embedding(width)
+        self.attention = nn.MultiheadAttention(width, width // HEAD, batch_first=True)
+        self.last = readout(width)
+
+    def forward(self, tokens: Tensor) -> Any:
+        x = self.tokens(tokens)
+        x = x + self.attention(x, x, x, need_weights=False)[0]
+        return self.last(x.mean(1))
+
+
+@pytest.mark.parametrize("parameter", ["attention.in_proj_weight", "attention.out_proj.weight"])
+def test_multihead_attention(parameter: str) -> None:
+    check(Multihead, parameter, data=tokens_of)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_encoder_layers_of_torch(training: bool) -> None:
+    class Encoder(nn.Module):
+        def __init__(self, width: int) -> None:
+            super().__init__()
+            self.tokens = embedding(width)
+            self.layer = nn.TransformerEncoderLayer(
+                *(width, width // HEAD, 2 * width), dropout=0.1, batch_first=True, norm_first=True
+            )
+            self.last = readout(width)
+            self.train(training)
+
+        def forward(self, tokens: Tensor) -> Any:
+            return self.last(self.layer(self.tokens(tokens)).mean(1))
+
+    check(Encoder, "layer.linear2.weight", data=tokens_of)

@@ -1,0 +1,91 @@
+"""Try the mends of all faults at once, on fresh seeds.
+
+Imports ``reports`` and ``verify.guarding``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from reports.guard.document import Fault
+from theory.module_scaling import CONSEQUENCES
+from theory.scaling import Axis
+from theory.verdict import Verdict
+from verify.guarding.breaches import divergences
+from verify.guarding.faults import faults_of
+from verify.guarding.judge import Judged, Name
+from verify.guarding.looks import Looks
+from verify.guarding.measurements import Measurements, Plan, Powers
+from verify.guarding.subject import Subject
+
+
+def mended(
+    subject: Subject,
+    plans: Sequence[Plan],
+    looks: Looks,
+    found: Sequence[tuple[Fault, dict[str, Powers]]],
+    seeds: range,
+) -> list[tuple[Fault, dict[str, Powers]]]:
+    """Every mend at once, on fresh seeds: is anything still rejected?"""
+    still: dict[Axis, set[str]] = {}
+    for plan in plans:
+        powers: dict[str, Powers] = {}
+        for fault, some in found:
+            if fault.axis is plan.axis:
+                powers |= {name: _both(powers.get(name), one) for name, one in some.items()}
+        if not powers:
+            continue
+        one = Measurements(subject, plan, mends=powers)
+        judged = Looks({plan.axis: one}, looks.demand, seeds, looks.ticks).take()
+        others = _without_mended(judged, powers, {f.cause for f, _ in found})
+        again, _ = faults_of(others, [plan.axis])
+        again = divergences({plan.axis: one}) + again
+        still[plan.axis] = {fault.sentence for fault, _ in again} | _undecided(others)
+    return [(_with_verdict(fault, still), powers) for fault, powers in found]
+
+
+def _undecided(judged: Mapping[Name, Judged]) -> set[str]:
+    """What names causes and is open: nothing is verified as long as it is."""
+    return {
+        f"The {name.quantity} of {name.parameter or name.module} is undecided."
+        for name, one in judged.items()
+        if one.verdict is Verdict.INCONCLUSIVE and name.quantity not in CONSEQUENCES
+    }
+
+
+def _without_mended(
+    judged: Mapping[Name, Judged], powers: Mapping[str, Powers], causes: set[str]
+) -> dict[Name, Judged]:
+    """What a mend from outside may be judged by.
+
+    A multiplier is mended in the weight, so the module's own output is another one; the factor of
+    scores is mended in the queries, which are other ones themselves.
+    """
+    names = {name for name, one in powers.items() if one.initial and one.update}
+    modules = {name.rpartition(".")[0] for name in names}
+    by_queries = "attention scale" in causes
+    return {
+        name: one
+        for name, one in judged.items()
+        if not (name.parameter is None and name.module in modules)
+        and not (by_queries and one.series.line is not None and one.series.line.scores)
+    }
+
+
+def _both(first: Powers | None, second: Powers) -> Powers:
+    if first is None:
+        return second
+    return Powers(
+        first.initial + second.initial,
+        first.update + second.update,
+        first.small_epsilon or second.small_epsilon,
+        first.decay + second.decay,
+    )
+
+
+def _with_verdict(fault: Fault, still: Mapping[Axis, set[str]]) -> Fault:
+    if fault.mend is None or fault.axis not in still:
+        return fault
+    left = still[fault.axis]
+    said = "" if not left else f"No single mend suffices: {sorted(left)[0]}"
+    return fault.model_copy(update={"verified": not left, "verification": said})
