@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from markupsafe import Markup
 
 from reports.document import PredictionEntry, Report
@@ -13,6 +15,7 @@ from reports.text import (
     engines_text,
     estimate_text,
     family_text,
+    left_out,
     predicted_text,
     shifted_text,
     source_text,
@@ -35,7 +38,8 @@ def render(report: Report) -> str:
         "shifted": shifted_text,
     }
     template = environment.get_template("report.html.j2")
-    texts = {"summary": summary, "family": family_text, "source": source_text}
+    texts: dict[str, Callable[[Report], object]] = {"left_out": lambda of: list(left_out(of))}
+    texts |= {"summary": summary, "family": family_text, "source": source_text}
     return template.render(report=report, **{name: text(report) for name, text in texts.items()})
 
 

@@ -16,6 +16,7 @@ from theory.arrays import BoolArray, FloatArray
 from theory.expectations import Summary
 from theory.verdict import Reason, ReasonKind, Verdict
 from verify.judging.claim import Claim, Measured
+from verify.judging.line import Line
 from verify.judging.quantities import Problem, Samples, reading
 from verify.statistics.equivalence import Interval, decision_p_values
 from verify.statistics.fit_checks import CHECK_LEVEL, FitChecks, check_fit
@@ -71,7 +72,7 @@ class InCells:
     notes: tuple[Reason, ...]
 
 
-Evidence: TypeAlias = Unjudged | Exponents | InCells
+Evidence: TypeAlias = Unjudged | Exponents | InCells | Line
 
 
 def weigh(claim: Claim, measured: Measured) -> Evidence:

@@ -122,7 +122,11 @@ def replicates_to_decide(samples: FloatArray, band: Band, level: float) -> int |
 
     ``None`` when more than a million would be needed: the estimate sits on the edge.
     """
-    mean, spread = float(np.mean(samples)), float(np.std(samples, ddof=1))
+    return replicates_for(float(np.mean(samples)), float(np.std(samples, ddof=1)), band, level)
+
+
+def replicates_for(mean: float, spread: float, band: Band, level: float) -> int | None:
+    """The same for the mean and the standard deviation of one replicate's statistic."""
     distance = min(abs(mean - band.low), abs(mean - band.high))
 
     def decided(count: int) -> bool:
