@@ -13,7 +13,6 @@ import click
 import pandas as pd
 
 from reports.document import Report
-from theory.catalogue import find
 from theory.errors import InputError
 from theory.prediction import Prediction
 from theory.relations import (
@@ -143,7 +142,7 @@ def judge_table(
     """
     started = datetime.now(UTC)
     tables, prediction = _tables(arguments)
-    claim = None if prediction is None else find(prediction)
+    claim = None if prediction is None else _found(prediction)
     made = _the_claim(prediction, claims)
     read = read_tables(tables, from_path)
     needs = {
@@ -199,6 +198,13 @@ def _tables(arguments: tuple[str, ...]) -> tuple[list[str], str | None]:
     if not last:
         raise InputError("ID '': expected a prediction, such as A6.own.depth, or nothing")
     return first, last
+
+
+def _found(prediction: str) -> Prediction:
+    """A prediction by id; the catalogue takes a while to load, and most claims are not of it."""
+    from theory.catalogue import find
+
+    return find(prediction)
 
 
 def _measured(claim: Prediction | None) -> str:

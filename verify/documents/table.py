@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from reports.document import ControlEntry, PredictionEntry, Report
-from theory.catalogue import recorded
 from verify.documents.entries import (
     checks_entry,
     environment,
@@ -17,6 +17,10 @@ from verify.documents.entries import (
 from verify.judging.quantities import FAMILY_ALPHA, reading
 from verify.tables.columns import Columns
 from verify.tables.family import Answer, ControlAnswer, Family
+
+if TYPE_CHECKING:
+    from theory.catalogue import Recorded
+    from theory.prediction import Prediction
 
 
 def table_report(
@@ -52,7 +56,7 @@ def _entry(
 ) -> PredictionEntry:
     task, judgement = answer.task, answer.judgement
     prediction, evidence, relation = task.prediction, judgement.evidence, task.claim.relation
-    record = None if prediction is None else recorded(prediction)
+    record = None if prediction is None else _recorded(prediction)
     where = f", {answer.label}" if answer.label else ""
     own = table.rsplit(".", 1)[0] if prediction is None else prediction.id
     observable, definition = columns.y, f"column {columns.y!r}, measured elsewhere"
@@ -89,6 +93,13 @@ def _entry(
         **plot_fields(task.claim, evidence),
         **verdict_fields(task.claim, judgement),
     )
+
+
+def _recorded(prediction: Prediction) -> Recorded | None:
+    """What is on record; the catalogue takes a while to load, and most claims are not of it."""
+    from theory.catalogue import recorded
+
+    return recorded(prediction)
 
 
 def _control_entry(control: ControlAnswer) -> ControlEntry:

@@ -1,4 +1,4 @@
-"""An exponent that rests on the points around one line. Imports numpy, scipy and ``verify``.
+"""An exponent that rests on the points around one line. Imports numpy and ``verify``.
 
 Where replicates agree to the last digit, or there is only one, no spread of replicates makes an
 interval. The deviation of the points from the line does, under the assumption that it is
@@ -11,12 +11,12 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import stats
 
 from theory.arrays import FloatArray
 from theory.expectations import Band
 from theory.verdict import Reason, ReasonKind
 from verify.judging.claim import Claim
+from verify.statistics.distributions import student_above, student_quantile
 from verify.statistics.equivalence import Interval
 from verify.statistics.regression import PowerLaw
 
@@ -50,7 +50,7 @@ class Line:
 
     def interval(self, level: float) -> Interval:
         """At confidence 1 - level; it reaches at least ``floor`` to either side."""
-        reach = float(stats.t.ppf(1.0 - level / 2.0, self.degrees)) * self.error
+        reach = student_quantile(1.0 - level / 2.0, self.degrees) * self.error
         reach = max(reach, self.floor)
         return Interval(self.estimate, self.estimate - reach, self.estimate + reach, level)
 
@@ -62,7 +62,7 @@ def line_p_value(
     distance = min(abs(estimate - end) for end in band)
     if distance < floor:
         return 1.0
-    return min(1.0, 2.0 * float(stats.t.sf(distance / error, degrees)))
+    return min(1.0, 2.0 * student_above(distance / error, degrees))
 
 
 def line_of(

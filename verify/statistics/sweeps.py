@@ -1,4 +1,4 @@
-"""The best learning rate of sweeps as people have them: few seeds, any grid. Imports numpy, scipy.
+"""The best learning rate of sweeps as people have them: few seeds, any grid. Imports numpy.
 
 A sweep is a loss at each of some rates. The minimum of a single one follows its noise; here losses
 are averaged over seeds first, and a parabola is fitted to the mean curve in log rate and log loss.
@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
 
 from theory.arrays import BoolArray, FloatArray, IntArray
 from verify.statistics.regression import PowerLaw
@@ -30,6 +29,7 @@ _DRAWS = 1000
 _MOST_NUMBERS = 20_000_000
 _SEEDS_FOR_BOOTSTRAP = 4
 _TAILS = (0.025, 0.975)
+_NORMAL = 1.959963984540054  # where a normal variable has these tails
 # How far beyond its grid a drawn curve may have its minimum, in steps.
 _BEYOND = 2.0
 _POOLED = 4.0  # degrees of freedom that a cell's variance borrows from all cells
@@ -248,4 +248,4 @@ def _half(draws: FloatArray) -> FloatArray:
 
 def _spread(draws: FloatArray) -> float:
     """The standard deviation of a normal distribution with the same 95 percent interval."""
-    return float(_half(draws)) / float(stats.norm.ppf(_TAILS[1]))
+    return float(_half(draws)) / _NORMAL

@@ -9,20 +9,24 @@ import csv
 import io
 import json
 import re
+from array import array
 from collections.abc import Callable, Iterable, Sequence
-from itertools import zip_longest
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
+from theory.arrays import IntArray
 from theory.errors import InputError, UnavailableError
 
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
 _TENSORBOARD = ("Wall time", "Step", "Value")
 _LONGEST_FIELD = 10_000_000
-_MOST_KEPT = 100_000
+_MOST_KEPT = 20_000
+
+ObjectArray: TypeAlias = npt.NDArray[np.object_]
 
 
 class Table(NamedTuple):
@@ -41,12 +45,7 @@ def comma_separated(name: str, data: bytes) -> Table:
 
     A log whose header has grown begins with rows that are shorter: their last columns are empty.
     """
-    text = _decoded(name, data)
-    if "\0" in text:
-        raise InputError(f"{name} holds a zero byte; it is no table of text")
-    start = len(text) - len(text.lstrip())
-    end = text.find("\n", start)
-    separator = _separator(text[start : end if end > 0 else len(text)])
+    separator = _separator(name, data)
     csv.field_size_limit(_LONGEST_FIELD)
     lines = io.TextIOWrapper(io.BytesIO(data), encoding="utf-8-sig", newline="")
     reader = csv.reader(lines, delimiter=separator, strict=True)
@@ -58,22 +57,25 @@ def comma_separated(name: str, data: bytes) -> Table:
         raise InputError(
             f"{name}, row {reader.line_num}: no table of {_SEPARATORS[separator]} ({error})"
         ) from None
-    frame = pd.DataFrame(
-        {column: pd.Series(values, dtype=object) for column, values in enumerate(columns)}
-    )
+    frame = pd.DataFrame(dict(enumerate(columns)), copy=False)
     frame.index, frame.columns = pd.Index(numbers), pd.Index(header, dtype=object)
     said = []
     if separator != ",":
         said.append(f"fields are separated by {_SEPARATORS[separator]}")
-        said += _with_points(frame) if separator != "\t" or "," in text else []
+        said += _with_points(frame)
     if padded:
         said.append(f"the first {padded} rows are shorter than the header: their ends are empty")
     return Table(frame, tuple(said))
 
 
-def _separator(header: str) -> str:
+def _separator(name: str, data: bytes) -> str:
     """The one that the header has most of, outside of quotes; a comma where it has none."""
-    bare = re.sub(r'"[^"]*"', "", header)
+    text = _decoded(name, data)
+    if "\0" in text:
+        raise InputError(f"{name} holds a zero byte; it is no table of text")
+    start = len(text) - len(text.lstrip())
+    end = text.find("\n", start)
+    bare = re.sub(r'"[^"]*"', "", text[start : end if end > 0 else len(text)])
     return max(_SEPARATORS, key=lambda mark: (bare.count(mark), mark == ","))
 
 
@@ -87,11 +89,12 @@ def _refuse_twice(name: str, header: Sequence[str]) -> None:
 
 def _columns(
     name: str, reader: Iterable[list[str]], width: int, separator: str
-) -> tuple[list[list[str]], list[int], int]:
+) -> tuple[list[ObjectArray], IntArray, int]:
     """The fields by column, the line of every row, and how many rows at the start were shorter."""
     columns: list[list[str]] = [[] for _ in range(width)]
-    known: dict[str, str] = {}  # names are repeated in every row: each is kept once
-    numbers: list[int] = []
+    # Names are repeated in every row, and kept once.
+    known: list[dict[str, str]] = [{} for _ in range(width)]
+    numbers = array("q")
     longest, padded = 0, 0
     for row in reader:
         if not any(row):
@@ -103,16 +106,25 @@ def _columns(
                 f"measurement, fields separated by {_SEPARATORS[separator]}"
             )
         longest = len(row)
-        padded += longest < width
+        if longest < width:
+            padded += 1
+            row = [*row, *[""] * (width - longest)]
         numbers.append(line)
-        for column, field in zip_longest(columns, row, fillvalue=""):
-            column.append(known.setdefault(field, field) if len(known) < _MOST_KEPT else field)  # type: ignore[union-attr]
+        for column, names, field in zip(columns, known, row, strict=True):
+            if len(names) < _MOST_KEPT:
+                column.append(names.setdefault(field, field))
+            else:
+                column.append(names.get(field, field))
     if numbers and longest < width:
         raise InputError(
             f"{name}: {longest} fields in the longest row under a header of {width}; give every "
             "column its fields"
         )
-    return columns, numbers, padded
+    del known
+    arrays = []
+    while columns:
+        arrays.append(np.array(columns.pop(0), dtype=object))
+    return arrays, np.array(numbers, dtype=np.intp), padded
 
 
 def _with_points(frame: pd.DataFrame) -> list[str]:
@@ -200,7 +212,7 @@ def parquet_table(name: str, data: bytes) -> Table:
     return Table(frame)
 
 
-def _with_gaps(entries: list[object]) -> np.ndarray[tuple[int], np.dtype[np.object_]]:
+def _with_gaps(entries: list[object]) -> ObjectArray:
     """Text, in which what is null is empty and a nan says so."""
     return np.array(["" if entry is None else str(entry) for entry in entries], dtype=object)
 
