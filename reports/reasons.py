@@ -70,7 +70,10 @@ def _across(reason: ReasonLike) -> str:
 def _undecided_line(reason: ReasonLike) -> str:
     needed = reason.numbers.get("replicates")
     if needed is None:
-        return "the interval reaches across the margin, and more replicates alone do not change it"
+        return (
+            "the interval reaches across the margin; more sizes or a finer grid would decide, more "
+            "replicates would not"
+        )
     return f"undecided: about {needed:.0f} replicates would decide"
 
 
@@ -229,9 +232,11 @@ _WORDS: Mapping[ReasonKind, _Words] = {
         "line"
     ),
     ReasonKind.RATE_AT_END: _places("the best learning rate lies at an end of its grid: {places}"),
-    ReasonKind.PLATEAU: _places("a plateau, within which noise picks the best rate: {places}"),
+    ReasonKind.PLATEAU: _places(
+        "a plateau, on which losses differ by less than their noise: {places}"
+    ),
     ReasonKind.RATES_DIVERGED: _template(
-        "{diverged:.0f} of {trials:.0f} runs diverged and count as the worst of their sweep"
+        "{diverged:.0f} of {trials:.0f} runs diverged and count as worse than all of their sweep"
     ),
     ReasonKind.SINGLE_MINIMA: _single_minima,
     ReasonKind.GRID_STEP: _template(

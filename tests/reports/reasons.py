@@ -157,7 +157,8 @@ SENTENCES: list[tuple[Reason, str]] = [
     ),
     (
         Reason(ReasonKind.UNDECIDED_LINE),
-        "the interval reaches across the margin, and more replicates alone do not change it",
+        "the interval reaches across the margin; more sizes or a finer grid would decide, more "
+        "replicates would not",
     ),
     (
         Reason(ReasonKind.MISSING_AT, ("L = 8: 4 of 4",)),
@@ -191,11 +192,11 @@ SENTENCES: list[tuple[Reason, str]] = [
     ),
     (
         Reason(ReasonKind.PLATEAU, ("n = 64: 0.001 to 0.02",)),
-        "a plateau, within which noise picks the best rate: n = 64: 0.001 to 0.02",
+        "a plateau, on which losses differ by less than noise: n = 64: 0.001 to 0.02",
     ),
     (
         Reason(ReasonKind.RATES_DIVERGED, numbers={"diverged": 3, "trials": 60}),
-        "3 of 60 runs diverged and count as the worst of their sweep",
+        "3 of 60 runs diverged and count as worse than all of their sweep",
     ),
     (
         Reason(ReasonKind.SINGLE_MINIMA, numbers={"ends": 3, "trials": 24}),

@@ -72,10 +72,12 @@ class InCells:
     notes: tuple[Reason, ...]
 
 
-Evidence: TypeAlias = Unjudged | Exponents | InCells | Line
+# What replicates with a spread give, and what else a table can.
+Weighed: TypeAlias = Unjudged | Exponents | InCells
+Evidence: TypeAlias = Weighed | Line
 
 
-def weigh(claim: Claim, measured: Measured) -> Evidence:
+def weigh(claim: Claim, measured: Measured) -> Weighed:
     """Evidence from measurements.
 
     Diverged and missing trials are data: a replicate with a missing one is left out and counted,

@@ -19,7 +19,7 @@ from verify.statistics.equivalence import mean_interval
 from verify.statistics.fit_checks import CHECK_LEVEL
 from verify.statistics.sweeps import BestRates, Drift, Sweeps
 
-_PLATEAU = 3.0  # steps that the interval of a best rate has on a plateau
+_PLATEAU = 2.5  # steps that rates without a difference span on a plateau
 
 
 def weigh_sweep(claim: Claim, measured: Measured) -> Line | Unjudged:
@@ -75,9 +75,9 @@ def _notes(claim: Claim, sweeps: Sweeps, drift: Drift) -> Iterator[Reason]:
         counts = {"diverged": sweeps.diverged, "trials": sweeps.run}
         yield Reason(ReasonKind.RATES_DIVERGED, (), counts)
     best = drift.best
-    flat = np.ptp(best.ends, axis=0) > _PLATEAU * best.steps
+    flat = np.ptp(best.flat, axis=0) > _PLATEAU * best.steps
     if flat.any():
-        low, high = np.exp(best.ends)
+        low, high = np.exp(best.flat)
         places = [f"{claim.labels[i]}: {low[i]:.2g} to {high[i]:.2g}" for i in np.flatnonzero(flat)]
         yield Reason(ReasonKind.PLATEAU, tuple(places))
     if drift.floor > 2 * drift.error:
@@ -93,5 +93,6 @@ def _single(claim: Claim, sweeps: Sweeps) -> Reason:
     complete = minima[np.isfinite(minima).all(axis=1)]
     if len(complete) > 1:
         interval = mean_interval(claim.law.exponents(complete), CHECK_LEVEL)
-        numbers |= {"estimate": interval.estimate, "low": interval.low, "high": interval.high}
+        ends_of = {"estimate": interval.estimate, "low": interval.low, "high": interval.high}
+        numbers |= {name: round(value, 9) + 0.0 for name, value in ends_of.items()}
     return Reason(ReasonKind.SINGLE_MINIMA, (), numbers)

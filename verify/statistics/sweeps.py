@@ -25,7 +25,7 @@ from verify.statistics.regression import PowerLaw
 
 # Of the fall of a sweep: narrower weights follow the noise, wider ones the far ends of the curve.
 _SCALE = 0.25
-_DRAWS = 1000
+_DRAWS = 500
 _MOST_NUMBERS = 20_000_000
 _SEEDS_FOR_BOOTSTRAP = 4
 _TAILS = (0.025, 0.975)
@@ -39,13 +39,15 @@ class BestRates(NamedTuple):
     """The best rates of mean curves: logarithms (sizes,), with ends (2, sizes) at confidence 0.95.
 
     ``edge`` (sizes,): -1 or 1 where the minimum lies at an end of what was run at that size.
-    ``steps`` (sizes,): of the grid, beside the best rate, in log rate.
+    ``steps`` (sizes,): of the grid, beside the best rate, in log rate. ``flat`` (2, sizes): the
+    ends of the rates that noise does not tell from the best one of the grid.
     """
 
     log_rates: FloatArray
     ends: FloatArray
     edge: IntArray
     steps: FloatArray
+    flat: FloatArray
 
 
 class Drift(NamedTuple):
@@ -66,8 +68,9 @@ class Drift(NamedTuple):
 class Sweeps:
     """Log losses (replicates, sizes, rates), nan where nothing was run, at ``log_rates`` (rates,).
 
-    What diverged or exploded counts as the worst of its sweep up to its best rate, or as what
-    sweeps usually fall by. ``scale`` is that of the weights; ``diverged`` and ``run`` count trials.
+    What diverged or exploded counts as twice as far above the best of its sweep as where the sweep
+    began, and at least twice as far as is usual: worse than all others, and no more. ``scale`` is
+    that of the weights; ``diverged`` and ``run`` count trials.
     """
 
     logs: FloatArray
@@ -96,7 +99,7 @@ class Sweeps:
         usual = float(np.median(falls[falls > 0])) if (falls > 0).any() else 1.0
         # A sweep in which everything diverged has the best of its size to count from.
         floor = np.where(known, lowest, np.where(known, lowest, np.inf).min(axis=0))
-        capped = np.minimum(logs, floor + np.maximum(falls, usual))
+        capped = np.minimum(logs, floor + 2.0 * np.maximum(falls, usual))
         return cls(
             np.where(run, capped, np.nan),
             np.log(rates),
@@ -134,7 +137,8 @@ class Sweeps:
         )
         floor = float(steps.max()) / 2 / float(np.ptp(law.log_size))
         exponent = float(law.exponents(best))
-        return Drift(exponent, max(errors), degrees, floor, BestRates(best, ends, edge, steps))
+        rates = BestRates(best, ends, edge, steps, self._flat(mean, variance))
+        return Drift(exponent, max(errors), degrees, floor, rates)
 
     def single_minima(self) -> tuple[FloatArray, int]:
         """The best rate of every replicate's own sweep, on the grid, and how many are at an end.
@@ -208,6 +212,15 @@ class Sweeps:
             free += float((weight[run] * (1.0 - (base**2).sum(axis=-1))).sum())
         variance = squares / free if free > 1e-9 else 0.0
         return np.full(mean.shape, variance), max(free, 1.0)
+
+    def _flat(self, mean: FloatArray, variance: FloatArray) -> FloatArray:
+        """The lowest and highest rate within two standard errors of the smallest mean loss."""
+        values = np.where(np.isnan(mean), np.inf, mean)
+        at = values.argmin(axis=-1)[:, None]
+        lowest, of_lowest = (np.take_along_axis(part, at, axis=-1) for part in (values, variance))
+        alike = values - lowest <= 2.0 * np.sqrt(variance + of_lowest)
+        rates = np.where(alike, self.log_rates, np.nan)
+        return np.stack([np.nanmin(rates, axis=-1), np.nanmax(rates, axis=-1)])
 
     def _weights(self, mean: FloatArray) -> FloatArray:
         run = np.logical_not(np.isnan(mean))

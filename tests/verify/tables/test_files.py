@@ -39,26 +39,33 @@ def as_json(frame: pd.DataFrame) -> bytes:
     return frame.to_json(orient="records").encode()
 
 
+def as_lines(frame: pd.DataFrame) -> bytes:
+    return frame.to_json(orient="records", lines=True).encode()
+
+
+SEPARATED = "fields are separated by "
+
+
 @pytest.mark.parametrize(
     ("name", "write", "said"),
     [
         ("t.csv", lambda f: f.to_csv(index=False).encode(), ()),
-        ("t.tsv", lambda f: f.to_csv(index=False, sep="\t").encode(), ("fields are separated by tabs",)),
-        ("t.csv", lambda f: f.to_csv(index=False, sep=";").encode(), ("fields are separated by semicolons",)),
+        ("t.tsv", lambda f: f.to_csv(index=False, sep="\t").encode(), (SEPARATED + "tabs",)),
+        ("t.csv", lambda f: f.to_csv(index=False, sep=";").encode(), (SEPARATED + "semicolons",)),
         (
             "t.csv",
             lambda f: f.to_csv(index=False, sep=";", decimal=",").encode(),
-            ("fields are separated by semicolons", "decimal commas in 'loss' are points"),
+            (SEPARATED + "semicolons", "decimal commas in 'loss' are points"),
         ),
         ("t.csv.gz", lambda f: gzip.compress(f.to_csv(index=False).encode()), ()),
         ("t.csv", lambda f: ("\ufeff" + f.to_csv(index=False)).replace("\n", "\r\n").encode(), ()),
         ("t.json", as_json, ()),
         ("t.json", lambda f: json.dumps(f.to_dict("records"), indent=1).encode(), ()),
-        ("t.jsonl", lambda f: f.to_json(orient="records", lines=True).encode(), ()),
-        ("t.json", lambda f: f.to_json(orient="records", lines=True).encode(), ()),
-        ("t.jsonl.gz", lambda f: gzip.compress(f.to_json(orient="records", lines=True).encode()), ()),
+        ("t.jsonl", as_lines, ()),
+        ("t.json", as_lines, ()),
+        ("t.jsonl.gz", lambda f: gzip.compress(as_lines(f)), ()),
     ],
-)  # fmt: skip
+)
 def test_a_dialect_is_found_out_and_said(
     name: str, write: Callable[[pd.DataFrame], bytes], said: tuple[str, ...], tmp_path: Path
 ) -> None:

@@ -73,9 +73,7 @@ def test_a_group_that_is_exactly_zero_is_left_out_of_the_family() -> None:
     assert of_one is not None
     assert in_two is not None
     assert in_two.level >= of_one.level / 2
-    with pytest.raises(
-        DomainError, match="nothing is left to judge: all 24 measurements are exact"
-    ):
+    with pytest.raises(DomainError, match="nothing is left to judge: all 24 measurements"):
         judged(check({"readout": np.nan}))
 
 
@@ -118,7 +116,7 @@ def test_repeated_rows_are_replicates_only_where_it_is_said() -> None:
     by_seed = judged(frame).groups["module=fc, t=1"].interval
     by_order = judged(unnamed, replicate=None, replicate_by_order=True)
     assert by_order.groups["module=fc, t=1"].interval == by_seed
-    with pytest.raises(DomainError, match="--by or --where names a column .* --replicate-by-order"):
+    with pytest.raises(DomainError, match=r"--by or --where names .* --replicate-by-order"):
         judged(frame, by="module")
     for neither in ({"replicate": None}, {"replicate_by_order": True}):
         with pytest.raises(DomainError, match="one of the two"):

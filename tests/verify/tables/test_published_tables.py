@@ -87,8 +87,8 @@ def test_nothing_grows_in_width_under_mup(verdicts: Verdicts) -> None:
 
 
 def test_the_residual_stream_by_depth(verdicts: Verdicts) -> None:
-    last = ("--x", "depth", "--y", "l1", "--by", "t", "--where", "module=last_layer")
-    last = (*last, "--replicate", "seed", *FLAT)
+    columns = ("--x", "depth", "--y", "l1", "--by", "t", "--replicate", "seed")
+    last = (*columns, "--where", "module=last_layer", *FLAT)
     grows, _ = verdicts("nano_depth_sp_and_mup.csv", *last)
     assert set(grows.values()) == {"rejected"}
     half, _ = verdicts("nano_depth_alpha_05.csv", *last)
