@@ -154,47 +154,36 @@ def document(found: Sequence[SweepCalibration]) -> str:
         "what is invalid, because a",
         "best rate lies at an end, covers nothing. *Wrong* is the share of wrong decisions; at a "
         "drift of 1/4, on the margin,",
-        "every decision is wrong. Each row has the worst of five shapes of the curve, with a 95 "
-        "percent Clopper-Pearson",
-        "interval.\n",
+        "every decision is wrong. Brackets are 95 percent Clopper-Pearson intervals.\n",
         "| rates | seeds | drift | coverage, % | wrong, % | decided, % |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
     for rates, seeds, drift in product(Rates, SEEDS, DRIFTS):
+        wanted = (rates, seeds, drift)
         cells = [
-            each
-            for each in found
-            if (each.scenario.rates, each.scenario.seeds, each.scenario.drift)
-            == (rates, seeds, drift)
+            e for e in found if (e.scenario.rates, e.scenario.seeds, e.scenario.drift) == wanted
         ]
-        decided = [
-            each.verdicts[Verdict.ACCEPTED] + each.verdicts[Verdict.REJECTED] for each in cells
-        ]
-        shares = [100 * number / cells[0].sweeps for number in decided]
-        covered = min(cells, key=lambda each: each.covered)
-        wrong = max(cells, key=lambda each: each.wrong)
-        lines.append(
-            f"| {rates} | {seeds} | {drift:g} | {_share(covered.covered, covered.sweeps)} | "
-            f"{_share(wrong.wrong, wrong.sweeps)} | {min(shares):.0f} to {max(shares):.0f} |"
-        )
+        lines.append(f"| {rates} | {seeds} | {drift:g} | {_row(cells)} |")
     lines += [
         "",
-        "## Shapes\n",
-        "Shares over all grids and drifts of a shape.\n",
-        "| shape | seeds | coverage, % | wrong, % | decided, % |",
+        "## By shape\n",
+        "| log loss over log rate | seeds | coverage, % | wrong, % | decided, % |",
         "| --- | --- | --- | --- | --- |",
     ]
     for shape, seeds in product(Shape, SEEDS):
         cells = [e for e in found if (e.scenario.shape, e.scenario.seeds) == (shape, seeds)]
-        total = sum(each.sweeps for each in cells)
-        decided_all = sum(
-            each.verdicts[Verdict.ACCEPTED] + each.verdicts[Verdict.REJECTED] for each in cells
-        )
-        lines.append(
-            f"| {shape} | {seeds} | {_share(sum(e.covered for e in cells), total)} | "
-            f"{_share(sum(e.wrong for e in cells), total)} | {100 * decided_all / total:.0f} |"
-        )
+        lines.append(f"| {shape} | {seeds} | {_row(cells)} |")
     return "\n".join([*lines, ""])
+
+
+def _row(cells: Sequence[SweepCalibration]) -> str:
+    """Coverage, wrong decisions and decisions of several settings together."""
+    total = sum(each.sweeps for each in cells)
+    decided = sum(
+        each.verdicts[Verdict.ACCEPTED] + each.verdicts[Verdict.REJECTED] for each in cells
+    )
+    covered, wrong = sum(each.covered for each in cells), sum(each.wrong for each in cells)
+    return f"{_share(covered, total)} | {_share(wrong, total)} | {100 * decided / total:.0f}"
 
 
 def _share(number: int, total: int) -> str:

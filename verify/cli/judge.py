@@ -192,11 +192,11 @@ def _tables(arguments: tuple[str, ...]) -> tuple[list[str], str | None]:
     if not arguments:
         raise InputError("no table; give a file, or a pattern of files in quotes")
     *first, last = arguments
+    if first and not last:
+        raise InputError("ID '': expected a prediction, such as A6.own.depth, or nothing")
     of_file = Path(last).exists() or any(mark in last for mark in "/*?[\\")
     if not first or of_file or Path(last).suffix.lower() in (".csv", ".tsv", ".json", ".gz"):
         return list(arguments), None
-    if not last:
-        raise InputError("ID '': expected a prediction, such as A6.own.depth, or nothing")
     return first, last
 
 
@@ -262,9 +262,10 @@ def _relation(
     first = said if isinstance(said, str) else names[0]
     others = [other for other in names if other != first]
     if first not in names or len(others) != 1:
+        claim = f"{_option(name)} {said!r}" if isinstance(said, str) else _option(name)
         raise InputError(
-            f"{_option(name)} {first!r}: expected one of two settings in column {pair!r}, which "
-            f"names {listed(map(repr, names))}"
+            f"{claim}: expected one of two settings in column {pair!r}, which names "
+            f"{listed(map(repr, names))}"
         )
     return _OF_SETTINGS[name](x, others[0])
 

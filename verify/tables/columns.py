@@ -87,8 +87,10 @@ def numbers(frame: pd.DataFrame, column: str, empty: bool = False) -> tuple[Floa
     that holds something else.
     """
     series = checked(frame, column)
+    if pd.api.types.is_complex_dtype(series):
+        raise InputError(f"column {column!r} holds complex numbers; expected real ones")
     if pd.api.types.is_numeric_dtype(series):
-        return series.to_numpy(dtype=np.float64), np.zeros(len(series), dtype=bool)
+        return _plain(series, empty)
     values = np.array(pd.to_numeric(series, errors="coerce"), dtype=np.float64)
     unread = np.flatnonzero(np.isnan(values))
     gaps = np.zeros(len(series), dtype=bool)
@@ -105,6 +107,17 @@ def numbers(frame: pd.DataFrame, column: str, empty: bool = False) -> tuple[Floa
                 place = int(np.asarray(wrong).argmax())
                 row, shown = frame.index[unread[place]], cut(text.iloc[place])
                 raise InputError(f"row {row}: {shown!r} in column {column!r}{complaint}")
+    return values, gaps
+
+
+def _plain(series: pd.Series, empty: bool) -> tuple[FloatArray, BoolArray]:
+    """A column of numbers, and where a nullable one is null."""
+    values = series.to_numpy(dtype=np.float64, na_value=np.nan)
+    nullable = pd.api.types.is_extension_array_dtype(series)
+    gaps = np.asarray(series.isna()) if nullable else np.zeros(len(series), dtype=bool)
+    if gaps.any() and not empty:
+        row = series.index[int(gaps.argmax())]
+        raise InputError(f"row {row}: null in column {series.name!r}: expected a number")
     return values, gaps
 
 

@@ -213,6 +213,8 @@ def test_everything_that_is_missing_is_asked_for_at_once(
     assert len(error) < 500
     assert run("judge", path, "A6.own.depth", "--x", "width", "--replicate", "seed") == 2
     assert "--y COLUMN (" in capsys.readouterr().err
+    assert run("judge", path, "") == 2
+    assert "ID '': expected a prediction" in capsys.readouterr().err
     assert run("judge") == 2
     assert "no table; give a file" in capsys.readouterr().err
 

@@ -231,6 +231,21 @@ def test_one_replicate_is_at_most_inconclusive() -> None:
     assert "as many sizes as the line has parameters" in two_sizes.reason
 
 
+def test_a_null_of_a_nullable_column_is_missing_and_a_nan_diverged() -> None:
+    frame = check({"fc": 0.0}, seeds=20).query("t == 1").reset_index(drop=True)
+    nullable = frame.astype({"l1": "Float64"})
+    nullable.loc[3, "l1"] = pd.NA
+    assert "1 of 20 replicates miss a trial" in judged(nullable, by=()).reason
+    frame.loc[3, "l1"] = np.nan
+    assert judged(frame, by=()).verdict is Verdict.INVALID
+    sizes = nullable.astype({"width": "Int64"})
+    sizes.loc[3, "width"] = pd.NA
+    with pytest.raises(DomainError, match="null in column 'width': expected a number"):
+        judged(sizes, by=())
+    with pytest.raises(DomainError, match="holds complex numbers"):
+        judged(frame.astype({"l1": complex}), by=())
+
+
 def test_what_is_empty_may_have_diverged() -> None:
     frame = check({"fc": 0.0}).query("t == 1").astype({"l1": object})
     frame.loc[frame["width"] >= 256, "l1"] = ""
