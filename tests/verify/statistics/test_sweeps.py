@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from theory import BestRateExponentEquals, Verdict
+from theory.arrays import FloatArray
 from verify.judging.claim import Measured
 from verify.judging.evidence import Unjudged
 from verify.judging.quantities import claim_of
@@ -13,14 +14,14 @@ from verify.statistics.regression import PowerLaw
 from verify.statistics.sweeps import Sweeps
 
 SIZES = np.array([64.0, 128.0, 256.0, 512.0])
-OCTAVES = 2.0 ** np.arange(-12, -1)
+OCTAVES: FloatArray = np.exp2(np.arange(-12.0, -1.0))
 HALF_DECADES = np.array([1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1])
 LAW = PowerLaw(SIZES, np.empty((4, 0)), "width")
 
 
 def losses(
-    rates: np.ndarray, exponent: float = 0.0, seeds: int = 4, noise: float = 0.05
-) -> np.ndarray:
+    rates: FloatArray, exponent: float = 0.0, seeds: int = 4, noise: float = 0.05
+) -> FloatArray:
     """Sweeps whose best rate is 2^-7 at width 181, and goes as width^exponent."""
     best = -7 * np.log(2) + exponent * (np.log(SIZES) - np.log(SIZES).mean())
     curve = 0.2 * (np.log(rates) - best[:, None]) ** 2
@@ -29,7 +30,7 @@ def losses(
 
 
 def judged(
-    values: np.ndarray, rates: np.ndarray, exponent: str = "0", margin: float = 0.3
+    values: FloatArray, rates: FloatArray, exponent: str = "0", margin: float = 0.3
 ) -> Judgement:
     relation = BestRateExponentEquals("width", exponent)
     labels = [f"width = {size:g}" for size in SIZES]
@@ -39,7 +40,7 @@ def judged(
 
 @pytest.mark.parametrize("exponent", [0.0, -0.5, -1.0])
 @pytest.mark.parametrize("rates", [OCTAVES, HALF_DECADES], ids=["octaves", "half decades"])
-def test_a_parabola_is_read_exactly_on_any_grid(exponent: float, rates: np.ndarray) -> None:
+def test_a_parabola_is_read_exactly_on_any_grid(exponent: float, rates: FloatArray) -> None:
     drift = Sweeps.of(losses(rates, exponent, seeds=1, noise=0.0), rates).drift(LAW)
     assert drift.estimate == pytest.approx(exponent, abs=1e-3)
     assert np.exp(drift.best.log_rates).prod() ** 0.25 == pytest.approx(2.0**-7, rel=1e-2)
@@ -59,7 +60,7 @@ def test_an_interval_is_never_shorter_than_the_grid_allows() -> None:
 
 def test_single_seeds_may_have_their_minimum_at_an_end() -> None:
     """A plateau that reaches the end: the mean curve has a minimum where single ones have none."""
-    rates = 2.0 ** np.arange(-12, -4)
+    rates = np.exp2(np.arange(-12.0, -4.0))
     values = losses(rates, noise=0.4, seeds=8)
     _, at_end = Sweeps.of(values, rates).single_minima()
     assert at_end > 0
@@ -104,7 +105,7 @@ def test_what_diverges_counts_as_the_worst_of_its_sweep_and_is_said() -> None:
 
 
 def test_a_plateau_is_said_and_leaves_the_exponent_open() -> None:
-    rates = 2.0 ** np.arange(-14, 2)
+    rates = np.exp2(np.arange(-14.0, 2.0))
     away = np.abs(np.log2(rates) + 7)
     curve = np.maximum(away - 3.5, 0.0) * 0.4
     drawn = np.random.default_rng(5).standard_normal((3, 4, len(rates)))

@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -96,7 +98,7 @@ def test_parquet_tells_missing_from_diverged(tmp_path: Path) -> None:
 def test_parquet_without_its_reader_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
     (tmp_path / "t.parquet").write_bytes(b"PAR1")
     with pytest.raises(DomainError, match=r"install scaleproof\[parquet\]"):
         read_table(tmp_path / "t.parquet")
@@ -217,6 +219,14 @@ def test_everything_that_is_missing_is_asked_for_at_once(
     assert "ID '': expected a prediction" in capsys.readouterr().err
     assert run("judge") == 2
     assert "no table; give a file" in capsys.readouterr().err
+
+
+def test_judging_loads_nothing_that_takes_long() -> None:
+    """A small table takes less than a second of processor time, most of it pandas."""
+    heavy = ("torch", "scipy.stats", "statsmodels", "matplotlib", "sklearn", "theory.catalogue")
+    program = f"import sys, verify.cli.judge; print([n for n in {heavy} if n in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout == "[]\n", done.stderr
 
 
 def test_the_observable_of_a_prediction_is_said(
