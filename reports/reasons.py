@@ -232,9 +232,7 @@ _WORDS: Mapping[ReasonKind, _Words] = {
         "line"
     ),
     ReasonKind.RATE_AT_END: _places("the best learning rate lies at an end of its grid: {places}"),
-    ReasonKind.PLATEAU: _places(
-        "a plateau, on which losses differ by less than noise: {places}"
-    ),
+    ReasonKind.PLATEAU: _places("a plateau, on which losses differ by less than noise: {places}"),
     ReasonKind.RATES_DIVERGED: _template(
         "{diverged:.0f} of {trials:.0f} runs diverged and count as worse than all of their sweep"
     ),
