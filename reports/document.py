@@ -238,6 +238,9 @@ class Report(_Frozen):
     environment: Environment
     times: Times
     predictions: list[PredictionEntry]
+    left_out: dict[str, str] = Field(
+        default={}, description="groups of a table without a verdict, and why they have none"
+    )
 
 
 def json_schema() -> dict[str, Any]:

@@ -67,6 +67,43 @@ def _across(reason: ReasonLike) -> str:
     return f"{_interval('reaches across')(reason)}; {replicates} replicates would decide"
 
 
+def _undecided_line(reason: ReasonLike) -> str:
+    needed = reason.numbers.get("replicates")
+    if needed is None:
+        return (
+            "the interval reaches across the margin; more sizes or a finer grid would decide, more "
+            "replicates would not"
+        )
+    return f"undecided: about {needed:.0f} replicates would decide"
+
+
+def _worst_group(reason: ReasonLike) -> str:
+    counts = [f"{number:.0f} {verdict}" for verdict, number in reason.numbers.items() if number]
+    return f"{', '.join(counts)}; the worst is {reason.places[0]}: {reason_text(reason.because)}"
+
+
+def _places(text: str) -> _Words:
+    """A sentence with all places of a kind that has any number of them, some at most."""
+
+    def words(reason: ReasonLike) -> str:
+        more = len(reason.places) - _MOST_PLACES
+        named = "; ".join(reason.places[:_MOST_PLACES]) + (f" and {more} more" if more > 0 else "")
+        return text.format(places=named, **reason.numbers)
+
+    return words
+
+
+def _single_minima(reason: ReasonLike) -> str:
+    numbers = reason.numbers
+    ends = "{ends:.0f} of {trials:.0f} single sweeps have their minimum at an end".format(**numbers)
+    if "estimate" not in numbers:
+        return ends
+    beside = (
+        "by the minimum of each replicate the exponent is {estimate:+.3f} [{low:+.3f}, {high:+.3f}]"
+    )
+    return f"{beside.format(**numbers)}, and {ends}"
+
+
 def _carried_rate_at_edge(reason: ReasonLike) -> str:
     places = "; ".join(place or "the size of tuning" for place in reason.places)
     return f"at {places} the best or the carried learning rate lies at the edge of the grid"
@@ -125,6 +162,7 @@ _NO_POWER_LAW: Mapping[ReasonKind, _Words] = {
     ),
 }
 
+_MOST_PLACES = 6
 _DIVERGED = "{diverged:.0f} of {trials:.0f} trials diverged"
 _REPLICATES = ", in {broken:.0f} of {replicates:.0f} replicates"
 _MISSING = "{incomplete:.0f} of {replicates:.0f} replicates miss a trial"
@@ -136,6 +174,8 @@ _WORDS: Mapping[ReasonKind, _Words] = {
     ReasonKind.INSIDE: _interval("lies inside"),
     ReasonKind.DISJOINT: _interval("is disjoint from"),
     ReasonKind.ACROSS: _across,
+    ReasonKind.WORST_GROUP: _worst_group,
+    ReasonKind.UNDECIDED_LINE: _undecided_line,
     ReasonKind.INTERRUPTED: _template(
         "interrupted after {measured:.0f} of {wanted:.0f} replicates"
     ),
@@ -148,6 +188,13 @@ _WORDS: Mapping[ReasonKind, _Words] = {
         f"{_DIVERGED} at the carried learning rate{_REPLICATES}"
     ),
     ReasonKind.NO_SPREAD: _template("no spread at all: the replicates are copies of one another"),
+    ReasonKind.NO_SIZE_TO_SPARE: _template(
+        "one replicate, or copies of it, at as many sizes as the line has parameters: no spread"
+    ),
+    ReasonKind.MISSING_AT: _places(
+        "missing: {places} (an empty field may be a nan that was computed: --empty diverged)"
+    ),
+    ReasonKind.DIVERGED_AT: _places("diverged: {places}"),
     ReasonKind.LESS_THAN_LIMIT: _template(_LIMIT.format("less")),
     ReasonKind.MORE_THAN_LIMIT: _template(_LIMIT.format("more")),
     ReasonKind.EXCESS_UNKNOWN: _template(
@@ -173,5 +220,29 @@ _WORDS: Mapping[ReasonKind, _Words] = {
     ReasonKind.BEND: _bend("no single exponent"),
     ReasonKind.BEND_UNRESOLVED: _bend("not resolved"),
     ReasonKind.LEFT_OUT: _template(f"{_MISSING} and are left out"),
+    ReasonKind.ZEROS_MISSING: _places(
+        "{zeros:.0f} measurements are exactly zero and taken as missing ({places})"
+    ),
+    ReasonKind.ONE_REPLICATE: _template(
+        "one replicate decides nothing: its interval assumes that points scatter around the line "
+        "(by up to {deviation:.2g}) as replicates would"
+    ),
+    ReasonKind.EXACT_LAW: _template(
+        "no spread: the replicates are equal, and their points lie within {deviation:.1g} of the "
+        "line"
+    ),
+    ReasonKind.RATE_AT_END: _places("the best learning rate lies at an end of its grid: {places}"),
+    ReasonKind.PLATEAU: _places("a plateau, on which losses differ by less than noise: {places}"),
+    ReasonKind.RATES_DIVERGED: _template(
+        "{diverged:.0f} of {trials:.0f} runs diverged and count as worse than all of their sweep"
+    ),
+    ReasonKind.SINGLE_MINIMA: _single_minima,
+    ReasonKind.GRID_STEP: _template(
+        "the grid of rates allows no interval shorter than ±{reach:.3f}: half a step at either end"
+    ),
+    ReasonKind.ONE_SEED: _template(
+        "one seed decides nothing: its interval takes the deviation of the curve from a parabola "
+        "for noise"
+    ),
     ReasonKind.NO_CONTROL: _template("judged without a negative control"),
 }

@@ -119,6 +119,23 @@ def family_text(report: Report) -> str:
     )
 
 
+def left_out(report: Report) -> Iterator[str]:
+    """Which groups of a table have no verdict, a line for each reason."""
+    groups: dict[str, list[str]] = {}
+    for group, why in report.left_out.items():
+        groups.setdefault(why, []).append(group)
+    for why, names in groups.items():
+        yield f"left out, {why}: {'; '.join(names)}"
+
+
+def of_controls(report: Report) -> Iterator[str]:
+    """What became of the control of a table, which all of its groups share."""
+    if report.table is not None and report.predictions:
+        for control in report.predictions[0].controls:
+            place = f"control {control.name} ({control.setting})"
+            yield f"{place}: {control.verdict}, {estimate_text(control)}"
+
+
 def _counted(name: str, entries: Sequence[VerdictEntry], rejected: str = "") -> str:
     counts = Counter(entry.verdict for entry in entries)
     said = {Verdict.REJECTED: rejected}

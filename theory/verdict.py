@@ -30,13 +30,18 @@ class ReasonKind(StrEnum):
     INSIDE = "inside"
     DISJOINT = "disjoint"
     ACROSS = "across"  # numbers: replicates that would decide, if less than a million
+    WORST_GROUP = "worst group"  # places: its label; numbers: how many, by verdict; because: why
+    UNDECIDED_LINE = "undecided line"  # the same, where no spread of replicates made it
     # Why there is nothing to judge.
     INTERRUPTED = "interrupted"  # numbers: measured, wanted
     MISSING_TRIALS = "missing trials"  # numbers: incomplete, replicates, most (a share)
     DIVERGED = "diverged"  # numbers: diverged, trials
     DIVERGED_REPLICATES = "diverged replicates"  # numbers: diverged, trials, broken, replicates
     DIVERGED_AT_CARRIED_RATE = "diverged at the carried rate"  # the same numbers
+    MISSING_AT = "missing at"  # places: the cells, each with how many replicates miss it
+    DIVERGED_AT = "diverged at"  # places: the cells
     NO_SPREAD = "no spread"
+    NO_SIZE_TO_SPARE = "no size to spare"
     LESS_THAN_LIMIT = "less than the limit"  # places: the worst cell; numbers: p
     MORE_THAN_LIMIT = "more than the limit"  # the same
     EXCESS_UNKNOWN = "excess unknown"  # places: the worst cell; numbers: most (a share)
@@ -57,6 +62,15 @@ class ReasonKind(StrEnum):
     BEND = "no single exponent"  # because: which moves it; numbers: low, high of the movement
     BEND_UNRESOLVED = "bend not resolved"  # the same
     LEFT_OUT = "left out"  # numbers: incomplete, replicates
+    ZEROS_MISSING = "zeros taken as missing"  # places: the cells; numbers: zeros
+    ONE_REPLICATE = "one replicate"  # numbers: deviation (the largest of a point from the line)
+    EXACT_LAW = "exact law"  # the same
+    RATE_AT_END = "best rate at an end"  # places: sizes, each with its end
+    PLATEAU = "plateau"  # places: sizes with the rates that are as good
+    RATES_DIVERGED = "rates diverged"  # numbers: diverged, trials
+    SINGLE_MINIMA = "minima of single replicates"  # numbers: ends, trials; estimate, low, high
+    GRID_STEP = "step of the grid"  # numbers: reach (to either side, the least that it allows)
+    ONE_SEED = "one seed"
     NO_CONTROL = "no control"
 
 

@@ -13,6 +13,8 @@ from reports.outcome import judged
 from reports.text import (
     estimate_text,
     family_text,
+    left_out,
+    of_controls,
     predicted_text,
     shifted_controls,
     source_text,
@@ -91,6 +93,8 @@ def _lines(report: Report) -> list[str]:
         *undecided,
         summary(report),
         intervals,
+        *left_out(report),
+        *of_controls(report),
         *shifted_controls(report),
         *tried_again(report),
     ]

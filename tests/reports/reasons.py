@@ -147,4 +147,76 @@ SENTENCES: list[tuple[Reason, str]] = [
         "1 of 32 replicates miss a trial and are left out",
     ),
     (Reason(ReasonKind.NO_CONTROL), "judged without a negative control"),
+    (
+        Reason(ReasonKind.WORST_GROUP, ("t=3",), {"accepted": 2, "rejected": 1, "invalid": 0}),
+        "2 accepted, 1 rejected; the worst is t=3: ",
+    ),
+    (
+        Reason(ReasonKind.UNDECIDED_LINE, numbers={"replicates": 7}),
+        "undecided: about 7 replicates would decide",
+    ),
+    (
+        Reason(ReasonKind.UNDECIDED_LINE),
+        "the interval reaches across the margin; more sizes or a finer grid would decide, more "
+        "replicates would not",
+    ),
+    (
+        Reason(ReasonKind.MISSING_AT, ("L = 8: 4 of 4",)),
+        "missing: L = 8: 4 of 4 (an empty field may be a nan that was computed: --empty diverged)",
+    ),
+    (
+        Reason(ReasonKind.DIVERGED_AT, tuple(f"L = {2**k}: 1 of 4" for k in range(8))),
+        "diverged: L = 1: 1 of 4; L = 2: 1 of 4; L = 4: 1 of 4; L = 8: 1 of 4; L = 16: 1 of 4; "
+        "L = 32: 1 of 4 and 2 more",
+    ),
+    (
+        Reason(ReasonKind.NO_SIZE_TO_SPARE),
+        "one replicate, or copies of it, at as many sizes as the line has parameters: no spread",
+    ),
+    (
+        Reason(ReasonKind.ZEROS_MISSING, ("L = 8: 2",), {"zeros": 2}),
+        "2 measurements are exactly zero and taken as missing (L = 8: 2)",
+    ),
+    (
+        Reason(ReasonKind.ONE_REPLICATE, numbers={"deviation": 0.0312}),
+        "one replicate decides nothing: its interval assumes that points scatter around the line "
+        "(by up to 0.031) as replicates would",
+    ),
+    (
+        Reason(ReasonKind.EXACT_LAW, numbers={"deviation": 2.2e-16}),
+        "no spread: the replicates are equal, and their points lie within 2e-16 of the line",
+    ),
+    (
+        Reason(ReasonKind.RATE_AT_END, ("n = 64: lowest", "n = 128: lowest")),
+        "the best learning rate lies at an end of its grid: n = 64: lowest; n = 128: lowest",
+    ),
+    (
+        Reason(ReasonKind.PLATEAU, ("n = 64: 0.001 to 0.02",)),
+        "a plateau, on which losses differ by less than noise: n = 64: 0.001 to 0.02",
+    ),
+    (
+        Reason(ReasonKind.RATES_DIVERGED, numbers={"diverged": 3, "trials": 60}),
+        "3 of 60 runs diverged and count as worse than all of their sweep",
+    ),
+    (
+        Reason(ReasonKind.SINGLE_MINIMA, numbers={"ends": 3, "trials": 24}),
+        "3 of 24 single sweeps have their minimum at an end",
+    ),
+    (
+        Reason(
+            ReasonKind.SINGLE_MINIMA,
+            numbers={"ends": 0, "trials": 9, "estimate": -0.6, "low": -1.0, "high": -0.2},
+        ),
+        "by the minimum of each replicate the exponent is -0.600 [-1.000, -0.200], and 0 of 9 "
+        "single sweeps have their minimum at an end",
+    ),
+    (
+        Reason(ReasonKind.GRID_STEP, numbers={"reach": 0.1667}),
+        "the grid of rates allows no interval shorter than ±0.167: half a step at either end",
+    ),
+    (
+        Reason(ReasonKind.ONE_SEED),
+        "one seed decides nothing: its interval takes the deviation of the curve from a parabola "
+        "for noise",
+    ),
 ]

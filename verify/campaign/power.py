@@ -19,7 +19,7 @@ from theory.scaling import Cell
 from theory.verdict import Reason, Verdict
 from verify.campaign.design import Campaign, Question, questions
 from verify.campaign.trials import Trials
-from verify.judging.evidence import Evidence, Unjudged, weigh
+from verify.judging.evidence import Unjudged, Weighed, weigh
 from verify.judging.quantities import FAMILY_ALPHA
 from verify.measuring.store import Plan
 from verify.statistics.sample_size import (
@@ -77,7 +77,7 @@ class Pilot:
         """The trials of the pilot."""
         return Trials(self.campaign, self.plan, question, 0, control)
 
-    def evidence(self, question: Question, control: Control | None = None) -> Evidence:
+    def evidence(self, question: Question, control: Control | None = None) -> Weighed:
         """What the pilot says."""
         trials = self.trials(question, control)
         claim = question.claim(trials.grid, trials.replicates)
@@ -140,7 +140,7 @@ def _controls(pilot: Pilot, question: Question, grid: Grid) -> float:
     return max(0.0, 1.0 - missed)
 
 
-def _rejection(evidence: Evidence, grid: Grid) -> float:
+def _rejection(evidence: Weighed, grid: Grid) -> float:
     """One column that is outside the band decides; the clearest is taken. So does divergence."""
     if isinstance(evidence, Unjudged):
         return float(evidence.verdict is Verdict.REJECTED)

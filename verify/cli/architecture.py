@@ -19,6 +19,7 @@ from theory.architecture import (
 )
 from theory.convolution import Convolution
 from theory.errors import InputError, choices
+from theory.scaling import rational
 
 _LINE, _SQUARE = Convolution(1, 3, 16), Convolution(2, 3, 8)
 # A factory receives the number that stands for M in its name, or 1.
@@ -71,8 +72,8 @@ def _he(activation: Activation) -> Fraction:
 
 def _factor(text: str) -> Fraction:
     try:
-        factor = Fraction(text)
-    except (ValueError, ZeroDivisionError):
+        factor = rational(text)
+    except InputError:
         factor = Fraction(0)
     if not _LEAST <= factor <= _MOST:
         raise InputError(

@@ -30,6 +30,7 @@ from theory.expectations import Summary
 from theory.verdict import Reason, Verdict
 from verify.judging.claim import Claim
 from verify.judging.evidence import Evidence, Exponents, InCells
+from verify.judging.line import Line
 from verify.judging.verdict import Judgement, Look
 from verify.statistics.equivalence import Interval, mean_interval, mean_intervals
 from verify.statistics.fit_checks import CHECK_LEVEL, Elsewhere
@@ -173,6 +174,11 @@ def _cell_entries(evidence: Evidence | None) -> list[CellEntry]:
         means = mean_intervals(evidence.logs, CHECK_LEVEL)
         ends = [np.exp(part) for part in (means.estimate, means.low, means.high)]
         return _cells(evidence.claim, ends, fitted=evidence.law.fitted(evidence.logs))
+    if isinstance(evidence, Line):
+        points = np.exp(evidence.logs)
+        low, high = (points, points) if evidence.ends is None else np.exp(evidence.ends)
+        fitted = evidence.law.fitted(evidence.logs[None])
+        return _cells(evidence.claim, [points, low, high], fitted=fitted)
     if isinstance(evidence, InCells):
         claim = evidence.claim
         means = mean_intervals(evidence.samples, CHECK_LEVEL)

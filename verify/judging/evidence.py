@@ -16,6 +16,7 @@ from theory.arrays import BoolArray, FloatArray
 from theory.expectations import Summary
 from theory.verdict import Reason, ReasonKind, Verdict
 from verify.judging.claim import Claim, Measured
+from verify.judging.line import Line
 from verify.judging.quantities import Problem, Samples, reading
 from verify.statistics.equivalence import Interval, decision_p_values
 from verify.statistics.fit_checks import CHECK_LEVEL, FitChecks, check_fit
@@ -71,10 +72,12 @@ class InCells:
     notes: tuple[Reason, ...]
 
 
-Evidence: TypeAlias = Unjudged | Exponents | InCells
+# What replicates with a spread give, and what else a table can.
+Weighed: TypeAlias = Unjudged | Exponents | InCells
+Evidence: TypeAlias = Weighed | Line
 
 
-def weigh(claim: Claim, measured: Measured) -> Evidence:
+def weigh(claim: Claim, measured: Measured) -> Weighed:
     """Evidence from measurements.
 
     Diverged and missing trials are data: a replicate with a missing one is left out and counted,

@@ -1,4 +1,4 @@
-"""What a quantity needs and how it is read: the one room that knows. Imports numpy and scipy.
+"""What a quantity needs and how it is read: the one room that knows. Imports numpy.
 
 For every class of ``theory.quantities`` there is a reading: which trials it needs, which cells have
 a statistic, how measurements become logarithms or ratios, and what a plot of them is called. A new
@@ -16,7 +16,6 @@ from functools import singledispatch
 from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
-from scipy import stats
 
 from theory.arrays import BoolArray, FloatArray, IntArray
 from theory.errors import InputError
@@ -38,6 +37,7 @@ from theory.relations import Relation
 from theory.scaling import Cell
 from theory.verdict import Reason, ReasonKind, Verdict
 from verify.judging.claim import Claim, Measured
+from verify.statistics.distributions import half_or_more
 from verify.statistics.excess import MOST_RELATIVE_ERROR, Continuation
 from verify.statistics.excess import Excess as ExcessSamples
 from verify.statistics.minimum import best_log_rates
@@ -458,8 +458,7 @@ def _at_edge(*edges: IntArray) -> Problem | None:
 def _broken_bound(kind: ReasonKind, diverged: BoolArray) -> Problem:
     """A bound is broken when more than half of all replicates diverge, by a binomial test."""
     broken = int(np.any(diverged, axis=1).sum())
-    test = stats.binomtest(broken, len(diverged), 0.5, alternative="greater")
-    p_value = min(1.0, 2 * float(test.pvalue))
+    p_value = min(1.0, 2 * half_or_more(broken, len(diverged)))
     counts = {"diverged": int(diverged.sum()), "trials": diverged.size}
     counts |= {"broken": broken, "replicates": len(diverged)}
     verdict = Verdict.REJECTED if p_value <= FAMILY_ALPHA else Verdict.INVALID

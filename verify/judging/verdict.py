@@ -1,4 +1,4 @@
-"""From evidence to a verdict. Imports numpy, scipy, ``theory``, ``verify``, ``reports.reasons``.
+"""From evidence to a verdict. Imports numpy, ``theory``, ``verify``, ``reports.reasons``.
 
 The second pass: ``conclude`` takes the evidence of ``verify.judging.evidence`` and the levels that
 its family leaves to it.
@@ -6,11 +6,10 @@ its family leaves to it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
-from scipy import stats
 
 from reports.reasons import reason_text
 from theory.arrays import FloatArray
@@ -18,11 +17,12 @@ from theory.expectations import Band, Summary
 from theory.verdict import Reason, ReasonKind, Verdict
 from verify.judging.claim import Claim
 from verify.judging.evidence import Evidence, Exponents, InCells, Unjudged
+from verify.judging.line import Line
 from verify.judging.reasons import bends, fit_problem, reservations
 from verify.statistics.equivalence import Interval, Intervals, mean_intervals
 from verify.statistics.fit_checks import CHECK_LEVEL
 from verify.statistics.multiplicity import discovery_levels
-from verify.statistics.sample_size import replicates_to_decide
+from verify.statistics.sample_size import replicates_for, replicates_to_decide
 
 # The t interval errs one-sidedly by about skewness / (6 sqrt(R)) (Hall 1992, section 2.6): half the
 # nominal rate at 0.05.
@@ -31,7 +31,11 @@ MOST_SKEWNESS_ERROR = 0.0125
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Judgement:
-    """A verdict with its reasons; the interval is that of the worst cell where several count."""
+    """A verdict with its reasons; the interval is that of the worst cell where several count.
+
+    ``groups`` of a table are judged as one family, whose judgement is that of the worst of them;
+    ``left_out`` says of groups without a verdict why they have none.
+    """
 
     verdict: Verdict
     reasons: tuple[Reason, ...]
@@ -39,6 +43,8 @@ class Judgement:
     interval: Interval | None = None
     replicates_needed: int | None = None
     evidence: Evidence | None = None
+    groups: Mapping[str, Judgement] = field(default_factory=dict)
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def reason(self) -> str:
@@ -76,6 +82,8 @@ def conclude(evidence: Evidence, level: float, fit_level: float = CHECK_LEVEL) -
         waiting = evidence.verdict is Verdict.REJECTED and evidence.p_value > level
         verdict = Verdict.INCONCLUSIVE if waiting else evidence.verdict
         return Judgement(verdict, evidence.reasons, evidence.replicates, evidence=evidence)
+    if isinstance(evidence, Line):
+        return _conclude_line(evidence, level)
     claim, samples, notes = evidence.claim, evidence.samples, evidence.notes
     intervals = mean_intervals(samples, level / samples.shape[1])
     verdict, telling = _overall(intervals, claim.band)
@@ -93,6 +101,25 @@ def conclude(evidence: Evidence, level: float, fit_level: float = CHECK_LEVEL) -
     kind = ReasonKind.DISJOINT if verdict is Verdict.REJECTED else ReasonKind.INSIDE
     said = _reservations(evidence, fit_level)
     return replace(judgement, reasons=(Reason(kind, worst), *said, *notes))
+
+
+def _conclude_line(line: Line, level: float) -> Judgement:
+    """Where the interval of a line lies; one replicate is at most inconclusive."""
+    band, interval = line.claim.band, line.interval(level)
+    judgement = Judgement(
+        Verdict.INCONCLUSIVE, line.notes, line.replicates, interval, evidence=line
+    )
+    inside, outside = interval.within(band), interval.disjoint_from(band)
+    if line.decides and (inside or outside):
+        verdict = Verdict.ACCEPTED if inside else Verdict.REJECTED
+        kind = ReasonKind.INSIDE if inside else ReasonKind.DISJOINT
+        return replace(judgement, verdict=verdict, reasons=(Reason(kind), *line.notes))
+    enough = None
+    if min(abs(line.estimate - end) for end in band) > line.floor:
+        enough = replicates_for(line.estimate, line.spread, band, level)
+    numbers = {} if enough is None else {"replicates": enough}
+    across = Reason(ReasonKind.UNDECIDED_LINE, (), numbers)
+    return replace(judgement, reasons=(across, *line.notes), replicates_needed=enough)
 
 
 def _overall(intervals: Intervals, band: Band) -> tuple[Verdict, int]:
@@ -143,7 +170,7 @@ def _skewed(claim: Claim, samples: FloatArray, cells: list[int]) -> Reason | Non
     if claim.relation.summary is Summary.LOGARITHM:
         return None
     count = len(samples)
-    skewness = np.abs(np.nan_to_num(stats.skew(samples[:, cells], axis=0)))
+    skewness = np.abs(_skewness(samples[:, cells]))
     seen = np.maximum(skewness - 2 * np.sqrt(6 / count), 0.0)  # less two standard errors
     error = seen / (6 * np.sqrt(count))
     if float(error.max()) <= MOST_SKEWNESS_ERROR:
@@ -151,6 +178,15 @@ def _skewed(claim: Claim, samples: FloatArray, cells: list[int]) -> Reason | Non
     worst = int(error.argmax())
     numbers = {"replicates": count, "error": float(error[worst])}
     return Reason(ReasonKind.SKEWED, (claim.labels[cells[worst]],), numbers)
+
+
+def _skewness(samples: FloatArray) -> FloatArray:
+    """The third moment over the second to the power 3/2, of every column; 0 without a spread."""
+    away = samples - samples.mean(axis=0)
+    second = (away**2).mean(axis=0)
+    spread = second > (np.finfo(np.float64).eps * np.abs(samples).max(axis=0)) ** 2
+    scale = np.where(spread, second, 1.0) ** 1.5
+    return np.where(spread, (away**3).mean(axis=0) / scale, 0.0)
 
 
 def _reservations(evidence: Exponents | InCells, fit_level: float) -> tuple[Reason, ...]:

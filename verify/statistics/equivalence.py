@@ -1,4 +1,4 @@
-"""Does a mean lie in a band of values, or outside it? Imports numpy and statsmodels.
+"""Does a mean lie in a band of values, or outside it? Imports numpy.
 
 One t interval decides both ways: inside the band accepts, disjoint from it rejects. The p-value of
 a decision is twice the smaller one-sided p-value of the two (outside-the-band null for accepting,
@@ -13,11 +13,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from statsmodels.stats.weightstats import DescrStatsW
 
 from theory.arrays import BoolArray, FloatArray
 from theory.errors import InputError
 from theory.expectations import Band
+from verify.statistics.distributions import student_above, student_quantile
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +63,11 @@ class Intervals:
         return outside
 
 
-def _described(samples: FloatArray) -> DescrStatsW:
+def _described(samples: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Means of columns and their standard errors."""
     if len(samples) < 2:
         raise InputError("one replicate has no spread; measure at least two")
-    return DescrStatsW(samples)
+    return samples.mean(axis=0), samples.std(axis=0, ddof=1) / np.sqrt(len(samples))
 
 
 def mean_intervals(samples: FloatArray, level: float | FloatArray) -> Intervals:
@@ -74,10 +75,10 @@ def mean_intervals(samples: FloatArray, level: float | FloatArray) -> Intervals:
 
     ``level`` is one for all columns, or one for each. Raises ``InputError`` for one replicate.
     """
-    described = _described(samples)
+    mean, error = _described(samples)
     levels = np.broadcast_to(np.asarray(level, dtype=np.float64), samples.shape[1:])
-    low, high = described.tconfint_mean(alpha=levels)
-    return Intervals(described.mean, low, high, levels)
+    reach = student_quantile(1.0 - levels / 2.0, len(samples) - 1) * error
+    return Intervals(mean, mean - reach, mean + reach, levels)
 
 
 def mean_interval(samples: FloatArray, level: float) -> Interval:
@@ -87,11 +88,12 @@ def mean_interval(samples: FloatArray, level: float) -> Interval:
 
 def decision_p_values(samples: FloatArray, band: Band) -> FloatArray:
     """The smallest level at which each column's interval accepts or rejects: (columns,)."""
-    described = _described(samples)
+    mean, error = _described(samples)
     with np.errstate(divide="ignore", invalid="ignore"):  # no spread at all: p is 0, or nan
-        accept = described.ttost_mean(band.low, band.high)[0]
-        above = described.ttest_mean(band.high, alternative="larger")[1]
-        below = described.ttest_mean(band.low, alternative="smaller")[1]
-    smaller = np.minimum(accept, np.minimum(above, below))
+        over, under = (mean - band.high) / error, (mean - band.low) / error
+    degrees = len(samples) - 1
+    accept = np.maximum(student_above(under, degrees), student_above(-over, degrees))
+    outside = np.minimum(student_above(over, degrees), student_above(-under, degrees))
+    smaller = np.minimum(accept, outside)
     doubled: FloatArray = np.minimum(1.0, 2.0 * np.nan_to_num(smaller, nan=0.5))
     return doubled

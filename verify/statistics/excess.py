@@ -1,4 +1,4 @@
-"""Excess over the largest size: logarithms that a power law can be fitted to. Imports numpy, scipy.
+"""Excess over the largest size: logarithms that a power law can be fitted to. Imports numpy.
 
 The excess of one replicate is as often negative as positive where noise is larger than it, and has
 no logarithm. Its mean over replicates has one, and the delta method splits the logarithm of the
@@ -12,9 +12,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from theory.arrays import FloatArray
+from verify.statistics.distributions import student_above
 
 # The logarithm of a mean with relative error e is off by e^2 / 2: at most 0.02 at this one.
 MOST_RELATIVE_ERROR = 0.2
@@ -39,8 +39,8 @@ class Excess:
         error = samples.std(axis=0, ddof=1) / np.sqrt(len(samples))
         with np.errstate(divide="ignore", invalid="ignore"):
             relative = error / samples.mean(axis=0)
-            test = stats.ttest_1samp(samples, 0.0, axis=0, alternative="less")
-        return cls(samples, np.minimum(1.0, 2.0 * np.nan_to_num(test.pvalue, nan=0.5)), relative)
+            below = student_above(-samples.mean(axis=0) / error, len(samples) - 1)
+        return cls(samples, np.minimum(1.0, 2.0 * np.nan_to_num(below, nan=0.5)), relative)
 
     @property
     def resolved(self) -> bool:

@@ -1,4 +1,4 @@
-"""May the fit of an exponent be trusted? Imports numpy, scipy, statsmodels and ``verify``.
+"""May the fit of an exponent be trusted? Imports numpy, ``theory`` and ``verify``.
 
 What is checked, all announced: whether the declared law fits (lack of fit), whether the exponent is
 one exponent (curvature, smallest size left out), and whether its mean is that of most replicates
@@ -20,11 +20,10 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
-from statsmodels.stats.weightstats import DescrStatsW
 
 from theory.arrays import BoolArray, FloatArray
 from theory.expectations import Band
+from verify.statistics.distributions import student_above
 from verify.statistics.equivalence import Intervals, mean_intervals
 from verify.statistics.regression import PowerLaw
 
@@ -82,7 +81,7 @@ def check_fit(law: PowerLaw, logs: FloatArray) -> FitChecks:
         elsewhere(curvature),
         lack_of_fit,
         _misfit(lack_of_fit, curvature, logs.shape[1]),
-        stats.trim_mean(exponents, TRIMMED_SHARE, axis=0),
+        _trimmed(exponents),
     )
 
 
@@ -93,9 +92,18 @@ def _misfit(
         return lack_of_fit
     if curvature is None:
         return np.ones(columns)
+    count = len(curvature)
     with np.errstate(divide="ignore", invalid="ignore"):  # no spread at all: p is 0, or nan
-        p_values: FloatArray = DescrStatsW(curvature).ttest_mean(0.0)[1]
+        ratio = curvature.mean(axis=0) / (curvature.std(axis=0, ddof=1) / np.sqrt(count))
+    p_values: FloatArray = 2.0 * student_above(np.abs(ratio), count - 1)
     return np.nan_to_num(p_values, nan=1.0)
+
+
+def _trimmed(exponents: FloatArray) -> FloatArray:
+    """The mean over replicates without a share of them at either end."""
+    cut = int(TRIMMED_SHARE * len(exponents))
+    middle: FloatArray = np.sort(exponents, axis=0)[cut : len(exponents) - cut].mean(axis=0)
+    return middle
 
 
 def misfit(checks: FitChecks, level: float | FloatArray) -> BoolArray:

@@ -1,4 +1,4 @@
-"""Exponents by regression, one per replicate. Imports numpy, scipy, statsmodels and ``theory``.
+"""Exponents by regression, one per replicate. Imports numpy, ``theory`` and ``verify``.
 
 The unit of replication is the replicate: its cells share the data, and some a Brownian path, so
 their noise is correlated, but the slopes of different replicates are independent and identically
@@ -14,12 +14,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import linalg, stats
-from statsmodels.regression.linear_model import OLS
 
 from theory.arrays import FloatArray
 from theory.errors import InputError
 from theory.scaling import Axis, Cell, Power
+from verify.statistics.distributions import fisher_above, student_quantile
 from verify.statistics.equivalence import Interval
 
 
@@ -115,7 +114,8 @@ class PowerLaw:
         replicates, count = len(logs), len(self.sizes) - self.design_matrix.shape[1]
         if count == 0 or replicates <= count + 1:
             return None
-        contrasts = linalg.null_space(self.design_matrix.T)
+        # The design has full column rank: the last rows span what the law says is zero.
+        contrasts = np.linalg.svd(self.design_matrix.T)[2][-count:].T
         projected = logs @ contrasts
         mean = projected.mean(axis=0)
         centred = projected - mean
@@ -126,8 +126,7 @@ class PowerLaw:
         covariance += least[:, None, None] * np.eye(count)
         distance = np.einsum("ki,ki->k", mean, np.linalg.solve(covariance, mean[..., None])[..., 0])
         scale = replicates * (replicates - count) / (count * (replicates - 1))
-        p_values: FloatArray = stats.f.sf(distance * scale, count, replicates - count)
-        return p_values
+        return fisher_above(distance * scale, count, replicates - count)
 
     def local_exponents(self, logs: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Exponents between neighbouring sizes: the sizes, and samples (..., sizes - 1)."""
@@ -149,15 +148,19 @@ class PowerLaw:
     def cluster_robust(self, logs: FloatArray, level: float) -> Interval:
         """The exponent from pooled OLS with errors clustered by replicate: logs (R, cells).
 
-        A cross-check by other means (statsmodels, t distribution), never the verdict.
+        A cross-check by other means, never the verdict; the numbers of ``OLS.fit(cov_type=
+        "cluster", use_t=True)`` of statsmodels.
         """
-        replicates, cells = logs.shape
+        replicates = len(logs)
         if replicates < 2:
             raise InputError("one replicate has no spread; measure at least two")
-        fit = OLS(logs.ravel(), np.tile(self.design_matrix, (replicates, 1))).fit(
-            cov_type="cluster",
-            cov_kwds={"groups": np.repeat(np.arange(replicates), cells)},
-            use_t=True,
-        )
-        low, high = fit.conf_int(alpha=level)[1]
-        return Interval(float(fit.params[1]), float(low), float(high), level)
+        design = self.design_matrix
+        inverse = np.linalg.inv(design.T @ design) / replicates
+        mean = logs.mean(axis=0)
+        coefficients = replicates * inverse @ design.T @ mean
+        scores = (logs - design @ coefficients) @ design
+        small = replicates / (replicates - 1) * (logs.size - 1) / (logs.size - design.shape[1])
+        covariance = small * inverse @ (scores.T @ scores) @ inverse
+        reach = student_quantile(1.0 - level / 2.0, replicates - 1) * float(covariance[1, 1]) ** 0.5
+        estimate = float(coefficients[1])
+        return Interval(estimate, estimate - reach, estimate + reach, level)

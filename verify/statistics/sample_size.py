@@ -2,7 +2,7 @@
 
 ``power``: how likely are R replicates to decide? ``required_replicates``: how many make a decision
 likely enough? ``detectable_margin``: how narrow a margin can R replicates decide? All for the
-spread of a pilot, at a level, for a band and a true value. Imports numpy, scipy and ``theory``.
+spread of a pilot, at a level, for a band and a true value. Imports numpy, ``theory``, ``verify``.
 
 Given the standard deviation s of the R samples, the interval lies inside the band with probability
 Phi((high - truth)/e - c s/sigma) - Phi((low - truth)/e + c s/sigma), e = sigma / sqrt(R) and c the
@@ -16,10 +16,14 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from scipy import stats
 
 from theory.arrays import FloatArray
 from theory.expectations import Band
+from verify.statistics.distributions import (
+    chi_squared_quantile,
+    normal_below,
+    student_quantile,
+)
 
 MOST_REPLICATES = 1_000_000
 PILOT_CONFIDENCE = 0.9
@@ -44,7 +48,7 @@ def cautious_spread(spread: FloatArray, replicates: int) -> FloatArray:
     A plan with the estimate itself would miss its power as often as not.
     """
     degrees = replicates - 1
-    factor = math.sqrt(degrees / stats.chi2.ppf(1.0 - PILOT_CONFIDENCE, degrees))
+    factor = math.sqrt(degrees / chi_squared_quantile(1.0 - PILOT_CONFIDENCE, degrees))
     cautious: FloatArray = spread * factor
     return cautious
 
@@ -70,11 +74,11 @@ def _power(spread: float, replicates: int, band: Band, truth: float, level: floa
     if error == 0:
         return float(truth not in (band.low, band.high))
     degrees = replicates - 1
-    critical = float(stats.t.ppf(1.0 - level / 2.0, degrees))
-    half_width = critical * np.sqrt(stats.chi2.ppf(_SLICES, degrees) / degrees)
+    critical = student_quantile(1.0 - level / 2.0, degrees)
+    half_width = critical * np.sqrt(chi_squared_quantile(_SLICES, degrees) / degrees)
     low, high = (band.low - truth) / error, (band.high - truth) / error
-    inside = stats.norm.cdf(high - half_width) - stats.norm.cdf(low + half_width)
-    outside = stats.norm.sf(high + half_width) + stats.norm.cdf(low - half_width)
+    inside = normal_below(high - half_width) - normal_below(low + half_width)
+    outside = normal_below(-high - half_width) + normal_below(low - half_width)
     return float((np.maximum(inside, 0.0) + outside).mean())
 
 
@@ -122,11 +126,15 @@ def replicates_to_decide(samples: FloatArray, band: Band, level: float) -> int |
 
     ``None`` when more than a million would be needed: the estimate sits on the edge.
     """
-    mean, spread = float(np.mean(samples)), float(np.std(samples, ddof=1))
+    return replicates_for(float(np.mean(samples)), float(np.std(samples, ddof=1)), band, level)
+
+
+def replicates_for(mean: float, spread: float, band: Band, level: float) -> int | None:
+    """The same for the mean and the standard deviation of one replicate's statistic."""
     distance = min(abs(mean - band.low), abs(mean - band.high))
 
     def decided(count: int) -> bool:
-        critical = float(stats.t.ppf(1.0 - level / 2.0, count - 1))
+        critical = student_quantile(1.0 - level / 2.0, count - 1)
         return critical * spread / math.sqrt(count) <= distance
 
     return _fewest(decided)
