@@ -1,8 +1,6 @@
-"""The command line ``scaleproof``. Imports click and ``theory.errors``; commands import the rest.
+"""The command line ``scaleproof``. Imports click; commands import the rest.
 
-Data goes to stdout, progress and errors to stderr. Exit codes: 0 every verdict is the one on
-record; 1 some verdict is not; 2 usage; 3 only inconclusive ones are left; 4 the run itself failed
-or was interrupted.
+Data goes to stdout, progress and errors to stderr. Exit codes are those of ``reports.exits``.
 """
 
 from __future__ import annotations
@@ -14,9 +12,8 @@ from typing import NamedTuple
 
 import click
 
+from reports.exits import Exit
 from theory.errors import DomainError
-
-USAGE, FAILED = 2, 4
 
 
 class _Entry(NamedTuple):
@@ -111,14 +108,14 @@ def main() -> None:
         code = scaleproof.main(standalone_mode=False) or 0
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
-        code = USAGE
+        code = Exit.USAGE
     except (click.ClickException, DomainError) as error:
         text = error.format_message() if isinstance(error, click.ClickException) else str(error)
-        code = _one_line(text, USAGE)
+        code = _one_line(text, Exit.USAGE)
     except click.Abort:
-        code = _one_line("interrupted; what verify has measured is kept", FAILED)
+        code = _one_line("interrupted; what verify has measured is kept", Exit.STOPPED)
     except (OSError, sqlite3.Error, RuntimeError, MemoryError) as error:
-        code = _one_line(f"the run failed: {type(error).__name__}: {error}", FAILED)
+        code = _one_line(f"the run failed: {type(error).__name__}: {error}", Exit.STOPPED)
     sys.exit(code)
 
 

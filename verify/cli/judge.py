@@ -13,6 +13,7 @@ import click
 import pandas as pd
 
 from reports.document import Report
+from reports.outcome import FailOn, outcome
 from theory.catalogue import find
 from theory.errors import InputError
 from theory.relations import (
@@ -28,7 +29,7 @@ from theory.relations import (
     ValueEquals,
 )
 from theory.verdict import Verdict
-from verify.cli.options import json_option, out_option
+from verify.cli.options import fail_on_option, json_option, out_option
 from verify.cli.output import folder, print_report, write_report
 from verify.documents.table import table_report
 from verify.tables.frame import Columns, listed, named
@@ -50,7 +51,6 @@ _OF_SETTINGS: Mapping[str, Callable[[str, str], Relation]] = {
     "same": SettingsEqual,
     "smaller": SettingsOrdered,
 }
-_CODES = {Verdict.ACCEPTED: 0, Verdict.REJECTED: 1, Verdict.INVALID: 1, Verdict.INCONCLUSIVE: 3}
 
 
 @click.command("judge")
@@ -77,7 +77,8 @@ _CODES = {Verdict.ACCEPTED: 0, Verdict.REJECTED: 1, Verdict.INVALID: 1, Verdict.
     multiple=True,
     help="Finite-size column of the regression: a column, or a ratio such as 1/depth.",
 )
-@out_option("report.html and report.json")
+@out_option("reports (html, json, md, junit.xml)")
+@fail_on_option
 @json_option
 def judge_table(
     table: Path,
@@ -90,6 +91,7 @@ def judge_table(
     margin: float | None,
     corrections: tuple[str, ...],
     out: Path | None,
+    fail_on: frozenset[FailOn],
     as_json: bool,
     **claims: str | float | bool | None,
 ) -> int:
@@ -97,8 +99,7 @@ def judge_table(
 
     TABLE is a CSV file, or JSON lines, with one measurement a row. What is claimed of it is a
     prediction of the catalogue (ID) or one of the options from --exponent to --smaller, with a
-    --margin. An empty y is missing, nan and inf are diverged. Exit code: 0 accepted, 1 rejected or
-    invalid, 3 inconclusive.
+    --margin. An empty y is missing, nan and inf are diverged.
     """
     started = datetime.now(UTC)
     made = _the_claim(prediction, claims)
@@ -110,8 +111,8 @@ def judge_table(
     judgement = conclude_task(task)
     command = shlex.join(["scaleproof", *sys.argv[1:]])
     report = table_report(table, columns, task, judgement, command, started)
-    _show(report, out, as_json)
-    return _CODES[judgement.verdict]
+    _show(report, out, as_json, fail_on)
+    return outcome(report, fail_on)
 
 
 def _the_claim(prediction: str | None, claims: Mapping[str, object]) -> str:
@@ -154,9 +155,9 @@ def _relation(
     return _OF_SETTINGS[name](x, others[0])
 
 
-def _show(report: Report, out: Path | None, as_json: bool) -> None:
+def _show(report: Report, out: Path | None, as_json: bool, fail_on: frozenset[FailOn]) -> None:
     if out is not None:
-        write_report(report, folder(out))
+        write_report(report, folder(out), fail_on)
     print_report(report, as_json)
     if as_json:
         return
