@@ -31,6 +31,7 @@ FAILS: Mapping[str, str] = {
     "report": _BY_VERDICT,
     "judge": _BY_VERDICT,
     "guard": "a fault, a change against the lock file, or a verdict that --fail-on names",
+    "compare": "a verdict that changed, or an estimate that moved",
     "fuzz": "a disagreement of networks with power counting",
 }
 

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import TypeAlias
 
 from reports.exits import Exit
-from reports.guard.document import Entry, GuardReport
+from reports.guard.document import Change, Entry, GuardReport
 from reports.outcome import FailOn, Result, exit_code, result
 from theory.module_scaling import Quantity
 from theory.scaling import Axis
@@ -22,7 +22,7 @@ Known: TypeAlias = Mapping[Key, Verdict | None]
 NOTHING: Known = MappingProxyType({})
 
 
-def key_of(entry: Entry) -> Key:
+def key_of(entry: Entry | Change) -> Key:
     """What an exponent is of, as in lock files."""
     return (entry.axis, entry.module, entry.parameter or "", entry.quantity, entry.step)
 

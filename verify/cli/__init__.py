@@ -64,6 +64,11 @@ COMMANDS = {
     "judge": _Entry(
         "verify.cli.judge", "judge_table", "Judge measurements that were made elsewhere."
     ),
+    "compare": _Entry(
+        "verify.cli.compare",
+        "compare_runs",
+        "Show which verdicts changed between two runs, and which estimates moved.",
+    ),
     "rate": _Entry(
         "verify.cli.rate",
         "print_rates",
