@@ -17,7 +17,7 @@ class _Frozen(BaseModel):
 class Kind(StrEnum):
     """What happened to a verdict, what matters most first."""
 
-    VERDICT = "another verdict"
+    VERDICT = "verdict changed"
     MOVED = "moved"
     NEW = "new"
     GONE = "gone"

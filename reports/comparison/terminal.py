@@ -22,7 +22,7 @@ def render(comparison: Comparison, console: Console | None = None) -> str:
     target = console or Console(file=io.StringIO(), width=_WIDTH, color_system=None)
     table = Table(title=escape(f"{comparison.before} -> {comparison.after}"), title_justify="left")
     for heading in HEADINGS:
-        table.add_column(heading, overflow="fold")
+        table.add_column(escape(heading), overflow="fold")
     for change in comparison.changes:
         table.add_row(*map(escape, cells_of(change)))
     with target.capture() as capture:

@@ -5,6 +5,7 @@ Data goes to stdout, progress and errors to stderr. Exit codes are those of ``re
 
 from __future__ import annotations
 
+import io
 import sqlite3
 import sys
 from importlib import import_module
@@ -13,7 +14,10 @@ from typing import NamedTuple
 import click
 
 from reports.exits import Exit
+from reports.names import shortened
 from theory.errors import DomainError
+
+_LONGEST_LINE = 2000
 
 
 class _Entry(NamedTuple):
@@ -34,7 +38,7 @@ COMMANDS = {
     "show": _Entry(
         "verify.cli.catalogue",
         "show_prediction",
-        "Show one prediction: sentence, regime, margin, controls, rival and source.",
+        "Show one prediction, or a claim with the verdicts on record and how to try them again.",
     ),
     "plan": _Entry(
         "verify.cli.plan",
@@ -96,6 +100,17 @@ class _Commands(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def invoke(self, ctx: click.Context) -> object:
+        """Whoever reads stdout may go: no more is printed, and the work is not finished."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            pass
+        except SystemExit:  # so ends what rich prints into a broken pipe
+            pass
+        sys.stdout = io.StringIO()
+        return Exit.STOPPED
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):
             formatter.write_dl([(name, entry.summary) for name, entry in COMMANDS.items()])
@@ -109,11 +124,16 @@ def scaleproof() -> None:
 
 def main() -> None:
     """Run the command line; every error that a user can mend is one line and exit code 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # one of another encoding has no sign for all
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = scaleproof.main(standalone_mode=False) or 0
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
         code = Exit.USAGE
+    except click.MissingParameter as error:
+        code = _one_line(_missing(error), Exit.USAGE)
     except (click.ClickException, DomainError) as error:
         text = error.format_message() if isinstance(error, click.ClickException) else str(error)
         code = _one_line(text, Exit.USAGE)
@@ -124,6 +144,22 @@ def main() -> None:
     sys.exit(code)
 
 
+def _missing(error: click.MissingParameter) -> str:
+    """All that is missing, and not only the first of it."""
+    context = error.ctx
+    if context is None:
+        return error.format_message()
+    given = click.core.ParameterSource.COMMANDLINE
+    names = [
+        parameter.opts[0]
+        if isinstance(parameter, click.Option)
+        else parameter.make_metavar(context)
+        for parameter in context.command.params
+        if parameter.required and context.get_parameter_source(parameter.name or "") is not given
+    ]
+    return f"missing: {', '.join(names)}; see {context.command_path} --help"
+
+
 def _one_line(text: str, code: int) -> int:
-    click.echo(f"scaleproof: {' '.join(text.split())}", err=True)
+    click.echo(f"scaleproof: {shortened(' '.join(text.split()), _LONGEST_LINE)}", err=True)
     return code

@@ -71,7 +71,9 @@ def _he(activation: Activation) -> Fraction:
 
 def _factor(text: str) -> Fraction:
     try:
-        factor = Fraction(text)
+        # A number such as 1e999999999 is refused before it is built.
+        near = "/" in text or _LEAST / 2 <= float(text) <= 2 * _MOST
+        factor = Fraction(text) if near else Fraction(0)
     except (ValueError, ZeroDivisionError):
         factor = Fraction(0)
     if not _LEAST <= factor <= _MOST:

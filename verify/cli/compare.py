@@ -8,14 +8,14 @@ import click
 
 from reports.comparison import html, markdown, terminal
 from reports.exits import Exit
-from verify.cli.options import json_option, out_option
+from verify.cli.options import Place, json_option, out_option
 from verify.cli.output import folder, say_exit, stdout_console
 from verify.comparing.sources import compare_files
 
 
 @click.command("compare")
-@click.argument("before", metavar="A", type=click.Path(path_type=Path))
-@click.argument("after", metavar="B", type=click.Path(path_type=Path))
+@click.argument("before", metavar="A", type=Place())
+@click.argument("after", metavar="B", type=Place())
 @out_option("comparison.html and comparison.md")
 @json_option
 def compare_runs(before: Path, after: Path, out: Path | None, as_json: bool) -> int:

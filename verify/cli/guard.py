@@ -14,7 +14,7 @@ from reports.outcome import FailOn
 from theory.errors import InputError
 from theory.module_scaling import Demand
 from theory.scaling import Axis
-from verify.cli.options import fail_on_option, json_option, out_option
+from verify.cli.options import Place, fail_on_option, json_option, out_option
 from verify.cli.output import folder
 from verify.cli.progress import progress
 from verify.guarding.lock import Lock, compare, read_lock, write_lock
@@ -36,7 +36,7 @@ _STEPS = "1,4,10"
 )
 @click.option(
     "--seeds",
-    type=click.IntRange(min=2),
+    type=click.IntRange(2, 10_000),
     default=4,
     show_default=True,
     help="Networks of each size at the first look; two more looks may double them.",
@@ -50,9 +50,7 @@ _STEPS = "1,4,10"
     help="mup: features move; complete: inside blocks, too; stable: nothing grows.",
 )
 @click.option("--mend", is_flag=True, help="Try every fault's mend on fresh seeds.")
-@click.option(
-    "--lock", type=click.Path(path_type=Path, dir_okay=False), help="Lock file to compare with."
-)
+@click.option("--lock", type=Place(), help="Lock file to compare with.")
 @click.option("--update", is_flag=True, help="Write the lock file.")
 @click.option("--rates", help="Also judge whether the best rate moves, such as 2^-10..2^-4.")
 @out_option("reports (html, json, md, junit.xml)")
@@ -95,7 +93,6 @@ def guard_network(
         raise InputError("--update writes a lock file; name it with --lock FILE")
     sizes = _sizes(widths, depths, axis)
     at_steps = _numbers("--steps", steps) or []
-    click.echo(f"Guarding {target}", err=True)
     if out is not None:
         folder(out)
     locked = None if lock is None or update else read_lock(lock)

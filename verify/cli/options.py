@@ -24,7 +24,22 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound="Callable[..., Any] | click.Command")
 
 _AUTO = "auto"
-_MOST_WORKERS = 4096
+_MOST_WORKERS = 1024
+
+
+class Place(click.Path):
+    """A path. An empty one is an unset shell variable, and not this folder."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str | bytes | os.PathLike[str]:
+        """The path; one line for an empty text."""
+        if value == "":
+            self.fail("'': expected a file or a folder; is a variable unset?", param, ctx)
+        return super().convert(value, param, ctx)
 
 
 class Chosen(NamedTuple):
@@ -136,7 +151,7 @@ def out_option(contents: str, default: Path | None = None) -> Callable[[Command]
     """``--out``, the folder for ``contents``."""
     return click.option(
         "--out",
-        type=click.Path(path_type=Path),
+        type=Place(),
         default=default,
         show_default=True,
         help=f"Folder for {contents}.",

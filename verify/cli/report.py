@@ -14,14 +14,14 @@ from reports.outcome import FailOn
 from theory.errors import UnavailableError
 from verify.campaign.looks import judge_campaign, keep_verdicts
 from verify.campaign.stored import stored_campaign
-from verify.cli.options import fail_on_option, json_option
+from verify.cli.options import Place, fail_on_option, json_option
 from verify.cli.output import finish, folder
 from verify.documents.campaign import build_report
 from verify.measuring.store import Store
 
 
 @click.command("report")
-@click.argument("measured", metavar="FOLDER", type=click.Path(path_type=Path))
+@click.argument("measured", metavar="FOLDER", type=Place())
 @fail_on_option
 @json_option
 def report_campaign(measured: Path, fail_on: frozenset[FailOn], as_json: bool) -> int:

@@ -14,7 +14,7 @@ import pytest
 
 from reports import Report
 from theory import Prediction, Verdict
-from theory.catalogue import PREDICTIONS
+from theory.catalogue import PREDICTIONS, find, recorded
 from theory.prediction import Profile
 from verify.cli import COMMANDS, main, scaleproof
 
@@ -138,6 +138,39 @@ def test_show_says_whose_statement_it_is_and_what_a_control_can_tell(
     assert ": the claim's own training, its base rates times n^-1/2 (" in str(best["controls"])
     assert shown("A1.forward.value", capsys)["standing"] == "project"
     assert "own measurement" not in str(shown("A1.forward.depth", capsys)["controls"])
+
+
+def test_show_of_a_claim_has_every_sentence_verdict_and_how_to_try_it_again(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run("show", "A17") == 0
+    text = capsys.readouterr().out
+    chosen = [p for p in PREDICTIONS if p.id.startswith("A17.")]
+    for prediction in chosen:
+        assert prediction.id in text
+    record = recorded(find("A17.drift.depth"))
+    assert record is not None
+    assert record.interval is not None
+    low, high = record.interval
+    for said in (
+        f"{record.estimate:+.3f} [{low:+.3f}, {high:+.3f}]",
+        f"A17, {len(chosen)} predictions: ",
+        "accepted: the whole interval lies within the margin of what is claimed.",
+        "Try again: scaleproof verify A17  (the first look takes about ",
+        "Try again: scaleproof verify A17 --profile standard",
+        "On record from: standard-12, seed 12",
+    ):
+        assert said in text
+    assert run("show", "A17", "--json") == 0
+    document = json.loads(capsys.readouterr().out)
+    assert [entry["id"] for entry in document["predictions"]] == [p.id for p in chosen]
+    assert set(document["minutes"]) == {"quick", "standard", "full"}
+    assert all(time > 0 for time in document["minutes"].values())
+
+
+def test_a_file_is_of_one_setting(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("show", "A1", "--toml") == 2
+    assert "3 predictions begin so; name one of them, such as A1." in capsys.readouterr().err
 
 
 def test_list_counts_rejections_by_standing(capsys: pytest.CaptureFixture[str]) -> None:

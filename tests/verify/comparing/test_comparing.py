@@ -209,7 +209,7 @@ def test_the_command_takes_folders_and_ends_with_1_where_something_changed(
     document = json.loads(capsys.readouterr().out)
     assert Comparison.model_validate(document).changed
     for name in ("comparison.html", "comparison.md"):
-        assert "another verdict" in (tmp_path / name).read_text()
+        assert "verdict changed" in (tmp_path / name).read_text()
     (tmp_path / "empty").mkdir()
     assert run("compare", tmp_path / "empty", tmp_path / "a") == 2
     assert "has no report.json and no guard.json" in capsys.readouterr().err
@@ -224,6 +224,6 @@ def test_every_form_has_every_change_and_note(render: Any, tmp_path: Path) -> No
         report(prediction("A1", verdict=Verdict.INVALID), prediction(bad, **REJECTED)),
     )
     text = render(found)
-    assert text.count("another verdict") >= 2
+    assert text.count("verdict changed") >= 2
     assert "seed 0" in text
     assert "<b>" not in text or render is not html.render
