@@ -30,7 +30,7 @@ from theory.catalogue.records import Recorded, recorded
 from theory.errors import InputError
 from theory.prediction import Prediction, Profile
 
-_LONGEST_ID = 100
+_LONGEST_ID = 200  # a longer pattern would be compiled for minutes
 
 PREDICTIONS: tuple[Prediction, ...] = (
     *feature_learning_dynamics.PREDICTIONS,
@@ -101,7 +101,9 @@ def select(
         matched = [
             p
             for p in predictions
-            if fnmatchcase(p.id, pattern) or p.id.startswith(f"{pattern}.") or p.id == pattern
+            if (len(pattern) <= _LONGEST_ID and fnmatchcase(p.id, pattern))
+            or p.id.startswith(f"{pattern}.")
+            or p.id == pattern
         ]
         if not matched:
             raise _unknown(pattern, predictions)

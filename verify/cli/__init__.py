@@ -8,8 +8,10 @@ from __future__ import annotations
 import io
 import sqlite3
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import click
 
@@ -100,20 +102,32 @@ class _Commands(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        """The context, where whoever reads the help may go."""
+        with _unread():
+            return super().make_context(*args, **extra)
+
     def invoke(self, ctx: click.Context) -> object:
-        """Whoever reads stdout may go: no more is printed, and the work is not finished."""
-        try:
+        """The exit code of a command, whose output nobody may read to the end."""
+        with _unread():
             return super().invoke(ctx)
-        except BrokenPipeError:
-            pass
-        except SystemExit:  # so ends what rich prints into a broken pipe
-            pass
-        sys.stdout = io.StringIO()
-        return Exit.STOPPED
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):
             formatter.write_dl([(name, entry.summary) for name, entry in COMMANDS.items()])
+
+
+@contextmanager
+def _unread() -> Iterator[None]:
+    """Whoever reads stdout may go: then no more is printed, and the work is not finished."""
+    try:
+        yield
+    except (BrokenPipeError, SystemExit) as error:
+        piped = isinstance(error.__context__, BrokenPipeError)  # as rich ends
+        if isinstance(error, SystemExit) and not piped:
+            raise
+        sys.stdout = io.StringIO()
+        raise click.exceptions.Exit(Exit.STOPPED) from None
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
