@@ -171,7 +171,7 @@ def _missing(error: click.MissingParameter) -> str:
         for parameter in context.command.params
         if parameter.required and context.get_parameter_source(parameter.name or "") is not given
     ]
-    return f"missing: {', '.join(names)}; see {context.command_path} --help"
+    return f"missing: {', '.join(names)}; see scaleproof {context.info_name} --help"
 
 
 def _one_line(text: str, code: int) -> int:
