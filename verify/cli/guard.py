@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reports.guard.outcome import Known, outcome
+from reports.names import shortened
 from reports.outcome import FailOn
 from theory.errors import InputError
 from theory.module_scaling import Demand
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from reports.guard.document import GuardReport
 
 _STEPS = "1,4,10"
+_MOST = 1_000_000  # a width, a depth or a number of steps
 
 
 @click.command("guard")
@@ -139,11 +141,15 @@ def _numbers(option: str, text: str | None) -> list[int] | None:
     if text is None:
         return None
     try:
-        return [int(part) for part in text.replace(" ", "").split(",") if part]
+        numbers = [int(part) for part in text.replace(" ", "").split(",") if part]
     except ValueError:
+        numbers = []
+    if not numbers or not all(1 <= number <= _MOST for number in numbers):
         raise InputError(
-            f"{option} {text!r}: expected whole numbers with commas between, such as 64,128,256"
-        ) from None
+            f"{option} {shortened(repr(text), 80)}: expected whole numbers from 1 to {_MOST} with "
+            "commas between, such as 64,128,256"
+        )
+    return numbers
 
 
 def _report(
