@@ -399,7 +399,6 @@ def test_the_nearest_ids_begin_alike(asked: str, start: str) -> None:
     """Not A10 or A17, which have most letters of A1 in common."""
     with pytest.raises(DomainError, match=rf"ids are {re.escape(start)}"):
         find(asked)
-    assert len(str(pytest.raises(DomainError, find, "x" * 10**5).value)) < 1.1 * 10**5
 
 
 def test_what_spans_every_coordinate_is_not_linear() -> None:
