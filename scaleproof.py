@@ -6,7 +6,10 @@ in it. Where another module has the name of one of these and hides it, importing
 
 from __future__ import annotations
 
+import logging
+import os
 import sys
+import warnings
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -289,6 +292,10 @@ def main() -> None:
     """Run the command line."""
     from verify.cli import main as run_command_line
 
+    if not sys.warnoptions:  # nobody at a shell can mend what a library warns of
+        warnings.simplefilter("ignore")
+        os.environ.setdefault("PYTHONWARNINGS", "ignore")  # and workers do the same
+    logging.lastResort = logging.NullHandler()
     run_command_line()
 
 

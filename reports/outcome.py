@@ -1,26 +1,61 @@
-"""What a report amounts to: its verdicts in order, and whether they are those on record.
+"""What verdicts amount to: which of them fail, and the exit code of a report.
 
-Imports ``theory`` and ``reports.document``.
+Imports ``theory`` and ``reports``.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from reports.exits import Exit
 from theory.verdict import Verdict
 
 if TYPE_CHECKING:
     from reports.document import PredictionEntry, Report, RivalEntry
 
 
-class Outcome(StrEnum):
-    """How the verdicts of a report compare with those on record."""
+class FailOn(StrEnum):
+    """What fails. A verdict that is not the expected one always does; the others add to it.
 
-    AS_RECORDED = "as recorded"
-    NOT_AS_RECORDED = "not as recorded"
+    CHANGED adds nothing. REJECTED: what is rejected, also where that is on record. UNDECIDED: what
+    is inconclusive.
+    """
+
+    CHANGED = "changed"
+    REJECTED = "rejected"
     UNDECIDED = "undecided"
-    INTERRUPTED = "interrupted"
+
+
+class Result(StrEnum):
+    """What one verdict amounts to, the worst first."""
+
+    FAILS = "fails"
+    UNDECIDED = "undecided"
+    PASSES = "passes"
+
+
+_EXITS = {Result.FAILS: Exit.FAILED, Result.UNDECIDED: Exit.UNDECIDED, Result.PASSES: Exit.PASSED}
+
+
+def result(verdict: Verdict, expected: Verdict | None, fail_on: Collection[FailOn] = ()) -> Result:
+    """What a verdict amounts to, where ``expected`` is ``None`` if nothing is."""
+    undecided = verdict is Verdict.INCONCLUSIVE
+    if undecided and FailOn.UNDECIDED in fail_on:
+        return Result.FAILS
+    if verdict is Verdict.REJECTED and FailOn.REJECTED in fail_on:
+        return Result.FAILS
+    if verdict is expected:
+        return Result.PASSES
+    if undecided:
+        return Result.UNDECIDED
+    return Result.PASSES if expected is None else Result.FAILS
+
+
+def exit_code(results: Iterable[Result]) -> Exit:
+    """The exit code of the worst one."""
+    return _EXITS[min(results, key=list(Result).index, default=Result.PASSES)]
 
 
 def judged(report: Report) -> dict[str, PredictionEntry | RivalEntry]:
@@ -38,20 +73,27 @@ def agrees(entry: PredictionEntry | RivalEntry) -> bool:
     return entry.verdict == entry.recorded
 
 
-def outcome(report: Report) -> Outcome:
-    """UNDECIDED where all that differs from the record is inconclusive.
+def expectations(report: Report) -> dict[str, Verdict | None]:
+    """The expected verdicts by name: those on record; where there is none, ``ACCEPTED``.
 
-    On other images than digits little is on record, and what is decided but not on record counts as
-    no difference. A user's own predictions are to be accepted.
+    What is on record is so of this project's networks, and not of a table's. Nothing is expected of
+    a rival without a record, or on other images than digits, of which little is on record.
     """
-    if not report.complete:
-        return Outcome.INTERRUPTED
-    differing = [entry for entry in judged(report).values() if not agrees(entry)]
-    if report.predictions_from is not None:
-        differing = [e for e in differing if e.verdict is not Verdict.ACCEPTED]
-    if report.images is not None:
-        differing = [e for e in differing if e.recorded or e.verdict is Verdict.INCONCLUSIVE]
-    if not differing:
-        return Outcome.AS_RECORDED
-    undecided = all(entry.verdict is Verdict.INCONCLUSIVE for entry in differing)
-    return Outcome.UNDECIDED if undecided else Outcome.NOT_AS_RECORDED
+    if report.table is not None:
+        return dict.fromkeys(judged(report), Verdict.ACCEPTED)
+    own = {entry.id for entry in report.predictions} if report.images is None else set()
+    return {
+        name: entry.recorded or (Verdict.ACCEPTED if name in own else None)
+        for name, entry in judged(report).items()
+    }
+
+
+def results(report: Report, fail_on: Collection[FailOn] = ()) -> dict[str, Result]:
+    """What each verdict of ``judged`` amounts to."""
+    expected, entries = expectations(report), judged(report)
+    return {name: result(entries[name].verdict, expected[name], fail_on) for name in entries}
+
+
+def outcome(report: Report, fail_on: Collection[FailOn] = ()) -> Exit:
+    """The exit code of a report; that of an unfinished campaign is STOPPED."""
+    return exit_code(results(report, fail_on).values()) if report.complete else Exit.STOPPED

@@ -2,13 +2,15 @@
 
 eta* solves S(eta*) = 1, S the mean over layers of the second moment of the change after one SGD
 step, to first order (arXiv 2510.04327): the largest rate at which a step moves the layers by no
-more than their size. Networks are parameterized as AM-muP. Imports torch through ``probes``, numpy,
+more than their size. Networks are parameterized as AM-muP. Imports torch, ``probes``, numpy,
 ``theory`` and ``verify``.
 """
 
 from __future__ import annotations
 
 import math
+import os
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -16,8 +18,11 @@ from functools import partial
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
+from probes.costs import COSTS, engine_of, estimate
 from probes.engines import Engine
+from probes.trials import network_of, resolve_device
 from reports.reasons import fit_refusal_text
 from theory.architecture import Architecture, Family
 from theory.arrays import FloatArray
@@ -38,6 +43,9 @@ from verify.statistics.fit_checks import CHECK_LEVEL, FitChecks, check_fit, misf
 from verify.statistics.regression import PowerLaw
 
 LEVEL = 0.05  # of every interval
+YEAR = 365 * 24 * 3600.0  # seconds
+GIB = 2**30
+NUMBER = 4  # bytes
 # arXiv 2305.07810 (chains) and arXiv 2510.04327 (residual and convolutional networks).
 PUBLISHED_EXPONENT = Fraction(-3, 2)
 
@@ -150,9 +158,11 @@ def measure_rates(
     """eta* of every network: shape (replicates, cells).
 
     What diverged is returned as it is. ``progress`` receives of the expected seconds what is done
-    and what is needed. Raises ``InputError`` where a forced engine cannot run the setting, and
-    ``TooLittleMemoryError``.
+    and what is needed. Raises ``InputError`` where a forced engine cannot run the setting, for what
+    would take more than a year or more memory than there is, and ``TooLittleMemoryError``.
     """
+    resolve_device(device)
+    _refuse_what_never_ends(setting, cells, replicates, device, engine)
     groups = [
         group
         for cell in cells
@@ -167,6 +177,50 @@ def measure_rates(
             done += group.cost
             progress(done, sum(costs))
     return rates
+
+
+def _refuse_what_never_ends(
+    setting: Setting,
+    cells: Sequence[Cell],
+    replicates: int,
+    device: str,
+    engine: Engine | None,
+) -> None:
+    """Before everything is planned, which alone would take too long."""
+    for cell in cells:
+        seconds, numbers = _cost(setting, cell, device, engine)
+        years = replicates * seconds / YEAR
+        if years > 1:
+            raise InputError(
+                f"{replicates} networks at {cell} would take about {years:.3g} years of one core; "
+                "take fewer or smaller ones, so that it is less than one"
+            )
+        needed, there = numbers * NUMBER, memory(device)
+        if needed > there:
+            raise InputError(
+                f"a network at {cell} needs about {needed / GIB:.3g} GiB, and {device} has "
+                f"{there / GIB:.3g}; take a smaller one"
+            )
+
+
+def _cost(setting: Setting, cell: Cell, device: str, engine: Engine | None) -> tuple[float, float]:
+    """Seconds and numbers of one network: those of one block, and of another one for each more."""
+    few = [Cell(cell.width, depth) for depth in (1, 2)]
+    chosen = engine_of(setting, few[-1], device, engine)
+    one, two = (
+        estimate(chosen, network_of(setting, small), setting.experiment, COSTS[device])
+        for small in few
+    )
+    more = cell.depth - 1
+    return one.work + more * (two.work - one.work), one.numbers + more * (two.numbers - one.numbers)
+
+
+def memory(device: str) -> int:
+    """Bytes of a device."""
+    if device == "cpu":
+        known = hasattr(os, "sysconf")
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if known else sys.maxsize
+    return int(torch.cuda.get_device_properties(device).total_memory)
 
 
 def tabulate_rates(

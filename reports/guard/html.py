@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from markupsafe import Markup
 
+from reports.exits import exit_text
 from reports.guard.document import GuardReport
 from reports.guard.plots import entry_plot
 from reports.guard.rows import Row, rows
@@ -15,7 +16,6 @@ from reports.guard.text import (
     changes_lines,
     count_text,
     counts_text,
-    exit_text,
     expected_text,
     family_text,
     fault_name,
@@ -66,7 +66,7 @@ def render(report: GuardReport) -> str:
         when=when,
         headline=headline(report),
         counts=counts_text(report),
-        exit=exit_text(report),
+        exit=exit_text(report.exit_code),
         family=family_text(report),
     )
 

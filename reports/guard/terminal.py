@@ -9,6 +9,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
+from reports.exits import exit_text
 from reports.guard.document import GuardReport, Run
 from reports.guard.rows import Row, rows
 from reports.guard.text import (
@@ -18,7 +19,6 @@ from reports.guard.text import (
     changes_lines,
     count_text,
     counts_text,
-    exit_text,
     expected_text,
     family_text,
     faults_in_brief,
@@ -29,9 +29,9 @@ from reports.guard.text import (
     remarks,
     run_text,
     sentence,
-    shortened,
     spoils_text,
 )
+from reports.names import shortened
 from theory.module_scaling import Quantity
 from theory.scaling import Axis
 
@@ -188,7 +188,7 @@ def _last(report: GuardReport, width: int) -> Iterator[str]:
             yield from _wrapped(f"{quantity}: {QUANTITIES[quantity]}", width)
     if report.entries:
         yield from _wrapped(f"Intervals: {family_text(report)}. {report.seconds:.0f} s.", width)
-    counts, code = f"{counts_text(report)}.", exit_text(report)
+    counts, code = f"{counts_text(report)}.", exit_text(report.exit_code)
     if len(counts) + 1 + len(code) <= width:
         yield f"{counts} {code}"
     else:

@@ -7,8 +7,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 
+from reports.exits import MEANINGS
 from reports.guard.document import Change, Entry, Fault, GuardReport, Interval, RateMove, Run
 from reports.guard.rows import Row, expected_exponents, folded_names, is_bound
+from reports.names import shortened
 from theory.module_scaling import Quantity
 from theory.scaling import Axis
 from theory.verdict import Verdict
@@ -32,12 +34,6 @@ VERDICTS: Mapping[Verdict | None, str] = {
     Verdict.INCONCLUSIVE: "undecided",
     Verdict.ACCEPTED: "accepted",
     None: "shown only",
-}
-EXITS: Mapping[int, str] = {
-    0: "nothing is wrong",
-    1: "something is wrong",
-    3: "nothing is known to be wrong, and something is undecided",
-    4: "interrupted, and what was measured until then is judged",
 }
 _BEST_RATE: Mapping[Verdict, str] = {
     Verdict.ACCEPTED: "stays",
@@ -104,15 +100,6 @@ def remarks(row: Row) -> list[str]:
         said.append(needed_text(row.worst))
     said.extend(dict.fromkeys(entry.note for entry in row.worst if entry.note))
     return said
-
-
-def shortened(name: str, width: int) -> str:
-    """A name of at most so many characters, without its middle if it is longer."""
-    name = "".join(letter if letter.isprintable() else "?" for letter in name)
-    if len(name) <= width:
-        return name
-    front = (width - 1) // 3  # the end tells more
-    return f"{name[:front]}…{name[len(name) - (width - 1 - front) :]}"
 
 
 def listed(names: Sequence[str]) -> str:
@@ -195,7 +182,7 @@ def headline(report: GuardReport) -> str:
         return ", ".join(parts)
     if not counts.total() - counts[None]:
         return "nothing judged"
-    return "healthy" if report.ok else EXITS.get(report.exit_code, "not healthy")
+    return "healthy" if report.ok else MEANINGS.get(report.exit_code, "not healthy")
 
 
 def accepted_text(report: GuardReport) -> str:
@@ -212,12 +199,6 @@ def counts_text(report: GuardReport) -> str:
     always = order[:1]
     parts = [f"{counts[v]} {VERDICTS[v]}" for v in order if counts[v] or v in always]
     return f"{', '.join(parts)} of {judged} judged; {counts[None]} shown only"
-
-
-def exit_text(report: GuardReport) -> str:
-    """The exit code, and what it means."""
-    meaning = EXITS.get(report.exit_code)
-    return f"Exit code {report.exit_code}" + (f": {meaning}." if meaning else ".")
 
 
 def faults_in_brief(report: GuardReport) -> list[str]:

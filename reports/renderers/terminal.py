@@ -51,7 +51,7 @@ def _table(report: Report) -> Table:
     table = Table(title=escape(f"scaleproof, {source_text(report)}"), title_justify="left")
     headings = ["prediction", "verdict", "on record", "estimate [interval]", "predicted"]
     for heading in [*headings, *(["standing"] if standings else [])]:
-        table.add_column(heading, overflow="fold")
+        table.add_column(escape(heading), overflow="fold")
     table.add_column("replicates", justify="right")
     for name, entry in judged(report).items():
         standing = [_standing(entry)] if standings else []

@@ -392,6 +392,15 @@ def test_unknown_names_are_told_the_nearest_ones() -> None:
         find("A1")
 
 
+@pytest.mark.parametrize(
+    ("asked", "start"), [("A1", "A1."), ("a1.forward", "A1.forward."), ("B4.rte", "B4.rate")]
+)
+def test_the_nearest_ids_begin_alike(asked: str, start: str) -> None:
+    """Not A10 or A17, which have most letters of A1 in common."""
+    with pytest.raises(DomainError, match=rf"ids are {re.escape(start)}"):
+        find(asked)
+
+
 def test_what_spans_every_coordinate_is_not_linear() -> None:
     """Streams of linear networks span no more than the 32 coordinates of their inputs."""
     controls = [control for p in select(("A12.*.identity",)) for control in p.controls]

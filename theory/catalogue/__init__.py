@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from difflib import get_close_matches
+from difflib import SequenceMatcher
 from fnmatch import fnmatchcase
+from itertools import takewhile
 
 from theory.catalogue import (
     activations_and_regularization,
@@ -28,6 +29,8 @@ from theory.catalogue import (
 from theory.catalogue.records import Recorded, recorded
 from theory.errors import InputError
 from theory.prediction import Prediction, Profile
+
+_LONGEST_ID = 200  # a longer pattern would be compiled for minutes
 
 PREDICTIONS: tuple[Prediction, ...] = (
     *feature_learning_dynamics.PREDICTIONS,
@@ -61,12 +64,24 @@ def find(id: str) -> Prediction:
 
 def _unknown(text: str, predictions: Sequence[Prediction]) -> InputError:
     """The error for an id or a pattern that no prediction has."""
-    near = get_close_matches(text, [p.id for p in predictions], n=3, cutoff=0.0)
+    near = nearest(text, [prediction.id for prediction in predictions])
     listed = "; see all of them with scaleproof list" if predictions is PREDICTIONS else ""
     return InputError(
         f"unknown prediction {text!r}; the nearest of {len(predictions)} ids are "
         f"{', '.join(near)}{listed}"
     )
+
+
+def nearest(text: str, ids: Sequence[str]) -> list[str]:
+    """Three ids: those that begin most alike, and among these those that are most alike."""
+    asked = text[:_LONGEST_ID].lower()
+
+    def likeness(id: str) -> tuple[int, float]:
+        pairs = zip(f"{asked}.", id.lower(), strict=False)
+        alike = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+        return alike, SequenceMatcher(None, asked, id.lower()).ratio()
+
+    return sorted(ids, key=likeness, reverse=True)[:3]
 
 
 def select(
@@ -86,7 +101,9 @@ def select(
         matched = [
             p
             for p in predictions
-            if fnmatchcase(p.id, pattern) or p.id.startswith(f"{pattern}.") or p.id == pattern
+            if (len(pattern) <= _LONGEST_ID and fnmatchcase(p.id, pattern))
+            or p.id.startswith(f"{pattern}.")
+            or p.id == pattern
         ]
         if not matched:
             raise _unknown(pattern, predictions)

@@ -7,7 +7,7 @@ is tested at. Spreads are planned with at their upper confidence limit.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -97,6 +97,31 @@ def outlooks(campaign: Campaign, pilot: Pilot) -> list[Outlook]:
         _outlook(pilot, asked, campaign.grid(question.prediction), level)
         for question, asked in zip(family, questions(pilot.campaign), strict=True)
     ]
+
+
+def total_seconds(campaign: Campaign, pilot: Pilot) -> tuple[float, float]:
+    """Seconds of one core until the first look and until the last, of every prediction together.
+
+    Trials that several relations share are counted once, which the sum of their outlooks does not.
+    """
+    asked = list(zip(questions(campaign), questions(pilot.campaign), strict=True))
+    grids = [(question, campaign.grid(original.prediction)) for original, question in asked]
+    looks = max((grid.looks for _, grid in grids), default=1)
+    return _together(pilot, grids, 0), _together(pilot, grids, looks - 1)
+
+
+def _together(pilot: Pilot, grids: Sequence[tuple[Question, Grid]], look: int) -> float:
+    needed: dict[tuple[Setting, Cell], int] = {}
+    for question, grid in grids:
+        own = grid.replicates * 2 ** min(look, grid.looks - 1)
+        trials = [(pilot.trials(question), own)]
+        trials += [(pilot.trials(question, c), grid.control_replicates) for c in question.controls]
+        for some, replicates in trials:
+            for part in some.parts():
+                for cell in part.cells:
+                    before = needed.get((part.setting, cell), 0)
+                    needed[part.setting, cell] = max(before, replicates)
+    return sum(pilot.seconds[trial] * count for trial, count in needed.items())
 
 
 def _outlook(pilot: Pilot, question: Question, grid: Grid, level: float) -> Outlook:

@@ -1,22 +1,25 @@
-"""The command line ``scaleproof``. Imports click and ``theory.errors``; commands import the rest.
+"""The command line ``scaleproof``. Imports click; commands import the rest.
 
-Data goes to stdout, progress and errors to stderr. Exit codes: 0 every verdict is the one on
-record; 1 some verdict is not; 2 usage; 3 only inconclusive ones are left; 4 the run itself failed
-or was interrupted.
+Data goes to stdout, progress and errors to stderr. Exit codes are those of ``reports.exits``.
 """
 
 from __future__ import annotations
 
+import io
 import sqlite3
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import click
 
+from reports.exits import Exit
+from reports.names import shortened
 from theory.errors import DomainError
 
-USAGE, FAILED = 2, 4
+_LONGEST_LINE = 2000
 
 
 class _Entry(NamedTuple):
@@ -37,7 +40,7 @@ COMMANDS = {
     "show": _Entry(
         "verify.cli.catalogue",
         "show_prediction",
-        "Show one prediction: sentence, regime, margin, controls, rival and source.",
+        "Show one prediction, or a claim with the verdicts on record and how to try them again.",
     ),
     "plan": _Entry(
         "verify.cli.plan",
@@ -67,6 +70,11 @@ COMMANDS = {
     "judge": _Entry(
         "verify.cli.judge", "judge_table", "Judge measurements that were made elsewhere."
     ),
+    "compare": _Entry(
+        "verify.cli.compare",
+        "compare_runs",
+        "Show which verdicts changed between two runs, and which estimates moved.",
+    ),
     "rate": _Entry(
         "verify.cli.rate",
         "print_rates",
@@ -94,9 +102,32 @@ class _Commands(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        """The context, where whoever reads the help may go."""
+        with _unread():
+            return super().make_context(*args, **extra)
+
+    def invoke(self, ctx: click.Context) -> object:
+        """The exit code of a command, whose output nobody may read to the end."""
+        with _unread():
+            return super().invoke(ctx)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):
             formatter.write_dl([(name, entry.summary) for name, entry in COMMANDS.items()])
+
+
+@contextmanager
+def _unread() -> Iterator[None]:
+    """Whoever reads stdout may go: then no more is printed, and the work is not finished."""
+    try:
+        yield
+    except (BrokenPipeError, SystemExit) as error:
+        piped = isinstance(error.__context__, BrokenPipeError)  # as rich ends
+        if isinstance(error, SystemExit) and not piped:
+            raise
+        sys.stdout = io.StringIO()
+        raise click.exceptions.Exit(Exit.STOPPED) from None
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -107,21 +138,43 @@ def scaleproof() -> None:
 
 def main() -> None:
     """Run the command line; every error that a user can mend is one line and exit code 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # one of another encoding has no sign for all
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = scaleproof.main(standalone_mode=False) or 0
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
-        code = USAGE
+        code = Exit.USAGE
+    except click.MissingParameter as error:
+        code = _one_line(_missing(error), Exit.USAGE)
     except (click.ClickException, DomainError) as error:
         text = error.format_message() if isinstance(error, click.ClickException) else str(error)
-        code = _one_line(text, USAGE)
+        code = _one_line(text, Exit.USAGE)
     except click.Abort as error:
-        code = _one_line(str(error) or "interrupted; what verify has measured is kept", FAILED)
+        said = str(error) or "interrupted; what verify has measured is kept"
+        code = _one_line(said, Exit.STOPPED)
     except (OSError, sqlite3.Error, RuntimeError, MemoryError) as error:
-        code = _one_line(f"the run failed: {type(error).__name__}: {error}", FAILED)
+        code = _one_line(f"the run failed: {type(error).__name__}: {error}", Exit.STOPPED)
     sys.exit(code)
 
 
+def _missing(error: click.MissingParameter) -> str:
+    """All that is missing, and not only the first of it."""
+    context = error.ctx
+    if context is None:
+        return error.format_message()
+    given = click.core.ParameterSource.COMMANDLINE
+    names = [
+        parameter.opts[0]
+        if isinstance(parameter, click.Option)
+        else parameter.make_metavar(context)
+        for parameter in context.command.params
+        if parameter.required and context.get_parameter_source(parameter.name or "") is not given
+    ]
+    return f"missing: {', '.join(names)}; see scaleproof {context.info_name} --help"
+
+
 def _one_line(text: str, code: int) -> int:
-    click.echo(f"scaleproof: {' '.join(text.split())}", err=True)
+    click.echo(f"scaleproof: {shortened(' '.join(text.split()), _LONGEST_LINE)}", err=True)
     return code

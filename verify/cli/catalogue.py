@@ -10,6 +10,7 @@ import click
 
 from theory.architecture import residual
 from theory.catalogue import find, recorded, select
+from theory.errors import InputError
 from theory.parameterization import Optimizer
 from theory.prediction import Control, Grid, Prediction, Profile, Standing
 from theory.presets import is_preset, preset
@@ -23,7 +24,13 @@ def _toml(id: str, optimizer: Optimizer) -> str:
 
     if is_preset(id):
         return variant_text(preset(id, optimizer), residual(2))
-    setting = find(id).setting
+    chosen = select((id,))
+    if len(chosen) > 1:
+        raise InputError(
+            f"--toml {id}: {len(chosen)} predictions begin so; name one of them, such as "
+            f"{chosen[0].id}"
+        )
+    setting = chosen[0].setting
     return variant_text(setting.parameterization, setting.architecture)
 
 
@@ -148,15 +155,21 @@ def _rejections(predictions: tuple[Prediction, ...]) -> str:
 )
 @json_option
 def show_prediction(id: str, as_toml: bool, optimizer: str, as_json: bool) -> None:
-    """Show one prediction: sentence, regime, margin, controls, rival and source.
+    """Show one prediction, or a claim with the verdicts on record and how to try them again.
 
-    ID may also be a preset, such as mup or 'completep(3/4)': its exponents are shown as the file
-    that scaleproof guard takes.
+    ID may be the beginning of ids, such as A1, which is a claim. It may also be a preset, such as
+    mup or 'completep(3/4)': its exponents are shown as the file that scaleproof guard takes.
     """
     if as_toml or is_preset(id):
         click.echo(_toml(id, Optimizer(optimizer)), nl=False)
         return
-    details = _details(find(id))
+    chosen = select((id,))
+    if chosen[0].id != id:
+        from verify.cli.claim import show_claim
+
+        show_claim(id, chosen, as_json)
+        return
+    details = _details(chosen[0])
     if as_json:
         click.echo(json.dumps(details, indent=2))
         return

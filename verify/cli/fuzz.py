@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from reports.exits import Exit
 from theory.errors import UnavailableError
 from verify.cli.options import out_option, processes, seed_option, workers_option
 from verify.cli.output import folder
@@ -28,7 +29,7 @@ def fuzz_power_counting(count: int, seed: int, workers: int | None, out: Path) -
     """Draw variants, and look for exponents that power counting has wrong.
 
     What networks reject, on fresh seeds again, is made as simple as it stays rejected, and kept as
-    a file that scaleproof guard takes. Exit code: 0 no disagreement, 1 some, 4 interrupted.
+    a file that scaleproof guard takes.
     """
     try:
         from verify.fuzz import fuzz
@@ -56,4 +57,4 @@ def fuzz_power_counting(count: int, seed: int, workers: int | None, out: Path) -
     )
     for file in kept:
         click.echo(f"{file}: {file.read_text(encoding='utf-8').splitlines()[0][2:]}")
-    return 4 if interrupted else int(bool(kept))
+    return Exit.STOPPED if interrupted else Exit.FAILED if kept else Exit.PASSED

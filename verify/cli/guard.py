@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING
 
 import click
 
+from reports.exits import Exit
+from reports.guard.outcome import Known, outcome
+from reports.names import shortened
+from reports.outcome import FailOn
 from theory.errors import InputError
 from theory.module_scaling import Demand
 from theory.scaling import Axis
-from verify.cli import FAILED
 from verify.cli.interrupts import interruptible
-from verify.cli.options import json_option, out_option
+from verify.cli.options import Place, fail_on_option, json_option, out_option
 from verify.cli.output import folder
 from verify.cli.progress import progress
 from verify.guarding.lock import Lock, compare, read_lock, write_lock
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from reports.guard.document import GuardReport
 
 _STEPS = "1,4,10"
+_MOST = 1_000_000  # a width, a depth or a number of steps
 
 
 @click.command("guard")
@@ -36,7 +40,7 @@ _STEPS = "1,4,10"
 )
 @click.option(
     "--seeds",
-    type=click.IntRange(min=2),
+    type=click.IntRange(2, 10_000),
     default=4,
     show_default=True,
     help="Networks of each size at the first look; two more looks may double them.",
@@ -50,12 +54,11 @@ _STEPS = "1,4,10"
     help="mup: features move; complete: inside blocks, too; stable: nothing grows.",
 )
 @click.option("--mend", is_flag=True, help="Try every fault's mend on fresh seeds.")
-@click.option(
-    "--lock", type=click.Path(path_type=Path, dir_okay=False), help="Lock file to compare with."
-)
+@click.option("--lock", type=Place(), help="Lock file to compare with.")
 @click.option("--update", is_flag=True, help="Write the lock file.")
 @click.option("--rates", help="Also judge whether the best rate moves, such as 2^-10..2^-4.")
-@out_option("guard.html and guard.json")
+@out_option("reports (html, json, md, junit.xml)")
+@fail_on_option
 @json_option
 @interruptible()
 def guard_network(
@@ -71,33 +74,36 @@ def guard_network(
     update: bool,
     rates: str | None,
     out: Path | None,
+    fail_on: frozenset[FailOn],
     as_json: bool,
 ) -> int:
     """Judge how your own network scales, and find the parameter at fault.
 
     TARGET is FILE.py:factory or package.module:factory, with factory(width, depth, seed) ->
     (model, optimizer, batch, loss). Every module and parameter gets a verdict, every cause a
-    sentence and a mend. Exit code: 0 healthy, 1 a fault or a change against the lock, 2 usage, 3
-    undecided, 4 interrupted: Ctrl-C or SIGTERM ends with what is judged so far.
+    sentence and a mend. Ctrl-C or SIGTERM ends with what is judged so far. With --lock and
+    --fail-on changed, what is wrong in the lock file already is no failure.
 
     With a parameterization as a file, variant.toml, power counting and the project's own networks
-    answer; of the options, --axis, --out and --json are for it.
+    answer; of the options, --axis, --out, --fail-on and --json are for it.
     """
     if target.endswith(".toml"):
         _refuse_options_of_factories()
         from verify.cli.variant import guard_variant
 
-        return guard_variant(Path(target), None if axis is None else Axis(axis), out, as_json)
+        return guard_variant(
+            Path(target), None if axis is None else Axis(axis), out, fail_on, as_json
+        )
     if update and lock is None:
         raise InputError("--update writes a lock file; name it with --lock FILE")
     sizes = _sizes(widths, depths, axis)
     at_steps = _numbers("--steps", steps) or []
-    click.echo(f"Guarding {target}", err=True)
     if out is not None:
         folder(out)
     locked = None if lock is None or update else read_lock(lock)
     report = _report(target, sizes, seeds, at_steps, expect, mend, rates)
-    if report.exit_code == FAILED and lock is not None:
+    stopped = report.exit_code == Exit.STOPPED
+    if stopped and lock is not None:
         note = f"{lock} was not {'written' if update else 'compared'}: the run was interrupted."
         report = report.model_copy(update={"notes": [*report.notes, note]})
     elif locked is not None:
@@ -106,7 +112,10 @@ def guard_network(
         write_lock(report, lock)
         click.echo(f"Lock written: {lock}", err=True)
         report = report.model_copy(update={"lock": os.fspath(lock)})
-    _show(report, out, as_json)
+    known = _known(locked) if fail_on == {FailOn.CHANGED} else {}
+    if not stopped:
+        report = report.model_copy(update={"exit_code": int(outcome(report, fail_on, known))})
+    _show(report, out, as_json, fail_on, known)
     return report.exit_code
 
 
@@ -115,7 +124,7 @@ def _refuse_options_of_factories() -> None:
     context = click.get_current_context()
     for name in context.params:
         given = context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
-        if given and name not in ("target", "axis", "out", "as_json"):
+        if given and name not in ("target", "axis", "out", "fail_on", "as_json"):
             raise InputError(
                 f"--{name}: belongs to a factory; leave it out for a variant's file, or take "
                 "scaleproof verify --from"
@@ -140,11 +149,15 @@ def _numbers(option: str, text: str | None) -> list[int] | None:
     if text is None:
         return None
     try:
-        return [int(part) for part in text.replace(" ", "").split(",") if part]
+        numbers = [int(part) for part in text.replace(" ", "").split(",") if part]
     except ValueError:
+        numbers = []
+    if not numbers or not all(1 <= number <= _MOST for number in numbers):
         raise InputError(
-            f"{option} {text!r}: expected whole numbers with commas between, such as 64,128,256"
-        ) from None
+            f"{option} {shortened(repr(text), 80)}: expected whole numbers from 1 to {_MOST} with "
+            "commas between, such as 64,128,256"
+        )
+    return numbers
 
 
 def _report(
@@ -189,17 +202,29 @@ def _against(report: GuardReport, lock: str, locked: Lock) -> GuardReport:
             "changes": changes,
             "notes": [*report.notes, *notes],
             "ok": report.ok and not changes,
-            "exit_code": 1 if changes else report.exit_code,
         }
     )
 
 
-def _show(report: GuardReport, out: Path | None, as_json: bool) -> None:
-    from reports.guard import html, json, terminal
+def _known(locked: Lock | None) -> Known:
+    """The verdicts that a lock file has."""
+    return {} if locked is None else {entry.key: entry.verdict for entry in locked.entries}
+
+
+def _show(
+    report: GuardReport, out: Path | None, as_json: bool, fail_on: frozenset[FailOn], known: Known
+) -> None:
+    from reports.guard import html, json, junit, markdown, terminal
 
     if out is not None:
-        (out / "guard.json").write_text(json.render(report), encoding="utf-8")
-        (out / "guard.html").write_text(html.render(report), encoding="utf-8")
+        texts = {
+            "json": json.render(report),
+            "html": html.render(report),
+            "md": markdown.render(report),
+            "junit.xml": junit.render(report, fail_on, known),
+        }
+        for name, text in texts.items():
+            (out / f"guard.{name}").write_text(text, encoding="utf-8")
     click.echo(json.render(report) if as_json else terminal.render(report), nl=False)
     if out is not None and not as_json:
         click.echo(f"Report: {out / 'guard.html'}")

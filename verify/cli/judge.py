@@ -13,6 +13,7 @@ import click
 import pandas as pd
 
 from reports.document import Report
+from reports.outcome import FailOn, outcome
 from theory.errors import InputError
 from theory.prediction import Prediction
 from theory.relations import (
@@ -28,7 +29,7 @@ from theory.relations import (
     ValueEquals,
 )
 from theory.verdict import Verdict
-from verify.cli.options import json_option, out_option
+from verify.cli.options import fail_on_option, json_option, out_option
 from verify.cli.output import folder, print_report, write_report
 from verify.documents.table import table_report
 from verify.tables.columns import Columns, checked, listed, named
@@ -52,7 +53,6 @@ _OF_SETTINGS: Mapping[str, Callable[[str, str], Relation]] = {
     "same": SettingsEqual,
     "smaller": SettingsOrdered,
 }
-_CODES = {Verdict.ACCEPTED: 0, Verdict.REJECTED: 1, Verdict.INVALID: 1, Verdict.INCONCLUSIVE: 3}
 
 
 @click.command("judge")
@@ -110,7 +110,8 @@ _CODES = {Verdict.ACCEPTED: 0, Verdict.REJECTED: 1, Verdict.INVALID: 1, Verdict.
     multiple=True,
     help="Finite-size column of the regression: a column, or a ratio such as 1/depth.",
 )
-@out_option("report.html and report.json")
+@out_option("reports (html, json, md, junit.xml)")
+@fail_on_option
 @json_option
 def judge_table(
     arguments: tuple[str, ...],
@@ -130,6 +131,7 @@ def judge_table(
     margin: float | None,
     corrections: tuple[str, ...],
     out: Path | None,
+    fail_on: frozenset[FailOn],
     as_json: bool,
     **claims: str | float | bool | None,
 ) -> int:
@@ -137,8 +139,8 @@ def judge_table(
 
     TABLE is CSV, JSON or Parquet, or a pattern of files, with one measurement a row. What is
     claimed of it is a prediction of the catalogue (ID) or one of the options from --exponent to
-    --smaller, with a --margin. An empty y is missing, nan and inf are diverged. Exit code: 0
-    accepted, 1 rejected or invalid, 3 inconclusive; of several groups, the worst.
+    --smaller, with a --margin. An empty y is missing, nan and inf are diverged. Of several groups,
+    the worst decides how the command ends.
     """
     started = datetime.now(UTC)
     tables, prediction = _tables(arguments)
@@ -178,13 +180,14 @@ def judge_table(
     family = judge_family(frame, columns, subject, selection)
     command = shlex.join(["scaleproof", *sys.argv[1:]])
     name = Path(tables[0]).name if len(tables) == 1 else f"{len(tables)} files"
-    _show(table_report(name, columns, family, command, started), out, as_json)
+    report = table_report(name, columns, family, command, started)
+    _show(report, out, as_json, fail_on)
     if claim is not None:
         said = f"column {y!r} is taken for {claim.observable}: {claim.observable.definition}"
         click.echo(said, err=True)
     for line in read.said:
         click.echo(f"{name}: {line}", err=True)
-    return _CODES[family.verdict]
+    return outcome(report, fail_on)
 
 
 def _tables(arguments: tuple[str, ...]) -> tuple[list[str], str | None]:
@@ -270,9 +273,9 @@ def _relation(
     return _OF_SETTINGS[name](x, others[0])
 
 
-def _show(report: Report, out: Path | None, as_json: bool) -> None:
+def _show(report: Report, out: Path | None, as_json: bool, fail_on: frozenset[FailOn]) -> None:
     if out is not None:
-        write_report(report, folder(out))
+        write_report(report, folder(out), fail_on)
     print_report(report, as_json)
     if as_json:
         return

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
+from reports.outcome import FailOn
 from theory.errors import InputError
 from theory.images import DIGITS, SOURCES
 from theory.prediction import Prediction, Profile, on_images
@@ -23,6 +24,22 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound="Callable[..., Any] | click.Command")
 
 _AUTO = "auto"
+_MOST_WORKERS = 1024
+
+
+class Place(click.Path):
+    """A path. An empty one is an unset shell variable, and not this folder."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str | bytes | os.PathLike[str]:
+        """The path; one line for an empty text."""
+        if value == "":
+            self.fail("'': expected a file or a folder; is a variable unset?", param, ctx)
+        return super().convert(value, param, ctx)
 
 
 class Chosen(NamedTuple):
@@ -92,9 +109,25 @@ data_option = click.option(
 
 workers_option = click.option(
     "--workers",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, _MOST_WORKERS),
     default=None,
     help="Processes that measure.  [default: one for each core; one on a GPU]",
+)
+
+
+def _fail_on(
+    _context: click.Context, _option: click.Parameter, names: tuple[str, ...]
+) -> frozenset[FailOn]:
+    return frozenset(map(FailOn, names))
+
+
+fail_on_option = click.option(
+    "--fail-on",
+    type=click.Choice([str(what) for what in FailOn]),
+    multiple=True,
+    callback=_fail_on,
+    help="What ends with exit code 1. Always: a verdict that is not the expected one, which is "
+    "the one on record, or accepted. Also, where named: what is rejected or undecided at all.",
 )
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
@@ -118,7 +151,7 @@ def out_option(contents: str, default: Path | None = None) -> Callable[[Command]
     """``--out``, the folder for ``contents``."""
     return click.option(
         "--out",
-        type=click.Path(path_type=Path),
+        type=Place(),
         default=default,
         show_default=True,
         help=f"Folder for {contents}.",

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
 
-from reports.outcome import Outcome, outcome
+from reports.exits import exit_text
+from reports.outcome import FailOn, outcome
 from reports.renderers import RENDERERS
 from theory.errors import UnavailableError
 
@@ -16,38 +18,6 @@ if TYPE_CHECKING:
     from reports.document import Report
 
 _PIPED_WIDTH = 160
-
-# The exit code of each outcome of a report, and what it means.
-EXITS = {
-    Outcome.AS_RECORDED: (0, "every verdict is the one on record, if there is one for its data."),
-    Outcome.NOT_AS_RECORDED: (1, "some verdict is not the one on record."),
-    Outcome.UNDECIDED: (
-        3,
-        "nothing contradicts the record, but all announced looks were too few to decide "
-        "everything; their reasons say how many replicates would.",
-    ),
-    Outcome.INTERRUPTED: (
-        4,
-        "interrupted; the same scaleproof verify goes on, if its code is the same.",
-    ),
-}
-
-
-# Where predictions are a user's own, nothing is on record.
-_OF_OWN_PREDICTIONS = {
-    Outcome.AS_RECORDED: "every prediction is accepted.",
-    Outcome.NOT_AS_RECORDED: "some prediction is rejected or invalid.",
-    Outcome.UNDECIDED: "nothing is rejected, but all announced looks were too few to decide "
-    "everything; their reasons say how many replicates would.",
-}
-
-
-def meant(report: Report) -> tuple[int, str]:
-    """The exit code of a report, and what it means."""
-    found = outcome(report)
-    code, meaning = EXITS[found]
-    own = report.predictions_from is not None
-    return code, _OF_OWN_PREDICTIONS.get(found, meaning) if own else meaning
 
 
 def stdout_console() -> Console:
@@ -71,10 +41,14 @@ def folder(out: Path) -> Path:
     return out
 
 
-def write_report(report: Report, out: Path) -> None:
-    """The document and the page, in a folder."""
-    for name in ("json", "html"):
-        text = RENDERERS[name](report)
+def write_report(report: Report, out: Path, fail_on: Collection[FailOn] = ()) -> None:
+    """The document, the page, the summary for pull requests and the one for CI, in a folder."""
+    from reports.renderers import junit, markdown
+
+    texts = {name: RENDERERS[name](report) for name in ("json", "html")}
+    texts["md"] = markdown.render(report, fail_on)
+    texts["junit.xml"] = junit.render(report, fail_on)
+    for name, text in texts.items():
         (out / f"report.{name}").write_text(text, encoding="utf-8")
 
 
@@ -86,12 +60,16 @@ def print_report(report: Report, as_json: bool) -> None:
     click.echo(text, nl=False)
 
 
-def finish(report: Report, out: Path, as_json: bool) -> int:
+def say_exit(code: int) -> int:
+    """Say on stderr what an exit code means, and return it."""
+    click.echo(exit_text(code), err=True)
+    return code
+
+
+def finish(report: Report, out: Path, as_json: bool, fail_on: Collection[FailOn]) -> int:
     """Write and print the report of a campaign; the exit code that its outcome has."""
-    write_report(report, out)
+    write_report(report, out, fail_on)
     print_report(report, as_json)
     if not as_json:
         click.echo(f"Report: {out / 'report.html'}")
-    code, meaning = meant(report)
-    click.echo(f"Exit code {code}: {meaning}", err=True)
-    return code
+    return say_exit(outcome(report, fail_on))

@@ -15,7 +15,7 @@ from probes.engines import Engine
 from reports.reasons import reason_text
 from theory.prediction import Profile
 from verify.campaign.design import Campaign
-from verify.campaign.power import Outlook, outlooks
+from verify.campaign.power import Outlook, outlooks, total_seconds
 from verify.cli.options import (
     chosen,
     data_option,
@@ -29,6 +29,7 @@ from verify.cli.options import (
 )
 from verify.cli.output import stdout_console
 from verify.cli.progress import progress
+from verify.measuring.loop import check_engine
 from verify.measuring.pilot import PILOT_REPLICATES, PILOT_SEED, run_pilot
 from verify.statistics.sample_size import TARGET_POWER
 
@@ -57,6 +58,7 @@ def plan_predictions(
     """
     predictions = on_data(chosen(place, patterns, profile).predictions, data)
     campaign = Campaign(predictions, profile, PILOT_SEED, device, engine)
+    check_engine(campaign)
     with progress() as advance:
         pilot = run_pilot(campaign, partial(advance, "pilot"))
         entries = outlooks(campaign, pilot)
@@ -64,6 +66,11 @@ def plan_predictions(
         click.echo(json.dumps([_document(outlook) for outlook in entries], indent=2))
         return
     stdout_console().print(_table(entries, profile))
+    first, last = total_seconds(campaign, pilot)
+    click.echo(
+        f"In all: {first:.0f} s of one core to the first look, {last:.0f} s to the last; what "
+        "predictions share is counted once."
+    )
     for outlook in entries:
         if outlook.problem:
             click.echo(f"{outlook.id}: the pilot says nothing: {reason_text(outlook.problem)}")

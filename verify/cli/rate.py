@@ -90,7 +90,7 @@ def _depths(_context: click.Context, _option: click.Parameter, text: str) -> tup
 @seed_option
 @click.option(
     "--replicates",
-    type=click.IntRange(min=2),
+    type=click.IntRange(2, 100_000),
     default=64,
     show_default=True,
     help="Networks at each depth.",

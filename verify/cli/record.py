@@ -8,6 +8,7 @@ import click
 
 from theory.catalogue.records import SECOND_SEED
 from theory.prediction import Profile
+from verify.cli.options import Place
 from verify.documents.checkout import commit_of, records_path, source_checkout, write_files
 from verify.documents.record import (
     as_second_seed,
@@ -21,7 +22,7 @@ from verify.documents.tables import all_records, renewed_pages
 
 
 @click.command("record")
-@click.argument("report", type=click.Path(path_type=Path))
+@click.argument("report", type=Place())
 @click.option(
     "--second-seed", is_flag=True, help="Put it beside the standard campaign that is on record."
 )

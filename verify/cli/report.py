@@ -10,19 +10,21 @@ from pathlib import Path
 
 import click
 
+from reports.outcome import FailOn
 from theory.errors import UnavailableError
 from verify.campaign.looks import judge_campaign, keep_verdicts
 from verify.campaign.stored import stored_campaign
-from verify.cli.options import json_option
+from verify.cli.options import Place, fail_on_option, json_option
 from verify.cli.output import finish, folder
 from verify.documents.campaign import build_report
 from verify.measuring.store import Store
 
 
 @click.command("report")
-@click.argument("measured", metavar="FOLDER", type=click.Path(path_type=Path))
+@click.argument("measured", metavar="FOLDER", type=Place())
+@fail_on_option
 @json_option
-def report_campaign(measured: Path, as_json: bool) -> int:
+def report_campaign(measured: Path, fail_on: frozenset[FailOn], as_json: bool) -> int:
     """Judge the latest campaign of a folder again, and write its report there.
 
     FOLDER is that of scaleproof verify. Nothing is measured: verdicts follow from what is stored,
@@ -42,4 +44,4 @@ def report_campaign(measured: Path, as_json: bool) -> int:
         keep_verdicts(campaign, store, answers)
     report = build_report(campaign, store, answers, started, complete)
     store.close()
-    return finish(report, folder(measured), as_json)
+    return finish(report, folder(measured), as_json, fail_on)

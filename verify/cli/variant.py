@@ -6,11 +6,14 @@ Predictions of every observable are measured and judged like those of the catalo
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 
 import click
 
 from reports.document import Report
+from reports.exits import Exit
+from reports.outcome import FailOn, outcome
 from reports.variant import RoleEntry, VariantReport, render
 from theory.diagnosis import Diagnosis, diagnose
 from theory.power_counting import count_powers
@@ -20,28 +23,33 @@ from theory.variants import predictions_of, unpredicted
 from verify.campaign.design import Campaign
 from verify.cli.campaign import verified
 from verify.cli.options import processes
-from verify.cli.output import folder, meant, stdout_console, write_report
+from verify.cli.output import folder, say_exit, stdout_console, write_report
 from verify.documents.variant import Variant, read_variant
 from verify.targets import FROM
 
 _SEED, _DEVICE = 0, "cpu"
 
 
-def guard_variant(file: Path, axis: Axis | None, out: Path | None, as_json: bool) -> int:
+def guard_variant(
+    file: Path,
+    axis: Axis | None,
+    out: Path | None,
+    fail_on: Collection[FailOn],
+    as_json: bool,
+) -> int:
     """Count powers, measure networks, and say where they disagree; the exit code.
 
-    Exit code: 0 nothing is wrong and every prediction is accepted, 1 something is wrong, 3
-    undecided, 4 interrupted.
+    What power counting finds wrong fails, too.
     """
     variant = read_variant(file)
     diagnosis = diagnose(variant.architecture, variant.parameterization, axis)
     with tempfile.TemporaryDirectory() as temporary:
         kept = Path(temporary) if out is None else folder(out)
         report = _verified(variant, axis, file, kept)
-    code = _exit_code(report, diagnosis)
+    code = _exit_code(report, diagnosis, fail_on)
     document = _document(variant, axis, diagnosis, report, code)
     if out is not None:
-        write_report(report, out)
+        write_report(report, out, fail_on)
         text = document.model_dump_json(indent=2) + "\n"
         (out / "variant.json").write_text(text, encoding="utf-8")
     if as_json:
@@ -52,16 +60,7 @@ def guard_variant(file: Path, axis: Axis | None, out: Path | None, as_json: bool
     click.echo(render(document, verdicts(report, stdout_console())), nl=False)
     if out is not None:
         click.echo(f"Report: {out / 'report.html'}")
-    click.echo(f"Exit code {code}: {_MEANINGS[code]}", err=True)
-    return code
-
-
-_MEANINGS = {
-    0: "nothing is wrong, and networks agree with power counting.",
-    1: "something is wrong: see the problems and the rejected predictions.",
-    3: "nothing is rejected, but the looks were too few to decide everything.",
-    4: "interrupted; with --out, the same command goes on.",
-}
+    return say_exit(code)
 
 
 def _verified(variant: Variant, axis: Axis | None, file: Path, kept: Path) -> Report:
@@ -71,10 +70,9 @@ def _verified(variant: Variant, axis: Axis | None, file: Path, kept: Path) -> Re
     return verified(campaign, kept, processes(None, _DEVICE), (FROM, str(file)))
 
 
-def _exit_code(report: Report, diagnosis: Diagnosis) -> int:
+def _exit_code(report: Report, diagnosis: Diagnosis, fail_on: Collection[FailOn]) -> int:
     """That of the verdicts, unless something is wrong already."""
-    code, _ = meant(report)
-    return 1 if diagnosis and report.complete else code
+    return Exit.FAILED if diagnosis and report.complete else outcome(report, fail_on)
 
 
 def _document(

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from probes.engines import Engine
+from reports.outcome import FailOn
 from theory.prediction import Profile
 from verify.campaign.design import Campaign
 from verify.cli.campaign import verified
@@ -15,6 +16,7 @@ from verify.cli.options import (
     data_option,
     device_option,
     engine_option,
+    fail_on_option,
     from_option,
     json_option,
     on_data,
@@ -38,7 +40,8 @@ from verify.measuring.loop import check_engine
 @engine_option
 @data_option
 @workers_option
-@out_option("report.html, report.json and the measurements", Path("scaleproof-report"))
+@out_option("reports (html, json, md, junit.xml) and the measurements", Path("scaleproof-report"))
+@fail_on_option
 @json_option
 def verify_predictions(
     patterns: tuple[str, ...],
@@ -50,6 +53,7 @@ def verify_predictions(
     data: str,
     workers: int | None,
     out: Path,
+    fail_on: frozenset[FailOn],
     as_json: bool,
 ) -> int:
     """Measure finite networks and accept or reject predictions.
@@ -63,4 +67,4 @@ def verify_predictions(
     campaign = Campaign(predictions, profile, seed, device, engine)
     check_engine(campaign)
     report = verified(campaign, folder(out), processes(workers, device), asked.arguments)
-    return finish(report, out, as_json)
+    return finish(report, out, as_json, fail_on)

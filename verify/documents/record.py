@@ -16,7 +16,6 @@ from typing import NamedTuple, TypedDict, TypeVar
 import numpy as np
 import tomlkit
 from pydantic import ValidationError
-from scipy.stats import t as student_t
 from tomlkit.items import InlineTable, Table
 
 from reports.document import SCHEMA_VERSION, PredictionEntry, Report, VerdictEntry
@@ -30,6 +29,7 @@ from theory.verdict import Verdict
 from verify.campaign.design import Campaign
 from verify.documents.tables import in_catalogue_order
 from verify.judging.quantities import at_rate, reading
+from verify.statistics.joint import Estimate, standard_errors
 
 DIGITS_KEPT = 4
 _HEADER = (
@@ -204,9 +204,8 @@ def _standard_error(finding: Finding) -> float:
     """That behind an interval of Student's t; nan where its confidence is unknown."""
     if finding.interval is None or finding.confidence is None or finding.replicates is None:
         return math.nan
-    low, high = finding.interval
-    quantile = student_t.ppf((1 + finding.confidence) / 2, finding.replicates - 1)
-    return float((high - low) / 2 / quantile)
+    shown = Estimate(0.0, *finding.interval, finding.confidence, finding.replicates)
+    return float(standard_errors([shown])[0])
 
 
 def _campaign(report: Report, commit: str | None, old: Records, taken: set[str]) -> Provenance:

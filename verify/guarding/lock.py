@@ -216,7 +216,17 @@ def compare(lock: Lock, report: GuardReport) -> Comparison:
     Raises ``InputError`` where sizes, steps or the demand are others.
     """
     now = lock_of(report)
-    _check_design(lock, now)
+    differing = other_design(lock, now)
+    if differing:
+        raise InputError(
+            f"the lock file is of another design: {differing}; give the same, or {_AGAIN} to write "
+            "it anew"
+        )
+    return compare_locks(lock, now)
+
+
+def compare_locks(lock: Lock, now: Lock) -> Comparison:
+    """The same of two lock files of one design, the earlier one first."""
     before, after = _by_key(lock.entries), _by_key(now.entries)
     same_machine = lock.versions == now.versions
     differences = _differences(before, after, same_machine)
@@ -230,18 +240,14 @@ def compare(lock: Lock, report: GuardReport) -> Comparison:
     return Comparison(changes, notes)
 
 
-def _check_design(lock: Lock, now: Lock) -> None:
+def other_design(lock: Lock, now: Lock) -> str:
+    """In what the designs differ; nothing where exponents can be compared."""
     parts = [
         _other("demand", lock.demand, now.demand),
         _other("steps", _numbers(lock.steps), _numbers(now.steps)),
         _other("sizes", _sizes(lock), _sizes(now)),
     ]
-    differing = [part for part in parts if part]
-    if differing:
-        raise InputError(
-            f"the lock file is of another design: {'; '.join(differing)}; give the same, or "
-            f"{_AGAIN} to write it anew"
-        )
+    return "; ".join(filter(None, parts))
 
 
 def _other(name: str, locked: str, now: str) -> str:

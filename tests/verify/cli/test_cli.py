@@ -13,12 +13,10 @@ import click
 import pytest
 
 from reports import Report
-from reports.outcome import Outcome
 from theory import Prediction, Verdict
-from theory.catalogue import PREDICTIONS
+from theory.catalogue import PREDICTIONS, find, recorded
 from theory.prediction import Profile
 from verify.cli import COMMANDS, main, scaleproof
-from verify.cli.output import EXITS
 
 HANGS = 600  # seconds, which no load makes of what takes one or two
 
@@ -142,6 +140,39 @@ def test_show_says_whose_statement_it_is_and_what_a_control_can_tell(
     assert "own measurement" not in str(shown("A1.forward.depth", capsys)["controls"])
 
 
+def test_show_of_a_claim_has_every_sentence_verdict_and_how_to_try_it_again(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run("show", "A17") == 0
+    text = capsys.readouterr().out
+    chosen = [p for p in PREDICTIONS if p.id.startswith("A17.")]
+    for prediction in chosen:
+        assert prediction.id in text
+    record = recorded(find("A17.drift.depth"))
+    assert record is not None
+    assert record.interval is not None
+    low, high = record.interval
+    for said in (
+        f"{record.estimate:+.3f} [{low:+.3f}, {high:+.3f}]",
+        f"A17, {len(chosen)} predictions: ",
+        "accepted: the whole interval lies within the margin of what is claimed.",
+        "Try again: scaleproof verify A17  (the first look takes about ",
+        "Try again: scaleproof verify A17 --profile standard",
+        "On record from: standard-12, seed 12",
+    ):
+        assert said in text
+    assert run("show", "A17", "--json") == 0
+    document = json.loads(capsys.readouterr().out)
+    assert [entry["id"] for entry in document["predictions"]] == [p.id for p in chosen]
+    assert set(document["minutes"]) == {"quick", "standard", "full"}
+    assert all(time > 0 for time in document["minutes"].values())
+
+
+def test_a_file_is_of_one_setting(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("show", "A1", "--toml") == 2
+    assert "3 predictions begin so; name one of them, such as A1." in capsys.readouterr().err
+
+
 def test_list_counts_rejections_by_standing(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("list", "A4", "A7", "A9.rate.depth.plain", "A14.distance") == 0
     *_, last = capsys.readouterr().out.splitlines()
@@ -198,7 +229,7 @@ def test_a_folder_that_cannot_be_written_is_refused(
 def test_verify_measures_judges_and_writes(
     small_catalogue: Prediction, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run("verify", "--out", tmp_path, "--json") == 1  # nothing is on record
+    assert run("verify", "--out", tmp_path, "--json") == 0
     printed = Report.model_validate_json(capsys.readouterr().out)
     written = Report.model_validate_json((tmp_path / "report.json").read_text())
     assert printed == written
@@ -217,16 +248,6 @@ def test_the_same_seed_gives_the_same_report_but_for_times(
         reports.append(report)
     assert reports[0] == reports[1]
     assert reports[0]["predictions"][0]["estimate"] != reports[2]["predictions"][0]["estimate"]
-
-
-def test_every_outcome_has_its_exit_code() -> None:
-    assert {reached: code for reached, (code, _) in EXITS.items()} == {
-        Outcome.AS_RECORDED: 0,
-        Outcome.NOT_AS_RECORDED: 1,
-        Outcome.UNDECIDED: 3,
-        Outcome.INTERRUPTED: 4,
-    }
-    assert set(EXITS) == set(Outcome)
 
 
 def test_ctrl_c_leaves_what_was_measured_and_the_next_run_goes_on(tmp_path: Path) -> None:

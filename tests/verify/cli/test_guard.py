@@ -81,12 +81,27 @@ def test_the_lock_file_sees_an_eighth(
     assert "2.weight" in capsys.readouterr().out
 
 
+def test_a_fault_that_the_lock_has_already_is_no_failure_where_only_changes_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faulty = [network(tmp_path, 0.25), *SIZES, "--lock", str(tmp_path / "scaling.lock.json")]
+    assert run([*faulty, "--update"], monkeypatch) == 1
+    out = ["--out", str(tmp_path / "found")]
+    assert run([*faulty, *out, "--fail-on", "changed"], monkeypatch) == 0
+    assert 'failures="0"' in (tmp_path / "found" / "guard.junit.xml").read_text(encoding="utf-8")
+    assert "- **rate of 2.weight" in (tmp_path / "found" / "guard.md").read_text("utf-8")
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (["nothing.py:factory"], "does not exist"),
         (["no_colon"], "expected FILE.py:factory"),
         (["{network}", "--widths", "64,x,256"], "expected whole numbers"),
+        (["{network}", "--widths", ""], "--widths '': expected whole numbers from 1 to 1000000"),
+        (["{network}", "--widths", "0,64,128"], "--widths '0,64,128': expected whole numbers"),
+        (["{network}", "--steps", "1000000000000"], "--steps '1000000000000': expected"),
+        (["{network}", "--seeds", "1000000000000"], "is not in the range 2<=x<=10000"),
         (["{network}", "--widths", "64,128"], "at least 3 different sizes"),
         (["{network}", "--depths", "8,16,32"], "takes no depth"),
         (["{network}", "--update"], "name it with --lock"),
@@ -104,5 +119,6 @@ def test_bad_input_is_one_line_and_exit_code_2(
     target = network(tmp_path)
     given = [argument.replace("{network}", target) for argument in arguments]
     assert run(given, monkeypatch) == 2
-    (line,) = [x for x in capsys.readouterr().err.splitlines() if x.startswith("scaleproof:")]
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("scaleproof: ")
     assert said in line

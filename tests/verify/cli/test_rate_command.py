@@ -211,7 +211,8 @@ def test_a_number_beyond_floats_is_null(capsys: pytest.CaptureFixture[str]) -> N
     [
         (("resnet", "--depth", "8"), "unknown architecture 'resnet'; choose one of: chain"),
         (("residual-0", "--depth", "8"), "layers per block 0: expected at least 1"),
-        (("chain",), "Missing option '--depth'"),
+        (("chain",), "missing: --depth; see scaleproof rate --help"),
+        ((), "missing: ARCHITECTURE, --depth; see scaleproof rate --help"),
         (("chain", "--depth", "8,x"), "'8,x': expected whole numbers from 1 to 1000000"),
         (("chain", "--depth", "0,8"), "'0,8': expected whole numbers from 1 to 1000000"),
         (("chain", "--depth", "1000001,8"), "expected whole numbers from 1 to 1000000, such as"),
@@ -219,7 +220,7 @@ def test_a_number_beyond_floats_is_null(capsys: pytest.CaptureFixture[str]) -> N
         (("chain", "--depth", "16,8"), "depth 8 after 16: expected ascending depths"),
         (("chain", "--depth", "8,8"), "depth 8 after 8: expected ascending depths"),
         (("chain", "--depth", "8", "--width", "0"), "0 is not in the range"),
-        (("chain", "--depth", "8", "--replicates", "1"), "1 is not in the range x>=2"),
+        (("chain", "--depth", "8", "--replicates", "1"), "1 is not in the range 2<=x<=100000"),
         (("chain", "--depth", "8,16", "--rate", "0.1"), "--rate without --from-depth: give both"),
         (("chain", "--depth", "8,16", "--from-depth", "8"), "--from-depth without --rate"),
         (
@@ -241,6 +242,13 @@ def test_a_number_beyond_floats_is_null(capsys: pytest.CaptureFixture[str]) -> N
         (("chain", "--depth", "8", "--variance-factor", "0"), "variance factor '0': expected"),
         (("chain", "--depth", "8", "--variance-factor", "1e9"), "variance factor '1e9': expected"),
         (("chain", "--depth", "8", "--device", "tpu"), "unknown device 'tpu'"),
+        (("chain", "--depth", "8", "--variance-factor", "1e999999999"), "'1e999999999': expected"),
+        (("chain", "--depth", "8", "--replicates", "100000000000"), "is not in the range"),
+        (("chain", "--depth", "1000000", "--width", "1000000"), "n=1000000, L=1000000 needs about"),
+        (
+            ("residual-1", "--depth", "100", "--width", "1000000", "--engine", "dense"),
+            "64 networks at n=1000000, L=100 would take about 2",
+        ),
     ],
 )
 def test_bad_input_is_one_clear_line(

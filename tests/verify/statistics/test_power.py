@@ -2,6 +2,8 @@
 
 import json
 import math
+from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ from theory.expectations import Band
 from theory.prediction import Profile
 from theory.relations import Relation
 from verify.campaign.design import Campaign
-from verify.campaign.power import outlooks
+from verify.campaign.power import outlooks, total_seconds
 from verify.measuring.loop import run
 from verify.measuring.pilot import PILOT_SEED, run_pilot
 from verify.statistics.equivalence import mean_intervals
@@ -132,12 +134,17 @@ def test_an_outlook_comes_from_a_pilot_with_a_seed_of_its_own(
     assert PILOT_SEED > 10**6  # nobody's first choice for a campaign
 
 
+def test_what_predictions_share_is_counted_once_in_the_total(prediction: Prediction) -> None:
+    twice = Campaign((prediction, replace(prediction, id="T2.twin")), Profile.QUICK, seed=3)
+    pilot = run_pilot(twice)
+    one, other = outlooks(twice, pilot)
+    assert total_seconds(twice, pilot) == pytest.approx(one.seconds)
+    assert one.seconds == other.seconds
+
+
 def test_plan_says_what_is_under_powered(
     prediction: Prediction, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from dataclasses import replace
-    from fractions import Fraction
-
     from tests.verify.cli.test_cli import run
 
     weak = replace(prediction, id="T2.weak", margin=Fraction(1, 100))
@@ -146,6 +153,7 @@ def test_plan_says_what_is_under_powered(
     text = capsys.readouterr().out
     assert "T2.weak: under-powered: a decision has probability" in text
     assert "T1.forward.depth: under-powered" not in text
+    assert "In all: " in text
     assert run("plan", "--json") == 0
     first, second = json.loads(capsys.readouterr().out)
     assert (first["underpowered"], second["underpowered"]) == (False, True)

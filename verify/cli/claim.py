@@ -1,0 +1,169 @@
+"""The page of a claim: what is said of it in plain words, and what it takes to try it again.
+
+Imports click, rich and ``verify``. Minutes come from the cost model, which imports torch.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import click
+from rich.markup import escape
+from rich.table import Table
+
+from theory.catalogue import Recorded, recorded
+from theory.catalogue.records import Finding
+from theory.prediction import Prediction, Profile, Standing
+from theory.verdict import Verdict
+from verify.cli.output import stdout_console
+
+_VERDICTS: Mapping[Verdict, str] = {
+    Verdict.ACCEPTED: "the whole interval lies within the margin of what is claimed",
+    Verdict.REJECTED: "the whole interval lies outside of it",
+    Verdict.INCONCLUSIVE: "neither; more replicates would decide",
+    Verdict.INVALID: "no power fits, trials diverged or a control passed: nothing is decided",
+}
+_STANDINGS: Mapping[Standing, str] = {
+    Standing.STATED: "a source says so",
+    Standing.READING: "one of two readings of an open sentence",
+    Standing.PROJECT: "this project says so, and no source does",
+}
+_HEADINGS = ("prediction and what it says", "standing", "on record", "estimate [interval]", "claim")
+
+
+def show_claim(asked: str, predictions: Sequence[Prediction], as_json: bool) -> None:
+    """Print every prediction of a claim with what is on record, and how to try it again."""
+    minutes = {profile: _minutes(predictions, profile) for profile in Profile}
+    tried = {profile: time for profile, time in minutes.items() if time is not None}
+    if as_json:
+        document = {
+            "claim": asked,
+            "predictions": [_entry(prediction) for prediction in predictions],
+            "minutes": {str(profile): round(time, 2) for profile, time in tried.items()},
+        }
+        click.echo(json.dumps(document, indent=2))
+        return
+    stdout_console().print(_table(predictions))
+    for line in _lines(asked, predictions, tried):
+        click.echo(line)
+
+
+def _entry(prediction: Prediction) -> dict[str, object]:
+    record = recorded(prediction)
+    rival = prediction.rival
+    return {
+        "id": prediction.id,
+        "sentence": prediction.sentence,
+        "standing": prediction.standing,
+        "relation": str(prediction.relation),
+        "margin": float(prediction.margin),
+        "citation": str(prediction.citation),
+        "recorded": _finding(record),
+        "rival": None
+        if rival is None
+        else {
+            "sentence": rival.sentence,
+            "recorded": _finding(None if record is None else record.rival),
+        },
+    }
+
+
+def _finding(finding: Finding | None) -> dict[str, object] | None:
+    if finding is None:
+        return None
+    names = ("verdict", "estimate", "interval", "confidence", "replicates")
+    return {name: getattr(finding, name) for name in names}
+
+
+def _table(predictions: Sequence[Prediction]) -> Table:
+    table = Table(show_lines=True)
+    for heading in _HEADINGS:
+        table.add_column(escape(heading), overflow="fold", max_width=72)
+    for prediction in predictions:
+        record, rival = recorded(prediction), prediction.rival
+        table.add_row(
+            f"[bold]{escape(prediction.id)}[/]\n{escape(prediction.sentence)}",
+            prediction.standing,
+            *_shown(record),
+            escape(f"{prediction.relation} ± {float(prediction.margin):g}"),
+        )
+        if rival is not None:
+            table.add_row(
+                f"  its rival: {escape(rival.sentence)}",
+                "",
+                *_shown(None if record is None else record.rival),
+                escape(str(rival.relation)),
+            )
+    return table
+
+
+def _shown(finding: Finding | None) -> tuple[str, str]:
+    """The verdict, and the estimate with its interval."""
+    if finding is None:
+        return "-", "-"
+    if finding.estimate is None or finding.interval is None:
+        return finding.verdict, "-"
+    low, high = finding.interval
+    return finding.verdict, escape(f"{finding.estimate:+.3f} [{low:+.3f}, {high:+.3f}]")
+
+
+def _lines(
+    asked: str, predictions: Sequence[Prediction], minutes: Mapping[Profile, float]
+) -> Iterator[str]:
+    records = [recorded(prediction) for prediction in predictions]
+    counts = Counter(record.verdict for record in records if record is not None)
+    parts = [f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict]]
+    yield f"{asked}, {_plural(len(predictions), 'prediction')}: {', '.join(parts) or 'no record'}."
+    for verdict in Verdict:
+        if counts[verdict]:
+            yield f"  {verdict}: {_VERDICTS[verdict]}."
+    for standing in Standing:
+        if any(prediction.standing is standing for prediction in predictions):
+            yield f"  {standing}: {_STANDINGS[standing]}."
+    yield from _sources(predictions, records)
+    for profile, time in minutes.items():
+        option = "" if profile is Profile.QUICK else f" --profile {profile}"
+        takes = f"the first look takes about {_duration(time)} of one core"
+        yield f"Try again: scaleproof verify {asked}{option}  ({takes})"
+    yield f"How one of them is tried: scaleproof show {predictions[0].id}"
+
+
+def _sources(
+    predictions: Sequence[Prediction], records: Sequence[Recorded | None]
+) -> Iterator[str]:
+    cited = dict.fromkeys(str(prediction.citation) for prediction in predictions)
+    yield f"Sources: {'; '.join(cited)}."
+    campaigns = dict.fromkeys(
+        f"{record.campaign.name}, seed {record.campaign.seed}" for record in records if record
+    )
+    if campaigns:
+        yield f"On record from: {'; '.join(campaigns)}."
+
+
+def _minutes(predictions: Sequence[Prediction], profile: Profile) -> float | None:
+    """Expected minutes of one core at the first look; ``None`` where nothing is tried."""
+    from verify.campaign.design import Campaign, questions
+    from verify.measuring.loop import begin
+    from verify.measuring.schedule import schedule
+    from verify.measuring.store import Store
+
+    chosen = tuple(p for p in predictions if p.regime.is_tried(profile))
+    if not chosen:
+        return None
+    campaign = Campaign(chosen, profile, seed=0)
+    plan = begin(campaign, Store(Path(":memory:")))
+    groups = schedule(campaign, plan, questions(campaign), 0)
+    return sum(group.cost for group in groups) / 60
+
+
+def _duration(minutes: float) -> str:
+    if minutes < 1.5:
+        return "a minute"
+    return f"{minutes:.0f} minutes" if minutes < 120 else f"{minutes / 60:.0f} hours"
+
+
+def _plural(count: int, name: str) -> str:
+    return f"{count} {name}{'' if count == 1 else 's'}"

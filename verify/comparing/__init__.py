@@ -1,0 +1,1 @@
+"""What changed between two reports, or two lock files. Nothing is judged again."""
