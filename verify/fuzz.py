@@ -141,7 +141,7 @@ def _rejected(
 def _simplest(disagreement: Disagreement, first_seed: int, workers: int) -> Disagreement:
     """Leave out one thing after the other, as long as networks of fresh seeds still reject."""
     drawn = disagreement.drawn
-    things = (*drawn.changes, *drawn.architecture.parts.names)
+    things: list[Change | str] = [*drawn.changes, *drawn.architecture.parts.names]
     for k, thing in enumerate(things):
         simpler = _without(disagreement.drawn, thing)
         same = [p for p in _predictions(simpler) if _asked(p) == disagreement.asked]

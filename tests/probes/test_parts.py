@@ -237,7 +237,7 @@ FACTORS = {
 
 def measured(
     architecture: Architecture, parameterization: Parameterization
-) -> dict[str, np.ndarray]:
+) -> dict[Observable, np.ndarray]:
     """Everything of the first step."""
     setting = Setting(architecture, parameterization, OneStep(4))
     return dict(run_group(setting, CELL, 0, [0, 1], CPU, torch.float64))
