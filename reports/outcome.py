@@ -23,6 +23,9 @@ class Outcome(StrEnum):
     INTERRUPTED = "interrupted"
 
 
+WORST_FIRST = (Verdict.REJECTED, Verdict.INVALID, Verdict.INCONCLUSIVE, Verdict.ACCEPTED)
+
+
 def judged(report: Report) -> dict[str, PredictionEntry | RivalEntry]:
     """Every verdict of a report by name: predictions, each followed by its rival."""
     entries: dict[str, PredictionEntry | RivalEntry] = {}

@@ -9,7 +9,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from reports.document import PredictionEntry
-from reports.plots import _draw_prediction, _sizes, scaling_plot, verdict_picture
+from reports.lines import sizes_of
+from reports.plots import _draw_prediction, scaling_plot, verdict_picture
 from tests.reports.documents import CELLS, EXACT_CELLS, NOT_MEASURED, REJECTED, prediction, rival
 from theory.errors import InputError
 from theory.expectations import Summary
@@ -19,7 +20,7 @@ def drawn(entry: PredictionEntry) -> tuple[dict[str, np.ndarray], tuple[float, f
     """Lines by label, and the lower and upper ends of the band that accepts."""
     axes = Figure().add_subplot()
     axes.set_ylim(0.5, 2.0)
-    _draw_prediction(axes, entry, _sizes(entry))
+    _draw_prediction(axes, entry, sizes_of(entry))
     lines = {str(line.get_label()): np.asarray(line.get_ydata()) for line in axes.lines}
     if not axes.collections:
         return lines, None
