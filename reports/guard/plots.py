@@ -1,17 +1,16 @@
-"""Small figures of single exponents, as SVG text. Imports matplotlib, numpy and ``reports``."""
+"""Small figures of single exponents, as SVG text. Imports numpy and ``reports``."""
 
 from __future__ import annotations
 
 import math
+from html import escape
 
-import matplotlib as mpl
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
+from reports.figures import BOTTOM, RIGHT, WIDTH, axes, size_scale, symbol_of, value_range
 from reports.guard.document import Entry
 from reports.guard.rows import expected_exponents, is_bound
-from reports.plots import AXES, MEASURED, PREDICTED, STYLE, scale_axes, svg_text
+from reports.svg import Scale, line, number, path, text
 from theory.arrays import FloatArray
 
 
@@ -23,31 +22,39 @@ def entry_plot(entry: Entry) -> str:
     drawn = {s: v for s, v in sorted(entry.values.items()) if v > 0 and math.isfinite(v)}
     if len(drawn) < 2:
         return ""
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(3.4, 2.5))
-        axes = figure.add_axes((0.2, 0.19, 0.77, 0.78))
-        _draw(axes, entry, np.array(list(drawn), dtype=float), np.array(list(drawn.values())))
-        return svg_text(figure)
+    sizes, values = np.array(list(drawn), dtype=float), np.array(list(drawn.values()))
+    across = size_scale(sizes.tolist())
+    up = Scale(*value_range(values.tolist()), BOTTOM, 8.0, math.log)
+    slopes = [("predicted", exponent) for exponent in expected_exponents(entry)]
+    slopes.append(("fit", entry.interval.estimate))
+    lines = "".join(
+        path(
+            name, line(zip(map(across, sizes), map(up, _slope(sizes, values, slope)), strict=True))
+        )
+        for name, slope in slopes
+        if math.isfinite(slope)
+    )
+    cells = "".join(
+        f'<circle class="cell" cx="{number(across(size))}" cy="{number(up(value))}" r="4"/>'
+        for size, value in drawn.items()
+    )
+    name = f"{entry.parameter or entry.module}: {entry.quantity} against {entry.axis}"
+    return (
+        f'<svg viewBox="0 0 {WIDTH} {number(BOTTOM + 40)}" role="img" aria-label="{escape(name)}">'
+        f"{axes(sizes.tolist(), across, up)}{lines}{cells}"
+        f"{text(RIGHT, BOTTOM + 36, symbol_of(entry.axis), 'end')}</svg>"
+    )
 
 
-def _draw(axes: Axes, entry: Entry, sizes: FloatArray, values: FloatArray) -> None:
-    axes.plot(sizes, values, "o", color=MEASURED, ms=4)
-    estimate = entry.interval.estimate
-    if math.isfinite(estimate):
-        line, label = _through_middle(sizes, values, estimate), f"measured {estimate:+.2f}"
-        axes.plot(sizes, line, "-", color=MEASURED, lw=1, label=label)
+def entry_keys(entry: Entry) -> list[tuple[str, str]]:
+    """Each kind of line in the figure, by class, with what it shows."""
     word = "at most" if is_bound(entry) else "expected"
-    for exponent in expected_exponents(entry):
-        line, label = _through_middle(sizes, values, exponent), f"{word} {exponent:+.2g}"
-        axes.plot(sizes, line, "--", color=PREDICTED, lw=1.2, label=label)
-    scale_axes(axes, sizes)
-    axes.set_xlabel(AXES[entry.axis])
-    axes.set_ylabel(entry.quantity)
-    if axes.get_legend_handles_labels()[0]:
-        axes.legend(frameon=False, fontsize=7)
+    keys = [("predicted", f"{word} {exponent:+.2g}") for exponent in expected_exponents(entry)]
+    estimate = entry.interval.estimate
+    return [*([("fit", f"measured {estimate:+.2f}")] if math.isfinite(estimate) else []), *keys]
 
 
-def _through_middle(sizes: FloatArray, values: FloatArray, exponent: float) -> FloatArray:
+def _slope(sizes: FloatArray, values: FloatArray, exponent: float) -> FloatArray:
     """The line of an exponent, drawn through the middle of the values."""
     logs = np.log(sizes)
     return np.asarray(np.exp(np.log(values).mean() + exponent * (logs - logs.mean())))
