@@ -21,6 +21,7 @@ from theory.prediction import Standing
 
 _WIDTH, _PITCH, _ROOM = 320.0, 6.0, 6.0  # of a group; of its rows; left and right
 _BAR_WIDTH, _BAR_HEIGHT = 150.0, 16.0
+_LABEL = 14.0  # what half of a number on the scale needs
 _TICKS = (0.0, 1.0, 3.0, 10.0, 30.0)
 _LEAST_REACH, _MOST_REACH = 3.0, 40.0
 _MOST_FAR = (
@@ -98,7 +99,7 @@ def _forest(entries: Sequence[PredictionEntry], reach: float) -> str:
         f"{_row(entry, across, (row + 1) * _PITCH)}</a>"
         for row, entry in enumerate(known)
     )
-    drawn = path("band", bands) + _scale(across, reach, bottom) + rows
+    drawn = path("band", bands) + _scale(across, bottom) + rows
     return (
         f'<svg class="forest" viewBox="0 0 {number(_WIDTH)} {number(bottom + 18)}" '
         f'aria-hidden="true">{drawn}</svg>'
@@ -131,9 +132,9 @@ def _row(entry: VerdictEntry, across: Scale, y: float) -> str:
     )
 
 
-def _scale(across: Scale, reach: float, bottom: float) -> str:
+def _scale(across: Scale, bottom: float) -> str:
     """Lines and numbers of the scale, in margins."""
-    ticks = [tick for tick in _TICKS if tick <= reach]
+    ticks = [tick for tick in _TICKS if across(tick) < _WIDTH - _LABEL]
     lines, labels = "", ""
     for tick in sorted({*ticks, *(-tick for tick in ticks)}):
         x = across(tick)

@@ -67,7 +67,7 @@ def asked_text(report: Report) -> str:
         else (f"of {report.predictions_from}")
     )
     holds = "Does" if count == 1 else "Do"
-    return f"{holds} {those} {whose} hold in finite networks? ({source_text(report)})"
+    return f"{holds} {those} {whose} hold in finite networks ({source_text(report)})?"
 
 
 def finding_text(report: Report) -> str:

@@ -46,7 +46,7 @@ def test_the_first_words_say_what_was_found_and_what_was_asked(page: str) -> Non
         "3 of 6 predictions hold. 3 fail: 1 that a source states, 1 reading of an ambiguous "
         "sentence (of 1, the other reading holds) and 1 of this project's own."
     )
-    assert "Do 6 predictions of scaling theories hold in finite networks?" in header.content
+    assert "Do 6 predictions of scaling theories hold in finite networks (" in header.content
     changed = (
         "2 of 6 verdicts differ from those on record: A3.transfer.depth, A7.rate.depth.second."
     )

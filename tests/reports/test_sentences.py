@@ -38,7 +38,7 @@ def test_the_source_of_a_citation_is_the_work_without_the_place() -> None:
 
 def test_a_question_names_what_is_held_against_what() -> None:
     assert asked_text(report(prediction("A1"))) == (
-        "Does 1 prediction of scaling theories hold in finite networks? (profile quick, seed 0)"
+        "Does 1 prediction of scaling theories hold in finite networks (profile quick, seed 0)?"
     )
     own = report(prediction("A1"), prediction("A2"), predictions_from="mine.toml")
     assert asked_text(own).startswith("Do 2 predictions of mine.toml hold")
