@@ -5,19 +5,33 @@ Imports numpy, ``theory`` and ``reports.document``. Figures of any kind draw the
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 
-from reports.document import CellEntry, PredictionEntry, RivalEntry
+from reports.document import CellEntry
 from theory.arrays import FloatArray
 from theory.expectations import Summary
 
 
-def sizes_of(entry: PredictionEntry) -> FloatArray:
+class WithCells(Protocol):
+    """What has cells, and a statistic that is made of them."""
+
+    @property
+    def cells(self) -> list[CellEntry]:
+        """The points of its figure."""
+
+    @property
+    def scale(self) -> Summary:
+        """How the statistic is made of them."""
+
+
+def sizes_of(entry: WithCells) -> FloatArray:
     """The sizes of its cells, one each."""
     return np.array([cell.size for cell in entry.cells])
 
 
-def line_of(entry: PredictionEntry | RivalEntry, sizes: FloatArray, statistic: float) -> FloatArray:
+def line_of(entry: WithCells, sizes: FloatArray, statistic: float) -> FloatArray:
     """What the cells would hold, one number a size, if the statistic were this."""
     if entry.scale is Summary.EXPONENT:
         return _through_middle(sizes, entry.cells, statistic)
@@ -32,7 +46,7 @@ def _through_middle(sizes: FloatArray, cells: list[CellEntry], exponent: float) 
     return np.asarray(np.exp(logs.mean() + exponent * (np.log(sizes) - np.log(sizes).mean())))
 
 
-def reads_the_same(entry: PredictionEntry, rival: RivalEntry) -> bool:
+def reads_the_same(entry: WithCells, rival: WithCells) -> bool:
     """Whether a rival is about the numbers that are drawn, not a ratio of them or other rates."""
     ours, theirs = ([cell.measured for cell in cells] for cells in (entry.cells, rival.cells))
     return len(ours) == len(theirs) and bool(np.allclose(ours, theirs, rtol=1e-9, atol=0.0))

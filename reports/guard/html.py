@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from markupsafe import Markup
 
 from reports.guard.document import GuardReport
-from reports.guard.plots import entry_keys, entry_plot
+from reports.guard.figures import entry_keys, entry_plot
 from reports.guard.rows import Row, rows
 from reports.guard.text import (
     QUANTITIES,

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import click
 
 from theory.errors import DomainError
+from verify.cli.encoding import write_what_can_be_written
 
 USAGE, FAILED = 2, 4
 
@@ -107,6 +108,7 @@ def scaleproof() -> None:
 
 def main() -> None:
     """Run the command line; every error that a user can mend is one line and exit code 2."""
+    write_what_can_be_written()
     try:
         code = scaleproof.main(standalone_mode=False) or 0
     except click.exceptions.NoArgsIsHelpError as error:

@@ -20,7 +20,7 @@ from theory.variants import predictions_of, unpredicted
 from verify.campaign.design import Campaign
 from verify.cli.campaign import verified
 from verify.cli.options import processes
-from verify.cli.output import folder, meant, stdout_console, write_report
+from verify.cli.output import folder, meant, verdicts_text, write_report
 from verify.documents.variant import Variant, read_variant
 from verify.targets import FROM
 
@@ -47,9 +47,7 @@ def guard_variant(file: Path, axis: Axis | None, out: Path | None, as_json: bool
     if as_json:
         click.echo(document.model_dump_json(indent=2))
         return code
-    from reports.renderers.terminal import render as verdicts
-
-    click.echo(render(document, verdicts(report, stdout_console())), nl=False)
+    click.echo(render(document, verdicts_text(report)), nl=False)
     if out is not None:
         click.echo(f"Report: {out / 'report.html'}")
     click.echo(f"Exit code {code}: {_MEANINGS[code]}", err=True)

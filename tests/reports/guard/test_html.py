@@ -6,8 +6,8 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from reports.guard.figures import entry_keys, entry_plot
 from reports.guard.html import MOST_PLOTS, render
-from reports.guard.plots import entry_keys, entry_plot
 from tests.reports.guard.documents import (
     GUARDS,
     entry,
