@@ -1,7 +1,7 @@
-"""Figures of a prediction, as SVG text. Imports matplotlib, numpy, ``theory`` and ``reports``.
+"""Pictures of a verdict, as SVG text. Imports matplotlib, numpy, ``theory`` and ``reports``.
 
-Nothing in a figure depends on the clock or on a random identifier: the same report gives the
-same bytes.
+Pages draw figures of their own (``reports.figures``). Nothing in a picture depends on the clock or
+on a random identifier: the same report gives the same bytes.
 """
 
 from __future__ import annotations
@@ -50,25 +50,12 @@ _STATISTICS = {
 _LONGEST_LABEL = 40
 
 
-def scaling_plot(entry: PredictionEntry) -> str:
-    """Points with 95 percent intervals, the fit and the predicted line: an ``<svg>`` element.
-
-    An entry without measurements gives an empty string.
-    """
-    if not entry.cells:
-        return ""
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(5.2, 3.4))
-        _draw_cells(figure.add_axes((0.15, 0.14, 0.83, 0.83)), entry)
-        return svg_text(figure)
-
-
 def verdict_picture(entry: PredictionEntry) -> str:
     """How one prediction came to its verdict: an ``<svg>`` element for a page of any colour.
 
-    On the left ``scaling_plot``; on the right where the interval of the statistic lies, and where
-    it has to lie to accept the prediction, or its rival. Raises ``InputError`` for an entry
-    that has no interval.
+    On the left the cells with the fit and the band; on the right where the interval of the
+    statistic lies, and where it has to lie to accept the prediction, or its rival. Raises
+    ``InputError`` for an entry that has no interval.
     """
     if not entry.cells or entry.interval is None:
         raise InputError(f"{entry.id} has no interval ({entry.reason}); choose another prediction")
