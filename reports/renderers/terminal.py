@@ -36,6 +36,8 @@ _COLOURS = {
     Verdict.INCONCLUSIVE: "bold yellow",
     Verdict.INVALID: "bold magenta",
 }
+_RIVAL = f"{_GAP}its rival: "
+_LONGEST_RIVAL = len(_RIVAL) + max(map(len, Verdict))
 _STANDINGS = {Standing.STATED: "s", Standing.READING: "r", Standing.PROJECT: "p"}
 _LEGEND = {
     "s": "s stated",
@@ -101,7 +103,8 @@ class _Columns:
         self._estimate = max((len(estimate_text(entry)) for entry in entries), default=0)
         predicted = max((len(predicted_text(entry)) for entry in entries), default=0)
         used = len(_INDENT) + 2 * len(_GAP) + self._estimate + predicted + _SPARE
-        self._name = width - used
+        longest = max((len(entry.id) for entry in report.predictions), default=0)
+        self._name = min(width - used, max(longest, _LONGEST_RIVAL))
 
     def legend(self) -> Iterator[str]:
         """What the marks before a name mean, those that there are."""
@@ -117,7 +120,7 @@ class _Columns:
         yield from self._reason(entry)
         if entry.rival is not None:
             verdict = Text(entry.rival.verdict.upper(), _COLOURS[entry.rival.verdict])
-            yield from self._row(entry.rival, Text(f"{_GAP}its rival: ").append_text(verdict))
+            yield from self._row(entry.rival, Text(_RIVAL).append_text(verdict))
             yield from self._reason(entry.rival)
 
     def _reason(self, entry: PredictionEntry | RivalEntry) -> Iterator[Text]:
