@@ -63,7 +63,7 @@ def symbol_of(axis: str) -> str:
 
 def figure_keys(entry: PredictionEntry) -> list[tuple[str, str]]:
     """Each kind of mark in the figure, by class, with what it shows."""
-    keys = [("measured", "measured, with 95 percent intervals")]
+    keys = [("measured", f"mean of {entry.replicates} replicates, with its 95 percent interval")]
     if _has_fit(entry):
         keys.append(("fit", "fit"))
     ends = _ends_alone(entry)
