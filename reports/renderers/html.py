@@ -11,6 +11,7 @@ from reports.document import PredictionEntry, Report
 from reports.figures import figure_keys, scaling_figure
 from reports.forest import by_distance, distance, forest_bar, forest_groups, reach_of
 from reports.glossary import GLOSSARY
+from reports.lines import reads_the_same
 from reports.mathml import relation_math, with_powers
 from reports.outcome import WORST_FIRST, agrees
 from reports.pages import page_environment
@@ -64,6 +65,7 @@ def render(report: Report) -> str:
         "drawn": _drawn,
         "powers": with_powers,
         "keys": figure_keys,
+        "same_numbers": lambda entry: reads_the_same(entry, entry.rival),
         "sentence": lambda entry: verdict_sentence(entry, entry.axis),
         "figure": lambda entry: _drawn(scaling_figure(entry)),
         "formula": relation_math,

@@ -3,7 +3,7 @@
 import pytest
 
 from reports import RENDERERS, Report
-from tests.reports.documents import REPORTS, because, control, prediction, report, rival
+from tests.reports.documents import CELLS, REPORTS, because, control, prediction, report, rival
 from tests.reports.markup import Element, faults, parsed
 from theory.verdict import Reason, ReasonKind
 
@@ -116,6 +116,17 @@ def test_the_page_shows_every_fact_of_a_prediction(page: str) -> None:
         *(look.reason for look in entry.looks),
     ):
         assert escaped(text) in page
+
+
+def test_what_a_rival_reads_of_a_cell_is_shown_where_it_reads_something_else() -> None:
+    other = [cell.model_copy(update={"measured": 7.5}) for cell in CELLS[:2]]
+    page = RENDERERS["html"](
+        report(prediction("A1", rival=rival()), prediction("A2", rival=rival(cells=other)))
+    )
+    same, different = (cards(page)[name].content for name in ("A1", "A2"))
+    assert "What its rival reads of each cell." not in same
+    assert "What its rival reads of each cell." in different
+    assert different.count("7.5 [") == 2
 
 
 def test_the_page_says_whose_statement_a_prediction_is(page: str) -> None:
