@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 import pytest
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
+_PATIENCE = 240_000  # milliseconds; a busy machine is no fault of a page
 AXE = Path(__file__).parents[2] / ".tox/browser/node_modules/axe-core/axe.min.js"
 
 
@@ -41,6 +42,7 @@ class Chromium:
         path.write_text(html, encoding="utf-8")
         viewport = {"width": width, "height": 900}
         page = self.browser.new_context(viewport=viewport, **context).new_page()
+        page.set_default_timeout(_PATIENCE)
         opened = Opened(page)
         page.on("console", lambda message: opened.complaints.append(message.text))
         page.on("pageerror", lambda error: opened.complaints.append(str(error)))
