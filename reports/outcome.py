@@ -58,6 +58,9 @@ def exit_code(results: Iterable[Result]) -> Exit:
     return _EXITS[min(results, key=list(Result).index, default=Result.PASSES)]
 
 
+WORST_FIRST = (Verdict.REJECTED, Verdict.INVALID, Verdict.INCONCLUSIVE, Verdict.ACCEPTED)
+
+
 def judged(report: Report) -> dict[str, PredictionEntry | RivalEntry]:
     """Every verdict of a report by name: predictions, each followed by its rival."""
     entries: dict[str, PredictionEntry | RivalEntry] = {}

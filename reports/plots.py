@@ -1,7 +1,7 @@
-"""Figures of a prediction, as SVG text. Imports matplotlib, numpy, ``theory`` and ``reports``.
+"""Pictures of a verdict, as SVG text. Imports matplotlib, numpy, ``theory`` and ``reports``.
 
-Nothing in a figure depends on the clock or on a random identifier: the same report gives the
-same bytes.
+Pages draw figures of their own (``reports.figures``). Nothing in a picture depends on the clock or
+on a random identifier: the same report gives the same bytes.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reports.document import CellEntry, PredictionEntry, RivalEntry, VerdictEntry
+from reports.document import PredictionEntry, VerdictEntry
+from reports.lines import line_of, reads_the_same, sizes_of
 from reports.text import estimate_text, predicted_text
 from theory.arrays import FloatArray
 from theory.errors import InputError
@@ -50,25 +51,12 @@ _STATISTICS = {
 _LONGEST_LABEL = 40
 
 
-def scaling_plot(entry: PredictionEntry) -> str:
-    """Points with 95 percent intervals, the fit and the predicted line: an ``<svg>`` element.
-
-    An entry without measurements gives an empty string.
-    """
-    if not entry.cells:
-        return ""
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(5.2, 3.4))
-        _draw_cells(figure.add_axes((0.15, 0.14, 0.83, 0.83)), entry)
-        return svg_text(figure)
-
-
 def verdict_picture(entry: PredictionEntry) -> str:
     """How one prediction came to its verdict: an ``<svg>`` element for a page of any colour.
 
-    On the left ``scaling_plot``; on the right where the interval of the statistic lies, and where
-    it has to lie to accept the prediction, or its rival. Raises ``InputError`` for an entry
-    that has no interval.
+    On the left the cells with the fit and the band; on the right where the interval of the
+    statistic lies, and where it has to lie to accept the prediction, or its rival. Raises
+    ``InputError`` for an entry that has no interval.
     """
     if not entry.cells or entry.interval is None:
         raise InputError(f"{entry.id} has no interval ({entry.reason}); choose another prediction")
@@ -88,7 +76,7 @@ def svg_text(figure: Figure) -> str:
 
 
 def _draw_cells(axes: Axes, entry: PredictionEntry) -> None:
-    sizes = _sizes(entry)
+    sizes = sizes_of(entry)
     measured = np.array([cell.measured for cell in entry.cells])
     errors = np.array([[c.measured - c.low, c.high - c.measured] for c in entry.cells]).T
     axes.errorbar(sizes, measured, errors, fmt="o", color=MEASURED, ms=4, label="measured")
@@ -100,27 +88,6 @@ def _draw_cells(axes: Axes, entry: PredictionEntry) -> None:
     axes.set_xlabel(AXES.get(entry.axis, _plain(entry.axis)))
     axes.set_ylabel(_plain(entry.plotted.replace("_", " ")))
     axes.legend(frameon=False, fontsize=8)
-
-
-def _sizes(entry: PredictionEntry) -> FloatArray:
-    return np.array([cell.size for cell in entry.cells])
-
-
-def _line_of(
-    entry: PredictionEntry | RivalEntry, sizes: FloatArray, statistic: float
-) -> FloatArray:
-    """What the cells would hold, if the statistic were this."""
-    if entry.scale is Summary.EXPONENT:
-        return _through_middle(sizes, entry.cells, statistic)
-    predicted = np.array([cell.predicted for cell in entry.cells], dtype=float)
-    factor = np.exp(statistic) if entry.scale is Summary.LOGARITHM else statistic
-    return np.asarray(predicted * factor)
-
-
-def _through_middle(sizes: FloatArray, cells: list[CellEntry], exponent: float) -> FloatArray:
-    """The line of an exponent, drawn through the middle of the measurements."""
-    logs = np.log([cell.measured for cell in cells])
-    return np.asarray(np.exp(logs.mean() + exponent * (np.log(sizes) - np.log(sizes).mean())))
 
 
 def _plain(text: str) -> str:
@@ -139,25 +106,19 @@ def _draw_prediction(axes: Axes, entry: PredictionEntry, sizes: FloatArray) -> N
         # An exponent's line turns about the middle: no side of it is "at most".
         for end, label in ((low, "accepts from"), (high, "accepts up to")):
             if end is not None:
-                line = _line_of(entry, sizes, end)
+                line = line_of(entry, sizes, end)
                 axes.plot(sizes, line, "-", color=PREDICTED, alpha=0.4, lw=1, label=label)
     else:
         bottom, top = (np.full(len(sizes), end) for end in axes.get_ylim())
-        lower = bottom if low is None else _line_of(entry, sizes, low)
-        upper = top if high is None else _line_of(entry, sizes, high)
+        lower = bottom if low is None else line_of(entry, sizes, low)
+        upper = top if high is None else line_of(entry, sizes, high)
         axes.fill_between(sizes, lower, upper, color=PREDICTED, alpha=0.12, lw=0, label="accepts")
-    line, label = _line_of(entry, sizes, entry.predicted), _labelled("predicted", entry.relation)
+    line, label = line_of(entry, sizes, entry.predicted), _labelled("predicted", entry.relation)
     axes.plot(sizes, line, "--", color=PREDICTED, lw=1.2, label=label)
     rival = entry.rival
-    if rival is not None and _reads_the_same(entry, rival):
-        line, label = _line_of(rival, sizes, rival.predicted), _labelled("rival", rival.relation)
+    if rival is not None and reads_the_same(entry, rival):
+        line, label = line_of(rival, sizes, rival.predicted), _labelled("rival", rival.relation)
         axes.plot(sizes, line, ":", color=_RIVAL, lw=1.6, label=label)
-
-
-def _reads_the_same(entry: PredictionEntry, rival: RivalEntry) -> bool:
-    """Whether a rival is about the numbers that are drawn, not a ratio of them or other rates."""
-    ours, theirs = ([cell.measured for cell in cells] for cells in (entry.cells, rival.cells))
-    return len(ours) == len(theirs) and bool(np.allclose(ours, theirs, rtol=1e-9, atol=0.0))
 
 
 def scale_axes(axes: Axes, sizes: FloatArray) -> None:
@@ -182,7 +143,7 @@ def _verdict_figure(entry: PredictionEntry) -> Figure:
     _draw_cells(figure.add_axes((0.085, 0.15, 0.43, 0.75)), entry)
     rows: list[tuple[str, str, VerdictEntry]] = [("predicted", PREDICTED, entry)]
     rival = entry.rival
-    if rival is not None and rival.scale is entry.scale and _reads_the_same(entry, rival):
+    if rival is not None and rival.scale is entry.scale and reads_the_same(entry, rival):
         rows.append(("its rival", _RIVAL, rival))
     verdicts = figure.add_axes((0.57, 0.15, 0.40, 0.75))
     _draw_verdicts(verdicts, rows)

@@ -1,14 +1,15 @@
-"""A guard's report as one HTML page, no network, no script. Imports markupsafe and ``reports``."""
+"""A guard's report as one HTML page. Imports markupsafe and ``reports``."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 
 from markupsafe import Markup
 
 from reports.exits import exit_text
 from reports.guard.document import GuardReport
-from reports.guard.plots import entry_plot
+from reports.guard.figures import entry_keys, entry_plot
 from reports.guard.rows import Row, rows
 from reports.guard.text import (
     QUANTITIES,
@@ -45,6 +46,7 @@ def render(report: GuardReport) -> str:
         "count": count_text,
         "expected": expected_text,
         "interval": interval_text,
+        "keys": entry_keys,
         "measured": measured_text,
         "mend": mend_text,
         "name_of_fault": fault_name,
@@ -55,10 +57,12 @@ def render(report: GuardReport) -> str:
         "spoils": spoils_text,
     }
     tables = {axis: rows(report, axis) for axis in Axis}
+    counts = Counter(row.verdict for table in tables.values() for row in table)
     used = {entry.quantity for entry in report.entries}
     return environment.get_template("guard.html.j2").render(
         report=report,
         tables={axis: found for axis, found in tables.items() if found},
+        found={text: counts[verdict] for verdict, text in VERDICTS.items() if counts[verdict]},
         plots=_plots(tables),
         changes=list(changes_lines(report.changes)),
         quantities={name: text for name, text in QUANTITIES.items() if name in used},
@@ -78,5 +82,5 @@ def _plots(tables: Mapping[Axis, list[Row]]) -> list[tuple[Row, Markup]]:
         for row in (row for table in tables.values() for row in table if row.verdict is verdict):
             svg = entry_plot(row.clearest) if len(found) < MOST_PLOTS else ""
             if svg:
-                found.append((row, Markup(svg)))  # noqa: S704 - matplotlib escapes its text
+                found.append((row, Markup(svg)))  # noqa: S704 - figures escape their text
     return found

@@ -1,6 +1,6 @@
 """The entries of a guard's report as rows for people: blocks in one, the worst first.
 
-Imports ``theory`` and ``reports.guard.document``.
+Imports ``theory``, ``reports.outcome`` and ``reports.guard.document``.
 """
 
 from __future__ import annotations
@@ -11,17 +11,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from reports.guard.document import Entry, GuardReport
+from reports.outcome import WORST_FIRST
 from theory.module_scaling import Quantity
 from theory.scaling import Axis
 from theory.verdict import Verdict
 
-_WORST_FIRST = (
-    Verdict.REJECTED,
-    Verdict.INVALID,
-    Verdict.INCONCLUSIVE,
-    Verdict.ACCEPTED,
-    None,
-)
+_WORST_FIRST = (*WORST_FIRST, None)
 _Names = Callable[[Entry], str]
 _Patterns = Callable[[str], str]
 _MOST_HEALTHY_ROWS = 12  # of an axis; more are folded by quantity

@@ -1,15 +1,31 @@
-"""The report as one HTML page without network or script. Imports markupsafe and ``reports``."""
+"""The report as one HTML page that asks for nothing else. Imports markupsafe and ``reports``."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 
 from markupsafe import Markup
 
 from reports.document import PredictionEntry, Report
-from reports.outcome import agrees
+from reports.figures import figure_keys, scaling_figure
+from reports.forest import by_distance, distance, forest_bar, forest_groups, reach_of
+from reports.glossary import GLOSSARY
+from reports.lines import reads_the_same
+from reports.mathml import relation_math, with_powers
+from reports.outcome import WORST_FIRST, agrees
 from reports.pages import page_environment
-from reports.plots import scaling_plot
+from reports.sentences import (
+    asked_text,
+    controls_text,
+    finding_text,
+    owner_text,
+    record_text,
+    source_of,
+    tally_text,
+    trust_text,
+    verdict_sentence,
+)
 from reports.text import (
     campaigns_text,
     engines_text,
@@ -20,41 +36,103 @@ from reports.text import (
     shifted_text,
     source_text,
     standing_text,
-    summary,
 )
-from theory.verdict import Verdict
+from theory.prediction import Standing
 
-_MOST_PLOTS = 50  # of a table: each takes a twentieth of a second
+ORDERS: Mapping[str, str] = {
+    "worst": "worst first",
+    "far": "furthest from what is predicted",
+    "near": "nearest to it",
+    "listed": "as in the document",
+}
 
 
 def render(report: Report) -> str:
     """Return the page."""
+    reach, ranks = reach_of(report), _ranks(report)
     environment = page_environment()
     environment.filters |= {
         "estimate": estimate_text,
         "predicted": predicted_text,
-        "plot": _plotter(report),
         "agrees": agrees,
         "campaigns": campaigns_text,
         "engines": engines_text,
         "standing": standing_text,
         "shifted": shifted_text,
+        "controls": controls_text,
+        "trust": trust_text,
+        "tally": tally_text,
+        "owner": owner_text,
+        "drawn": _drawn,
+        "powers": with_powers,
+        "keys": figure_keys,
+        "same_numbers": lambda entry: reads_the_same(entry, entry.rival),
+        "sentence": lambda entry: verdict_sentence(entry, entry.axis),
+        "figure": lambda entry: _drawn(scaling_figure(entry)),
+        "formula": relation_math,
+        "bar": lambda entry: _drawn(forest_bar(entry, reach)),
     }
-    template = environment.get_template("report.html.j2")
-    texts: dict[str, Callable[[Report], object]] = {"left_out": lambda of: list(left_out(of))}
-    texts |= {"summary": summary, "family": family_text, "source": source_text}
-    return template.render(report=report, **{name: text(report) for name, text in texts.items()})
+    # Known to the parts of the page that are imported, too.
+    environment.globals |= {"report": report, "data": lambda entry: _data(entry, ranks[entry.id])}
+    entries = by_distance(report)
+    return environment.get_template("report.html.j2").render(
+        entries=entries,
+        groups=forest_groups(report, reach),
+        reach=reach,
+        verdicts=_counts([entry.verdict for entry in entries], WORST_FIRST),
+        standings=_counts([entry.standing for entry in entries], Standing),
+        sources=sorted({source_of(entry) for entry in entries}),
+        orders=ORDERS,
+        words=GLOSSARY,
+        finding=finding_text(report),
+        asked=asked_text(report),
+        on_record=record_text(report),
+        family=family_text(report),
+        source=source_text(report),
+        left_out=list(left_out(report)),
+    )
 
 
-def _plotter(report: Report) -> Callable[[PredictionEntry], str]:
-    """What draws an entry; of a table of many groups, those that are not accepted come first."""
-    by_need = sorted(report.predictions, key=lambda entry: entry.verdict is Verdict.ACCEPTED)
-    most = len(by_need) if report.table is None else _MOST_PLOTS
-    drawn = {entry.id for entry in by_need[:most]}
+def _counts(found: Sequence[object], order: Iterable[object]) -> dict[str, int]:
+    """How many there are of each that is there."""
+    counts = Counter(found)
+    return {str(one): counts[one] for one in order if counts[one]}
 
-    def plot(entry: PredictionEntry) -> str:
-        if entry.id not in drawn:
-            return f"not drawn: {_MOST_PLOTS} groups are, and first those that are not accepted"
-        return Markup(scaling_plot(entry))  # noqa: S704 - matplotlib escapes the text that it draws
 
-    return plot
+def _ranks(report: Report) -> dict[str, dict[str, int]]:
+    """The place of each prediction in every order, by its id."""
+    entries = report.predictions
+    orders = {
+        "worst": by_distance(report),
+        "far": sorted(entries, key=_how_far, reverse=True),
+        "near": sorted(entries, key=_how_far),
+        "listed": entries,
+    }
+    ranks: dict[str, dict[str, int]] = {entry.id: {} for entry in entries}
+    for name in ORDERS:
+        for rank, entry in enumerate(orders[name]):
+            ranks[entry.id][name] = rank
+    return ranks
+
+
+def _how_far(entry: PredictionEntry) -> float:
+    """Its distance in margins; what has no estimate is put next to the prediction."""
+    return abs(distance(entry) or 0.0)
+
+
+def _data(entry: PredictionEntry, ranks: Mapping[str, int]) -> Markup:
+    """What the script filters and orders by."""
+    known = {
+        "item": entry.id,
+        "verdict": entry.verdict,
+        "standing": entry.standing,
+        "source": source_of(entry),
+    }
+    values = {name: value for name, value in known.items() if value is not None} | dict(ranks)
+    return Markup(" ").join(
+        Markup('data-{}="{}"').format(name, value) for name, value in values.items()
+    )
+
+
+def _drawn(element: str) -> Markup:
+    return Markup(element)  # noqa: S704 - what makes an element escapes its text

@@ -9,7 +9,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from reports.document import PredictionEntry
-from reports.plots import _draw_prediction, _sizes, scaling_plot, verdict_picture
+from reports.lines import sizes_of
+from reports.plots import _draw_prediction, verdict_picture
 from tests.reports.documents import CELLS, EXACT_CELLS, NOT_MEASURED, REJECTED, prediction, rival
 from theory.errors import InputError
 from theory.expectations import Summary
@@ -19,23 +20,12 @@ def drawn(entry: PredictionEntry) -> tuple[dict[str, np.ndarray], tuple[float, f
     """Lines by label, and the lower and upper ends of the band that accepts."""
     axes = Figure().add_subplot()
     axes.set_ylim(0.5, 2.0)
-    _draw_prediction(axes, entry, _sizes(entry))
+    _draw_prediction(axes, entry, sizes_of(entry))
     lines = {str(line.get_label()): np.asarray(line.get_ydata()) for line in axes.lines}
     if not axes.collections:
         return lines, None
     extents = axes.collections[0].get_paths()[0].get_extents()
     return lines, (extents.y0, extents.y1)
-
-
-def test_the_plot_is_an_svg_with_points_fit_and_prediction() -> None:
-    svg = scaling_plot(prediction("A1"))
-    ElementTree.fromstring(svg)
-    for text in ("measured", "fit", "predicted: exponent of L = 0", "depth L"):
-        assert f">{text}</text>" in svg or f">{text}<" in svg
-
-
-def test_nothing_is_drawn_without_cells() -> None:
-    assert scaling_plot(prediction("A1", **NOT_MEASURED, cells=[])) == ""
 
 
 def test_an_exponent_is_a_line_through_the_middle_of_the_measurements() -> None:
@@ -127,7 +117,6 @@ def test_a_rival_on_another_scale_has_no_place_on_the_axis_of_the_picture() -> N
 def test_the_same_entry_gives_the_same_bytes() -> None:
     entry = prediction("A1", rival=rival())
     assert verdict_picture(entry) == verdict_picture(entry)
-    assert scaling_plot(entry) == scaling_plot(entry)
 
 
 def test_there_is_no_picture_without_an_interval() -> None:

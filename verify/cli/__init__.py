@@ -18,6 +18,7 @@ import click
 from reports.exits import Exit
 from reports.names import shortened
 from theory.errors import DomainError
+from verify.cli.encoding import write_what_can_be_written
 
 _LONGEST_LINE = 2000
 
@@ -138,9 +139,7 @@ def scaleproof() -> None:
 
 def main() -> None:
     """Run the command line; every error that a user can mend is one line and exit code 2."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # one of another encoding has no sign for all
-            stream.reconfigure(errors="backslashreplace")
+    write_what_can_be_written()
     try:
         code = scaleproof.main(standalone_mode=False) or 0
     except click.exceptions.NoArgsIsHelpError as error:

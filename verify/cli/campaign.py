@@ -8,7 +8,7 @@ from pathlib import Path
 from reports.document import Report
 from verify.campaign.design import Campaign
 from verify.campaign.looks import judge_campaign, keep_verdicts
-from verify.cli.progress import progress
+from verify.cli.progress import Looks, progress
 from verify.documents.campaign import build_report
 from verify.measuring.loop import begin, measure
 from verify.measuring.store import Store
@@ -25,13 +25,8 @@ def verified(campaign: Campaign, kept: Path, workers: int, arguments: tuple[str,
     complete = True
     try:
         with progress() as advance:
-            measure(
-                campaign,
-                store,
-                lambda look, done, total: advance(f"look {look + 1}", done, total),
-                workers,
-                arguments,
-            )
+            looks = Looks(advance)
+            measure(campaign, store, looks.measured, workers, arguments, looks.judged)
     except KeyboardInterrupt:
         complete = False
     answers = judge_campaign(campaign, store)

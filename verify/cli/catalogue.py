@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
 
 import click
 
@@ -15,6 +14,7 @@ from theory.parameterization import Optimizer
 from theory.prediction import Control, Grid, Prediction, Profile, Standing
 from theory.presets import is_preset, preset
 from theory.verdict import Verdict
+from verify.cli.columns import in_columns, output_width
 from verify.cli.options import json_option, patterns_argument
 
 
@@ -102,7 +102,7 @@ def list_predictions(patterns: tuple[str, ...], as_json: bool) -> None:
         click.echo(json.dumps([_summary(prediction) for prediction in chosen], indent=2))
         return
     headings = ("prediction", "on record", "standing", "margin", "relation")
-    click.echo("\n".join(_aligned([headings, *map(_row, chosen)])))
+    click.echo("\n".join(in_columns([headings, *map(_row, chosen)], output_width())))
     click.echo(_rejections(chosen))
 
 
@@ -115,13 +115,6 @@ def _row(prediction: Prediction) -> tuple[str, ...]:
         f"{float(prediction.margin):g}",
         str(prediction.relation),
     )
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> Iterable[str]:
-    """A line a row, for eyes and for grep: a table of rich takes as long as all the rest."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        yield "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip()
 
 
 def _recorded_as(verdict: Verdict, prediction: Prediction) -> bool:

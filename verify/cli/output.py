@@ -54,10 +54,15 @@ def write_report(report: Report, out: Path, fail_on: Collection[FailOn] = ()) ->
 
 def print_report(report: Report, as_json: bool) -> None:
     """The document, or the table of verdicts, on standard output."""
+    click.echo(RENDERERS["json"](report) if as_json else verdicts_text(report), nl=False)
+
+
+def verdicts_text(report: Report) -> str:
+    """The table of verdicts: as wide as the terminal and in its colours, or plain in a pipe."""
     from reports.renderers.terminal import render
 
-    text = RENDERERS["json"](report) if as_json else render(report, stdout_console())
-    click.echo(text, nl=False)
+    console = stdout_console()
+    return render(report, console if console.is_terminal else None)
 
 
 def say_exit(code: int) -> int:

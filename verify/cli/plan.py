@@ -1,21 +1,22 @@
-"""``scaleproof plan``: what a campaign can decide, before it runs. Imports click and rich."""
+"""``scaleproof plan``: what a campaign can decide, before it runs. Imports click and ``verify``."""
 
 from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator
 from dataclasses import asdict
 from functools import partial
 
 import click
-from rich.markup import escape
-from rich.table import Table
 
 from probes.engines import Engine
 from reports.reasons import reason_text
+from reports.renderers.terminal import WIDTH
 from theory.prediction import Profile
 from verify.campaign.design import Campaign
 from verify.campaign.power import Outlook, outlooks, total_seconds
+from verify.cli.columns import in_columns, output_width
 from verify.cli.options import (
     chosen,
     data_option,
@@ -27,7 +28,6 @@ from verify.cli.options import (
     patterns_argument,
     profile_option,
 )
-from verify.cli.output import stdout_console
 from verify.cli.progress import progress
 from verify.measuring.loop import check_engine
 from verify.measuring.pilot import PILOT_REPLICATES, PILOT_SEED, run_pilot
@@ -65,7 +65,7 @@ def plan_predictions(
     if as_json:
         click.echo(json.dumps([_document(outlook) for outlook in entries], indent=2))
         return
-    stdout_console().print(_table(entries, profile))
+    click.echo("\n".join(_lines(entries, profile)))
     first, last = total_seconds(campaign, pilot)
     click.echo(
         f"In all: {first:.0f} s of one core to the first look, {last:.0f} s to the last; what "
@@ -100,39 +100,27 @@ def _remedy(outlook: Outlook) -> str:
     return f"its negative controls are rejected with probability {outlook.controls:.2f} only"
 
 
-def _table(entries: list[Outlook], profile: str) -> Table:
-    title = (
-        f"profile {profile}, from a pilot of {PILOT_REPLICATES} replicates; "
-        f"required and detectable: for power {TARGET_POWER:g}"
-    )
-    table = Table(title=title, title_justify="left")
-    for heading in (
+def _lines(entries: list[Outlook], profile: str) -> Iterator[str]:
+    yield f"profile {profile}, from a pilot of {PILOT_REPLICATES} replicates"
+    yield f"replicates and P(decision): by look; required and detects: for power {TARGET_POWER:g}"
+    headings = (
         "prediction",
-        "cells",
-        "replicates by look",
+        "replicates",
         "margin",
         "spread",
-        "P(decision) by look",
+        "P(decision)",
         "controls",
         "required",
-        "detectable",
+        "detects",
         "seconds",
-    ):
-        left = heading == "prediction"
-        table.add_column(
-            heading, justify="left" if left else "right", overflow="fold", no_wrap=left
-        )
-    for outlook in entries:
-        table.add_row(*_row(outlook))
-    return table
+    )
+    yield from in_columns([headings, *map(_row, entries)], output_width() or WIDTH)
 
 
 def _row(outlook: Outlook) -> tuple[str, ...]:
     first, last = outlook.seconds
-    name = escape(_name(outlook))
     return (
-        f"[bold red]{name}[/]" if outlook.underpowered else name,
-        str(len(outlook.cells)),
+        _name(outlook),
         " ".join(map(str, outlook.replicates)),
         f"{outlook.margin:g}",
         f"{outlook.spread:.3g}",

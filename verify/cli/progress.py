@@ -1,11 +1,14 @@
-"""How far long work is, on stderr: a bar on a terminal, lines elsewhere. Imports rich.
+"""How far long work is, on stderr: a bar on a terminal, lines elsewhere.
+
+Imports rich and ``theory.verdict``.
 
 Work that is over within ten seconds says nothing where there is no terminal.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from time import monotonic
@@ -21,6 +24,8 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+
+from theory.verdict import Verdict
 
 INTERVAL = 10.0  # seconds between lines
 
@@ -51,6 +56,29 @@ def _bars(console: Console) -> Progress:
         TimeRemainingColumn(),
         console=console,
     )
+
+
+class Looks:
+    """What a campaign reports, look by look, with what has been decided so far.
+
+    Nothing is decided within a look: to judge measurements is to look at them.
+    """
+
+    def __init__(self, advance: Advance) -> None:
+        self._advance, self._decided = advance, ""
+
+    def judged(self, verdicts: Sequence[Verdict]) -> None:
+        """Receive every verdict as it is before a look."""
+        counts = Counter(verdicts)
+        decided = [verdict for verdict in Verdict if verdict is not Verdict.INCONCLUSIVE]
+        parts = [f"{counts[verdict]} {verdict}" for verdict in decided if counts[verdict]]
+        count = len(verdicts) - counts[Verdict.INCONCLUSIVE]
+        said = f": {', '.join(parts)}" if parts else ""
+        self._decided = f" ({count} of {len(verdicts)} decided{said})"
+
+    def measured(self, look: int, done: float, total: float) -> None:
+        """Receive a look, from 0, and of its cost what is done and what is needed."""
+        self._advance(f"look {look + 1}{self._decided}", done, total)
 
 
 class _Bars:

@@ -23,7 +23,7 @@ from theory.variants import predictions_of, unpredicted
 from verify.campaign.design import Campaign
 from verify.cli.campaign import verified
 from verify.cli.options import processes
-from verify.cli.output import folder, say_exit, stdout_console, write_report
+from verify.cli.output import folder, say_exit, verdicts_text, write_report
 from verify.documents.variant import Variant, read_variant
 from verify.targets import FROM
 
@@ -55,9 +55,7 @@ def guard_variant(
     if as_json:
         click.echo(document.model_dump_json(indent=2))
         return code
-    from reports.renderers.terminal import render as verdicts
-
-    click.echo(render(document, verdicts(report, stdout_console())), nl=False)
+    click.echo(render(document, verdicts_text(report)), nl=False)
     if out is not None:
         click.echo(f"Report: {out / 'report.html'}")
     return say_exit(code)

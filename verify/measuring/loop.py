@@ -14,6 +14,7 @@ from probes.trials import Measurements, resolve_device, run_sweep
 from theory.errors import UnavailableError
 from theory.experiments import images_besides_digits
 from theory.prediction import claim_id
+from theory.verdict import Verdict
 from verify.campaign.design import Campaign, Question, questions, settings_of
 from verify.campaign.looks import judge_campaign
 from verify.campaign.trials import trials_of
@@ -97,16 +98,18 @@ def measure(
     progress: Callable[[int, float, float], None] = lambda _look, _done, _total: None,
     workers: int = 1,
     patterns: Sequence[str] | None = None,
+    judged: Callable[[Sequence[Verdict]], None] = lambda _verdicts: None,
 ) -> None:
     """Measure what the store does not hold yet, look by look, until everything is decided.
 
     ``progress`` receives the look (from 0), and of its cost what is done and what is needed;
-    ``workers`` is the number of processes, on which the measurements do not depend. Raises
+    ``judged`` receives the verdicts that there are before each look but the first; ``workers`` is
+    the number of processes, on which the measurements do not depend. Raises
     ``TooLittleMemoryError``; what was measured before is kept.
     """
     try:
         with Workers(workers) as pool:
-            _measure(campaign, store, progress, pool, patterns)
+            _measure(campaign, store, progress, pool, patterns, judged)
     except TooLittleMemoryError as error:
         raise TooLittleMemoryError(
             f"{error}; what was measured is kept, and not measured again on the same device"
@@ -119,10 +122,11 @@ def _measure(
     progress: Callable[[int, float, float], None],
     workers: Workers,
     patterns: Sequence[str] | None,
+    judged: Callable[[Sequence[Verdict]], None],
 ) -> None:
     plan = begin(campaign, store, patterns)
     for look in range(campaign.looks):
-        asked = _open_questions(campaign, store, look)
+        asked = _open_questions(campaign, store, look, judged)
         if not asked:
             return
         while True:  # a sweep may become wider
@@ -148,9 +152,15 @@ def widen(campaign: Campaign, plan: Plan, asked: Sequence[Question], look: int) 
     return any(wider)
 
 
-def _open_questions(campaign: Campaign, store: Store, look: int) -> list[Question]:
+def _open_questions(
+    campaign: Campaign,
+    store: Store,
+    look: int,
+    judged: Callable[[Sequence[Verdict]], None],
+) -> list[Question]:
     """What has to be looked at for the (look + 1)-th time."""
     if look == 0:
         return questions(campaign)
     answers = judge_campaign(campaign, store, looks=look)
+    judged([answer.judgement.verdict for answer in answers])
     return [answer.remaining for answer in answers if answer.is_open(campaign)]

@@ -5,13 +5,11 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
 
+from reports.guard.figures import entry_keys, entry_plot
 from reports.guard.html import MOST_PLOTS, render
-from reports.guard.plots import _draw, entry_plot
 from tests.reports.guard.documents import (
     GUARDS,
-    WIDTHS,
     entry,
     fault,
     guard_report,
@@ -19,6 +17,7 @@ from tests.reports.guard.documents import (
     rejected,
     undecided,
 )
+from tests.reports.markup import faults, parsed
 from theory.scaling import Axis
 
 
@@ -27,11 +26,20 @@ def page() -> str:
     return render(GUARDS["faulty"])
 
 
-def test_the_page_is_self_contained(page: str) -> None:
-    assert "<script" not in page
-    assert not re.search(r"""(?:src|href)=["'](?!#)""", page)
-    assert "@import" not in page
-    assert "url(http" not in page
+@pytest.mark.parametrize("name", GUARDS)
+def test_the_page_is_one_file_that_everybody_can_read(name: str) -> None:
+    """Links stay on the page, ids are unique, and tables, figures and drawings are named."""
+    assert faults(render(GUARDS[name])) == []
+
+
+def test_rows_carry_what_the_script_filters_by(page: str) -> None:
+    rows = [row for row in parsed(page).all("tr") if "data-item" in row.attributes]
+    assert [row.attributes["data-verdict"] for row in rows] == [
+        *("rejected", "accepted", "accepted"),
+        *("rejected", "accepted"),
+    ]
+    boxes = [box for box in parsed(page).all("input") if box.attributes.get("name") == "verdict"]
+    assert [box.attributes["value"] for box in boxes] == ["rejected", "accepted"]
 
 
 def test_the_page_shows_faults_rates_notes_and_verdicts(page: str) -> None:
@@ -73,9 +81,9 @@ def test_changes_are_listed() -> None:
 
 
 def test_a_figure_for_each_row_that_is_rejected_or_undecided(page: str) -> None:
-    assert page.count("<svg") == 2
-    assert render(GUARDS["undecided"]).count("<svg") == 3
-    assert render(GUARDS["healthy"]).count("<svg") == 0
+    assert len(parsed(page).all("figure")) == 2
+    assert len(parsed(render(GUARDS["undecided"])).all("figure")) == 3
+    assert parsed(render(GUARDS["healthy"])).all("figure") == []
 
 
 def test_figures_are_few_and_of_what_is_rejected_first(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,7 +91,7 @@ def test_figures_are_few_and_of_what_is_rejected_first(monkeypatch: pytest.Monke
     letters = "abcdefghijklmnopqrstuvwxyz"
     some = [undecided(f"{letter}.undecided") for letter in letters[:10]]
     many = [rejected(f"{letter}.rejected", axis=Axis.DEPTH) for letter in letters[:20]]
-    figures = re.findall("<figure>.*?</figure>", render(guard_report([*some, *many])))
+    figures = re.findall("(?s)<figure>.*?</figure>", render(guard_report([*some, *many])))
     assert len(figures) == MOST_PLOTS
     assert all("rejected</code>" in figure for figure in figures[:20])
 
@@ -94,25 +102,35 @@ def test_text_is_escaped() -> None:
     assert name not in render(report)
 
 
-def test_a_figure_is_an_svg_with_points_and_slopes() -> None:
+def places(svg: str, name: str) -> list[list[tuple[float, float]]]:
+    """The ends of each line of a class."""
+    found = re.findall(f'<path class="{name}" d="([^"]*)"', svg)
+    return [
+        [(float(x), float(y)) for x, y in re.findall(r"([\d.]+) ([\d.]+)", one)] for one in found
+    ]
+
+
+def test_a_figure_is_an_svg_whose_keys_name_its_slopes() -> None:
     svg = entry_plot(undecided())
-    ElementTree.fromstring(svg)
-    for text in ("measured +0.09", "expected -0.5", "expected +0", "width n", "own"):
-        assert f">{text}<" in svg
-    assert ">at most +0<" in entry_plot(entry(expected=["at most 0"]))
-    assert "expected" not in entry_plot(entry(expected=[]))
+    name = ElementTree.fromstring(svg).attrib["aria-label"]
+    assert name == "head.weight: own against width"
+    assert ">width n</text>" in svg
+    keys = ["measured +0.09", "expected -0.5", "expected +0"]
+    assert [said for _, said in entry_keys(undecided())] == keys
+    assert [name for name, _ in entry_keys(undecided())] == ["fit", "predicted", "predicted"]
+    assert entry_keys(entry(expected=["at most 0"]))[1:] == [("predicted", "at most +0")]
+    assert len(entry_keys(entry(expected=[]))) == 1
 
 
-def test_expected_slopes_go_through_the_middle_of_the_values() -> None:
-    one = rejected(expected=["-1/2"])
-    values = np.array(list(one.values.values()))
-    axes = Figure().add_subplot()
-    _draw(axes, one, np.array(WIDTHS, dtype=float), values)
-    points, measured, expected = (np.log(np.asarray(line.get_ydata())) for line in axes.lines)
-    np.testing.assert_allclose(points, np.log(values))
-    np.testing.assert_allclose(measured, np.log(values), atol=1e-12)
-    np.testing.assert_allclose(np.diff(expected) / np.diff(np.log(WIDTHS)), -0.5)
-    np.testing.assert_allclose(expected.mean(), np.log(values).mean(), atol=1e-12)
+def test_slopes_go_through_the_middle_of_the_values() -> None:
+    """The measured one, through points on a power of the size, goes through the points."""
+    svg = entry_plot(rejected(expected=["-1/2"]))
+    points = [(float(x), float(y)) for x, y in re.findall(r'cx="([\d.]+)" cy="([\d.]+)"', svg)]
+    ((*measured,),) = places(svg, "fit")
+    np.testing.assert_allclose(measured, points, atol=0.1)
+    ((*expected,),) = places(svg, "predicted")
+    assert expected[1] == pytest.approx(points[1], abs=0.1)
+    assert (expected[2][1] > expected[0][1]) != (points[2][1] > points[0][1])
 
 
 @pytest.mark.parametrize("values", [{}, {64: 1.0}, {64: 0.0, 128: 1.0, 256: float("nan")}])
@@ -121,5 +139,6 @@ def test_nothing_is_drawn_of_fewer_than_two_values(values: dict[int, float]) -> 
 
 
 def test_a_slope_that_is_no_number_is_not_drawn() -> None:
-    svg = entry_plot(rejected(interval=interval(float("nan"))))
-    assert "measured" not in svg
+    unknown = rejected(interval=interval(float("nan")))
+    assert places(entry_plot(unknown), "fit") == []
+    assert "fit" not in dict(entry_keys(unknown))

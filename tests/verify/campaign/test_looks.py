@@ -310,4 +310,4 @@ def test_the_report_shows_every_look(narrow: Prediction, store: Store) -> None:
     (entry,) = report.predictions
     assert [look.replicates for look in entry.looks][:2] == [6, 12]
     assert entry.looks[0].verdict is Verdict.INCONCLUSIVE
-    assert "<th>look</th>" in RENDERERS["html"](report)
+    assert "<summary>Looks" in RENDERERS["html"](report)

@@ -1,13 +1,18 @@
 """How far long work is: a bar on a terminal, a line every ten seconds elsewhere."""
 
 import io
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from tests.verify.cli.test_cli import run
-from theory import Prediction
-from verify.cli.progress import progress
+from theory import Prediction, Profile
+from theory.scaling import rational
+from theory.verdict import Verdict
+from verify import Campaign, Store, measure
+from verify.cli.progress import Looks, progress
 
 
 class Clock:
@@ -87,3 +92,27 @@ def test_progress_stays_off_standard_output(
     captured = capsys.readouterr()
     assert captured.err.startswith("pilot: ")
     assert "pilot" not in captured.out
+
+
+def test_looks_say_what_has_been_decided_before_them() -> None:
+    stages: list[str] = []
+    looks = Looks(lambda stage, _done, _total: stages.append(stage))
+    looks.measured(0, 1, 2)
+    looks.judged([Verdict.ACCEPTED, Verdict.INCONCLUSIVE, Verdict.REJECTED, Verdict.ACCEPTED])
+    looks.measured(1, 1, 2)
+    assert stages == ["look 1", "look 2 (3 of 4 decided: 2 accepted, 1 rejected)"]
+
+
+def test_a_campaign_tells_its_verdicts_before_each_further_look(
+    prediction: Prediction, tmp_path: Path
+) -> None:
+    """With a margin too narrow to decide, every announced look is taken."""
+    narrow = replace(prediction, margin=rational("1/1000"))
+    judged: list[list[Verdict]] = []
+    campaign = Campaign((narrow,), Profile.QUICK, seed=1)
+    measure(
+        campaign,
+        Store(tmp_path / "store.sqlite"),
+        judged=lambda verdicts: judged.append(list(verdicts)),
+    )
+    assert judged == [[Verdict.INCONCLUSIVE]] * (campaign.looks - 1)

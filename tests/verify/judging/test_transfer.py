@@ -349,7 +349,8 @@ def test_the_report_shows_what_a_rival_costs_at_every_size(
         assert own.measured == pytest.approx(1.0, abs=0.01)
         assert cell.low < cell.measured < cell.high
         assert cell.measured == pytest.approx(np.exp(expected), abs=0.01)
-        assert f"{cell.label}: {cell.measured:.4g} [" in RENDERERS["html"](report)
+        row = f'{cell.label}</th><td class="number">{cell.measured:.4g} ['
+        assert row in RENDERERS["html"](report)
 
 
 @pytest.mark.parametrize(("exponent", "by"), [("2", (0, 2)), ("-7/2", (4, 0)), ("9", (0, 4))])

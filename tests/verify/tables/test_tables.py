@@ -410,7 +410,9 @@ def test_names_with_dollars_are_no_formulas(tmp_path: Path) -> None:
     names = ("--x", "$L^{$", "--y", r"$\bad$", "--replicate", "seed")
     claim = ("--exponent", "-3/2", "--margin", "0.1", "--out", tmp_path / "report")
     assert run("judge", save(frame, tmp_path, "MyTable.csv"), *names, *claim) == 0
-    assert "Table MyTable.csv" in (tmp_path / "report" / "report.html").read_text()
+    page = (tmp_path / "report" / "report.html").read_text()
+    assert "measurements of MyTable.csv" in page
+    assert r"<mtext>$L^{$</mtext>" in page
 
 
 def test_the_setting_that_is_named_must_be_there(tmp_path: Path) -> None:
@@ -452,7 +454,7 @@ def test_the_command_prints_writes_and_exits(
     assert entry.checks.extrapolation.value == pytest.approx(128**-1.5, rel=0.2)
     page = (tmp_path / "report" / "report.html").read_text()
     assert "table table.csv" in page.lower()
-    assert "extrapolated" in page
+    assert "beyond the grid</a>, at 128" in page
     assert run("judge", path, *OPTIONS, *claim) == code
     assert verdict.upper() in capsys.readouterr().out
 
