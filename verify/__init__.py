@@ -31,6 +31,8 @@ if TYPE_CHECKING:
         tabulate_rates,
     )
     from verify.tables.judge import judge
+    from verify.testing.marks import scaling_checks
+    from verify.testing.tables import assert_scaling
 
 _HOMES = {
     "reports.document": ("Report",),
@@ -55,6 +57,8 @@ _HOMES = {
     "verify.guarding.run": ("Guard", "guard"),
     "verify.measuring.store": ("Store",),
     "verify.tables.judge": ("judge",),
+    "verify.testing.marks": ("scaling_checks",),
+    "verify.testing.tables": ("assert_scaling",),
     "verify.judging.verdict": ("Judgement", "conclude"),
     "verify.measuring.executors": ("TooLittleMemoryError",),
 }
@@ -77,6 +81,7 @@ __all__ = [
     "TooLittleMemoryError",
     "TunedRate",
     "Verdict",
+    "assert_scaling",
     "build_report",
     "conclude",
     "find",
@@ -90,6 +95,7 @@ __all__ = [
     "outlooks",
     "recorded",
     "run_pilot",
+    "scaling_checks",
     "select",
     "tabulate_rates",
     "weigh",

@@ -95,7 +95,7 @@ def guard_network(
     locked = None if lock is None or update else read_lock(lock)
     report = _report(target, sizes, seeds, at_steps, expect, mend, rates)
     if locked is not None:
-        report = _against(report, os.fspath(lock or ""), locked)
+        report = against(report, os.fspath(lock or ""), locked)
     elif lock is not None:
         write_lock(report, lock)
         click.echo(f"Lock written: {lock}", err=True)
@@ -171,8 +171,8 @@ def _report(
         ).document
 
 
-def _against(report: GuardReport, lock: str, locked: Lock) -> GuardReport:
-    """What moved since the lock file was written."""
+def against(report: GuardReport, lock: str, locked: Lock) -> GuardReport:
+    """A report with what moved since the lock file was written."""
     changes, notes = compare(locked, report)
     return report.model_copy(
         update={

@@ -110,7 +110,7 @@ def guard(
     started = time.monotonic()
     subject = Subject.of(factory)
     demand = _demand(expect)
-    plans = _plans(subject, widths, depths, _counts("steps", steps, least=1))
+    plans = plans_of(subject, widths, depths, _counts("steps", steps, least=1))
     if seeds < 2:
         raise InputError(f"seeds {seeds}: expected at least 2, for one shows no spread")
     measured = {plan.axis: Measurements(subject, plan) for plan in plans}
@@ -185,12 +185,13 @@ def _counts(name: str, values: Sequence[int], least: int) -> tuple[int, ...]:
     return made
 
 
-def _plans(
+def plans_of(
     subject: Subject,
     widths: Sequence[int] | None,
     depths: Sequence[int] | None,
-    steps: tuple[int, ...],
+    steps: tuple[int, ...] = STEPS,
 ) -> list[Plan]:
+    """What a guard measures along each axis; ``InputError`` where that cannot be."""
     asked = {Axis.WIDTH: widths, Axis.DEPTH: depths}
     for axis, sizes in asked.items():
         if sizes is not None and axis not in subject.axes:
