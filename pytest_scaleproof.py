@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from verify.guarding.run import Guard
+    from verify.guarding.result import Guard
 
 MARKS = (
     "scaling_checks(factory, **options): one item for each module (use scaleproof.scaling_checks)",

@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Sequence
 
 from reports.document import PredictionEntry, VerdictEntry
-from reports.outcome import agrees
+from reports.outcome import agrees, verdicts_of
 from reports.text import estimate_text, predicted_text
 
 _WIDTH = 88
@@ -49,8 +49,7 @@ def prediction_text(entry: PredictionEntry) -> str:
     """What is said of a prediction, or of its rival, that is not as on record."""
     parts: list[tuple[str, str]] = []
     titles = []
-    rivals = [] if entry.rival is None else [(f"{entry.id}, rival", entry.rival)]
-    for name, one in [(entry.id, entry), *rivals]:
+    for name, one in verdicts_of(entry).items():
         if agrees(one):
             continue
         record = "nothing is on record" if one.recorded is None else f"{one.recorded} on record"

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from verify.campaign.looks import Answer, judge_campaign, keep_verdicts
     from verify.campaign.power import Outlook, Pilot, outlooks
     from verify.documents.campaign import build_report
-    from verify.guarding.run import Guard, guard
+    from verify.guarding.result import Guard
+    from verify.guarding.run import guard
     from verify.judging.claim import Claim, Measured
     from verify.judging.evidence import Evidence, weigh
     from verify.judging.verdict import Judgement, conclude
@@ -54,7 +55,8 @@ _HOMES = {
         "tabulate_rates",
     ),
     "verify.documents.campaign": ("build_report",),
-    "verify.guarding.run": ("Guard", "guard"),
+    "verify.guarding.result": ("Guard",),
+    "verify.guarding.run": ("guard",),
     "verify.measuring.store": ("Store",),
     "verify.tables.judge": ("judge",),
     "verify.testing.marks": ("scaling_checks",),

@@ -1,4 +1,7 @@
-"""Small figures of single exponents, as SVG text. Imports matplotlib, numpy and ``reports``."""
+"""Figures of exponents: small ones of single ones as SVG text, and a forest of all.
+
+Imports matplotlib, numpy and ``reports``.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,22 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reports.guard.document import Entry
-from reports.guard.rows import expected_exponents, is_bound
-from reports.plots import AXES, MEASURED, PREDICTED, STYLE, scale_axes, svg_text
+from reports.guard.document import Entry, GuardReport
+from reports.guard.rows import Row, expected_exponents, is_bound, rows
+from reports.guard.text import count_text
+from reports.plots import (
+    AXES,
+    MEASURED,
+    PREDICTED,
+    STYLE,
+    ForestRow,
+    draw_forest,
+    new_axes,
+    scale_axes,
+    svg_text,
+)
 from theory.arrays import FloatArray
+from theory.scaling import Axis
 
 
 def entry_plot(entry: Entry) -> str:
@@ -51,3 +66,30 @@ def _through_middle(sizes: FloatArray, values: FloatArray, exponent: float) -> F
     """The line of an exponent, drawn through the middle of the values."""
     logs = np.log(sizes)
     return np.asarray(np.exp(np.log(values).mean() + exponent * (logs - logs.mean())))
+
+
+def forest(report: GuardReport, ax: Axes | None = None) -> Axes:
+    """What is judged, the worst first, blocks in one row: that of their clearest exponent."""
+    found = [
+        _forest_row(row) for axis in Axis for row in rows(report, axis) if row.verdict is not None
+    ]
+    axes = new_axes(len(found)) if ax is None else ax
+    draw_forest(axes, found)
+    return axes
+
+
+def _forest_row(row: Row) -> ForestRow:
+    entry = row.clearest
+    interval, exponents = entry.interval, expected_exponents(entry)
+    nearest = min(exponents, key=lambda exponent: abs(interval.estimate - exponent))
+    low = None if is_bound(entry) else nearest - entry.margin
+    counted = f" ({count_text(row)})" if count_text(row) else ""
+    return ForestRow(
+        label=f"{row.name}{counted}, {entry.quantity} {entry.step}, {entry.axis}",
+        verdict=row.verdict,
+        estimate=interval.estimate,
+        interval=(interval.low, interval.high),
+        predicted=nearest,
+        margin=entry.margin,
+        band=(low, nearest + entry.margin),
+    )

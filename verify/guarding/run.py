@@ -1,6 +1,6 @@
 """The guard: measure, judge at announced looks, find causes, try mends.
 
-Imports numpy, pandas, ``reports`` and ``verify.guarding``; torch when something is measured.
+Imports numpy, ``reports`` and ``verify.guarding``; torch when something is measured.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from reports.guard.document import Entry, Fault, GuardReport, RateMove, Run
 from theory.errors import InputError, choices
@@ -23,6 +22,7 @@ from theory.verdict import Verdict
 from verify.guarding.faults import faults_of, interval_of
 from verify.guarding.judge import FAMILY_ALPHA, LOOKS, Judged, Name, judged_at_look, seeds_to_decide
 from verify.guarding.measurements import Measurements, Plan, Powers
+from verify.guarding.result import Guard
 from verify.guarding.subject import Subject
 
 WIDTHS, DEPTHS = (64, 128, 256, 512), (8, 16, 32, 64)
@@ -32,59 +32,6 @@ _DEPTH_OF_WIDTHS, _WIDTH_OF_DEPTHS = 2, 64
 # Fresh seeds of mends are far from those that found the fault.
 _FRESH = 10_000
 _FALLS = 0.25
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Guard:
-    """What a guard found; ``document`` is all of it as data."""
-
-    document: GuardReport
-
-    @property
-    def ok(self) -> bool:
-        """No fault, nothing rejected and nothing undecided."""
-        return self.document.ok
-
-    @property
-    def entries(self) -> list[Entry]:
-        """An exponent of every module and parameter, with its verdict."""
-        return self.document.entries
-
-    @property
-    def faults(self) -> list[Fault]:
-        """Causes of what is wrong."""
-        return self.document.faults
-
-    def to_frame(self) -> pd.DataFrame:
-        """One row for every entry."""
-        return pd.DataFrame(
-            {
-                "axis": str(one.axis),
-                "module": one.module,
-                "parameter": one.parameter,
-                "quantity": str(one.quantity),
-                "step": one.step,
-                "verdict": None if one.verdict is None else str(one.verdict),
-                "estimate": one.interval.estimate,
-                "low": one.interval.low,
-                "high": one.interval.high,
-                "expected": " or ".join(one.expected),
-                "margin": one.margin,
-                "note": one.note,
-            }
-            for one in self.entries
-        )
-
-    def report(self) -> str:
-        """What the terminal shows."""
-        from reports.guard.terminal import render
-
-        return render(self.document)
-
-    def __repr__(self) -> str:
-        from reports.guard.terminal import brief
-
-        return brief(self.document)
 
 
 def guard(

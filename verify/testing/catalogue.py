@@ -1,4 +1,4 @@
-"""Predictions of the catalogue as tests: ``pytest --scaleproof PATTERN``. Imports pytest, ``verify``.
+"""Predictions as tests: ``pytest --scaleproof PATTERN``. Imports pytest, ``reports``, ``verify``.
 
 All items of a session are one campaign, with its error rate, whichever of them are run in the end;
 its seed is that on record. An item passes when the verdicts on its prediction, and on its rival,
@@ -21,7 +21,7 @@ from filelock import FileLock
 
 from reports.assertion import prediction_text
 from reports.document import PredictionEntry, Report, RivalEntry
-from reports.outcome import agrees
+from reports.outcome import agrees, verdicts_of
 from theory.catalogue import recorded, select
 from theory.errors import DomainError
 from theory.prediction import Prediction, Profile
@@ -53,11 +53,8 @@ class CatalogueTests:
         self, session: pytest.Session, items: list[pytest.Item]
     ) -> None:
         """Add an item for each prediction."""
-        parent = _Catalogue.from_parent(session, name=OPTION, nodeid=OPTION)
-        items += [
-            PredictionItem.from_parent(parent, name=one.id, prediction=one, tests=self)
-            for one in self.predictions
-        ]
+        parent = _Catalogue.from_parent(session, name=OPTION, nodeid=OPTION, tests=self)
+        items += session.genitems(parent)
 
     def entry(self, prediction: Prediction) -> PredictionEntry:
         """What the campaign found of a prediction; it is measured when the first is asked for."""
@@ -101,8 +98,16 @@ class CatalogueTests:
 class _Catalogue(pytest.Collector):
     """The parent of all predictions."""
 
+    def __init__(self, *, tests: CatalogueTests, **others: object) -> None:
+        super().__init__(**others)  # type: ignore[arg-type]
+        self.tests = tests
+
     def collect(self) -> list[pytest.Item]:
-        return []
+        """One item a prediction."""
+        return [
+            PredictionItem.from_parent(self, name=one.id, prediction=one, tests=self.tests)
+            for one in self.tests.predictions
+        ]
 
 
 class PredictionItem(pytest.Item):
@@ -116,11 +121,9 @@ class PredictionItem(pytest.Item):
     def runtest(self) -> None:
         """Skip what is undecided, and fail where the record says something else."""
         entry = self.tests.entry(self.prediction)
-        found: list[tuple[str, PredictionEntry | RivalEntry]] = [(entry.id, entry)]
-        if entry.rival is not None:
-            found.append((f"{entry.id}, rival", entry.rival))
-        self.user_properties += [(name, _numbers(one)) for name, one in found]
-        differing = [(name, one) for name, one in found if not agrees(one)]
+        found = verdicts_of(entry)
+        self.user_properties += [(name, _numbers(one)) for name, one in found.items()]
+        differing = [(name, one) for name, one in found.items() if not agrees(one)]
         if not differing:
             return
         undecided = all(one.verdict is Verdict.INCONCLUSIVE for _, one in differing)
@@ -129,7 +132,11 @@ class PredictionItem(pytest.Item):
             pytest.skip(f"undecided: {said}")
         raise AssertionError(prediction_text(entry))
 
-    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: object = None) -> str:  # noqa: ARG002
+    def repr_failure(
+        self,
+        excinfo: pytest.ExceptionInfo[BaseException],
+        style: object = None,  # noqa: ARG002
+    ) -> str:
         """What differs; the traceback of anything else."""
         if isinstance(excinfo.value, AssertionError | DomainError):
             return str(excinfo.value)

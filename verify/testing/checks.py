@@ -26,7 +26,7 @@ from reports.guard.text import when
 from theory.errors import DomainError
 from theory.scaling import Axis
 from theory.verdict import Verdict
-from verify.guarding.run import Guard
+from verify.guarding.result import Guard
 from verify.testing.guards import Asked, Guards
 from verify.testing.marks import MARK
 

@@ -31,7 +31,7 @@ from tests.verify.guarding.small import (
     tokens_of,
 )
 from theory.errors import UnavailableError
-from verify.guarding.run import Guard
+from verify.guarding.result import Guard
 
 HEAD = 8
 

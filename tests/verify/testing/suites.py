@@ -99,9 +99,7 @@ def run(folder: Path, *arguments: str) -> Outcomes:
     os.chdir(folder)
     try:
         with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
-            found.code = int(
-                pytest.main([*options, "--capture=sys", *arguments], plugins=[found])
-            )
+            found.code = int(pytest.main([*options, "--capture=sys", *arguments], plugins=[found]))
     finally:
         os.chdir(place)
         sys.path[:], sys.dont_write_bytecode = path, compiled

@@ -104,9 +104,7 @@ def test_an_item_run_alone_has_the_verdict_that_it_has_among_all(
     assert alone.properties[name] == wrong.properties[name]
 
 
-def test_estimate_interval_and_margin_are_properties_in_junit(
-    shared: str, tmp_path: Path
-) -> None:
+def test_estimate_interval_and_margin_are_properties_in_junit(shared: str, tmp_path: Path) -> None:
     path = tmp_path / "junit.xml"
     run(suite(tmp_path / "suite", test_each=EACH), shared, f"--junit-xml={path}", "-k", "width-2")
     properties = cases(path)["test_each::test_each[width-2]"]

@@ -87,5 +87,5 @@ def test_what_may_hide_anything_has_no_digest(project: Path) -> None:
     module = load()
     space: dict[str, Any] = {"__name__": "nowhere"}
     exec("def factory(width): ...", space)
-    for one in (module.made(object()), functools.partial(abs), space["factory"], object()):
-        assert factory_digest(one) is None
+    made: list[Any] = [module.made(object()), functools.partial(abs), space["factory"], object()]
+    assert [factory_digest(one) for one in made] == [None] * len(made)
