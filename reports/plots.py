@@ -50,6 +50,7 @@ _STATISTICS = {
     Summary.LOGARITHM: "logarithm of measured / predicted",
 }
 _LONGEST_LABEL = 40
+_TICKS = [sign * tick for tick in (100, 30, 10, 3, 1) for sign in (-1, 1)] + [0]
 _LINEAR_MARGINS = 2.0  # a forest is linear so far from the prediction, and logarithmic beyond
 
 
@@ -305,9 +306,14 @@ def draw_forest(axes: Axes, rows: Sequence[ForestRow]) -> None:
         colour = _RIVAL if row.verdict is None else _VERDICTS[row.verdict]
         errors = [[middle - low], [high - middle]]
         axes.errorbar(middle, -place, xerr=errors, fmt="o", color=colour, ms=4, capsize=2, lw=1)
+        at: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "va": "center"}
+        axes.annotate(row.verdict or "", (1.02, -place), color=colour, **at)
     axes.set_xscale("symlog", linthresh=_LINEAR_MARGINS)
     reach = max(_LINEAR_MARGINS, *map(abs, axes.get_xlim()))
     axes.set_xlim(-reach, reach)
+    ticks = [tick for tick in _TICKS if abs(tick) <= reach]
+    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.minorticks_off()
     axes.set_ylim(0.5 - max(1, len(rows)), 0.5)
     axes.set_yticks([-place for place in range(len(rows))], [_plain(row.label) for row in rows])
     axes.set_xlabel("distance from the prediction, in margins")

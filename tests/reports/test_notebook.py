@@ -3,6 +3,7 @@
 import math
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
@@ -44,8 +45,9 @@ def test_a_forest_draws_every_estimate_at_its_place_with_its_name() -> None:
     rows = [row(-0.5, (-0.7, -0.3), -0.5), row(3.0, (None, 0.2), 0.0)]
     draw_forest(axes, rows)
     assert [label.get_text() for label in axes.get_yticklabels()] == ["A1", "A1"]
-    points = [container.lines[0].get_xydata().tolist()[0] for container in axes.containers]
-    assert points == [[0.0, 0.0], [pytest.approx(15.0), -1.0]]
+    points = [line for line in axes.lines if line.get_marker() == "o"]
+    places = [np.asarray(line.get_xydata()).flatten().tolist() for line in points]
+    assert places == [[0.0, 0.0], [pytest.approx(15.0), -1.0]]
     left, right = axes.get_xlim()
     assert right == -left > 15.5  # both ends of the widest interval are seen
 

@@ -51,7 +51,7 @@ class Judgement:
         return reason_text(self.reasons)
 
     def __repr__(self) -> str:
-        one, claim = self.interval, self.evidence and self.evidence.claim
+        one, claim = self.interval, None if self.evidence is None else self.evidence.claim
         said = "" if one is None else f": {one.estimate:+.3f} [{one.low:+.3f}, {one.high:+.3f}]"
         of = "" if claim is None else f", [{claim.relation}] with margin {claim.margin:g}"
         return f"Judgement({self.verdict}{said}{of}; {self.replicates} replicates)"

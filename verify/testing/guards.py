@@ -27,6 +27,7 @@ from theory.scaling import Axis
 from verify.cli.guard import against
 from verify.documents.checkout import write_files
 from verify.guarding.lock import read_lock, write_lock
+from verify.guarding.measurements import Measurements
 from verify.guarding.run import DEPTHS, WIDTHS, guard, plans_of
 from verify.guarding.structure import folded
 from verify.guarding.subject import Subject
@@ -80,9 +81,8 @@ class Asked:
         subject = Subject.of(self.factory)
         found: list[tuple[Axis, str]] = []
         for plan in plans_of(subject, self.options.get("widths"), self.options.get("depths")):
-            sizes = (plan.sizes[0], plan.other)
             with untouched_randomness():
-                model = subject.make(*(sizes if plan.axis is Axis.WIDTH else sizes[::-1]), 0).model
+                model = Measurements(subject, plan).make(plan.sizes[0], 0).model
             names = [
                 folded(name) if plan.axis is Axis.DEPTH else name
                 for name, module in model.named_modules()

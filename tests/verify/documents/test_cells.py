@@ -42,9 +42,8 @@ def test_a_judgements_frame_table_and_figure_have_its_cells() -> None:
     axes = Figure().add_subplot()
     assert found.plot(axes) is axes
     assert axes.get_xlabel() == "depth L"
-    assert {"measured", "fit", "predicted: exponent of depth = -3/2"} <= {
-        text.get_text() for text in axes.get_legend().get_texts()
-    }
+    _, labels = axes.get_legend_handles_labels()
+    assert {"measured", "fit", "predicted: exponent of depth = -3/2"} <= set(labels)
 
 
 def test_without_axes_a_figure_is_made() -> None:
@@ -52,7 +51,7 @@ def test_without_axes_a_figure_is_made() -> None:
 
     axes = judgement().plot()
     assert isinstance(axes, Axes)
-    pyplot.close(axes.get_figure())
+    pyplot.close(axes.get_figure(root=True))
 
 
 def test_what_could_not_be_summed_up_is_not_drawn() -> None:
