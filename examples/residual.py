@@ -43,4 +43,4 @@ def loss(model, batch):
 
 
 if __name__ == "__main__":
-    print(scaleproof.guard(factory, depths=(8, 16, 32), expect="mup").report())
+    print(scaleproof.guard(factory, depths=(8, 16, 32)).report())

@@ -1,4 +1,4 @@
-"""What replaces a hand-written coordinate test: one test a layer, with an error rate and a cause."""
+"""In place of a hand-written coordinate test: a test a layer, with an error rate and a cause."""
 
 from gpt import factory
 

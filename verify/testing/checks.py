@@ -114,8 +114,10 @@ def parametrize(metafunc: pytest.Metafunc) -> None:
     parts = Parts(asked)
     metafunc.parametrize(
         "scaling_check",
-        [(parts, axis, module) for axis, module in parts.modules],
-        ids=[f"{axis}-{module}" for axis, module in parts.modules],
+        [
+            pytest.param((parts, axis, module), id=f"{axis}-{module}", marks=pytest.mark.scaling)
+            for axis, module in parts.modules
+        ],
         indirect=True,
     )
 

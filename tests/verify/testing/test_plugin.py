@@ -94,6 +94,32 @@ def test_last():
     assert found.code == 0, found.output
 
 
+def test_the_mark_scaling_chooses_what_is_collected(tmp_path: Path) -> None:
+    """Also that of a network in depth, whose blocks are one."""
+    deep = """
+from torch import nn, optim
+from scaleproof import scaling_checks
+
+def factory(width, depth, seed):
+    layers = nn.Linear(8, width), *(nn.Linear(width, width) for _ in range(depth))
+    model = nn.Sequential(layers[0], nn.Sequential(*layers[1:]), nn.Linear(width, 2))
+    return model, optim.SGD(model.parameters()), None, abs
+
+@scaling_checks(factory, widths=(4, 8, 16), depths=(2, 4, 8))
+class TestDeep:
+    def test_each(self, scaling_check): ...
+
+def test_other(): ...
+"""
+    found = run(suite(tmp_path, test_deep=deep), "-m", "scaling", "--collect-only", "-q")
+    assert "test_other" not in found.output
+    ids = [line.partition("[")[2][:-1] for line in found.output.splitlines() if "[" in line]
+    assert ids == [
+        *("width-0", "width-1.0", "width-1.1", "width-2", "width-(network)"),
+        *("depth-*", "depth-*.*", "depth-(network)"),
+    ]
+
+
 def test_an_item_run_alone_has_the_verdict_that_it_has_among_all(
     wrong: Outcomes, tmp_path: Path
 ) -> None:
