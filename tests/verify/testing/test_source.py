@@ -15,12 +15,13 @@ FILES = {
     "code_a/__init__.py": "",
     "code_a/factories.py": (
         "import math\nimport numpy\nfrom . import layers\nRATE = 0.1\n"
-        "def factory(width, seed=0):\n    from code_a.late import loss\n"
+        "def factory(width, seed=0):\n    from code_a.inner.late import loss\n"
         "    return layers.f(RATE), loss\n"
         "def made(alpha):\n    def inner(width):\n        return alpha\n    return inner\n"
     ),
     "code_a/layers.py": "f = abs\n",
-    "code_a/late.py": "loss = 1\n",
+    "code_a/inner/__init__.py": "",
+    "code_a/inner/late.py": "loss = 1\n",
     "code_a/unrelated.py": "x = 1\n",
 }
 
@@ -29,7 +30,7 @@ FILES = {
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     for name, text in FILES.items():
         path = tmp_path / name
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(exist_ok=True, parents=True)
         path.write_text(text, encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
     yield tmp_path
@@ -48,9 +49,11 @@ def test_the_same_code_has_the_same_digest(project: Path) -> None:
     assert factory_digest(load().factory) == first
 
 
-@pytest.mark.parametrize("name", ["factories", "layers", "late", "__init__"])
+@pytest.mark.parametrize(
+    "name", ["factories", "layers", "inner/late", "inner/__init__", "__init__"]
+)
 def test_every_file_that_imports_reach_counts(name: str, project: Path) -> None:
-    """Also one that is imported inside a function, and the package that is run on the way."""
+    """Also one that is imported inside a function, and packages that are run on the way."""
     factory = load().factory
     before = factory_digest(factory)
     with (project / "code_a" / f"{name}.py").open("a", encoding="utf-8") as file:
