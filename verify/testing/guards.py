@@ -98,12 +98,12 @@ class Asked:
 
     def command(self, root: Path) -> str:
         """What repeats it, and tries mends: a command, or a call where no file has the factory."""
-        name = getattr(self.factory, "__qualname__", "<locals>")
+        name = getattr(self.factory, "__qualname__", "factory")
         code = getattr(self.factory, "__code__", None)
         shown = {k: v for k, v in self.options.items() if k not in ("mend", "first_seed")}
         if code is None or "<" in name or "first_seed" in self.options:
             given = "".join(f", {option}={value!r}" for option, value in shown.items())
-            return f"scaleproof.guard({name.replace('.<locals>', '')}{given}, mend=True)"
+            return f"scaleproof.guard({name.rpartition('.')[2]}{given}, mend=True)"
         path = os.path.relpath(code.co_filename, root)
         parts = ["scaleproof", "guard", f"{path}:{name}"]
         for option, value in shown.items():
