@@ -2,7 +2,8 @@
 
 ``python -m tools.coordinate_tests [COUNT]`` tries COUNT further mistakes (all, unless given) on the
 tests' pre-norm transformer, keeps what it found in .mutants, and writes docs/coordinate-tests.md
-about what was tried so far. Imports torch, the tests' families, an example and ``verify``.
+about what was tried so far; without that file everything is tried anew. Imports torch, the tests'
+families, an example and ``verify``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""What a notebook shows of a guard: the faults, and a table of exponents, the worst first."""
+"""What a notebook shows of a guard: the faults, and a table of exponents, the worst first.
+
+Imports ``reports`` and ``theory``.
+"""
 
 from __future__ import annotations
 

@@ -2,5 +2,5 @@
 
 ``guards`` runs a guard once for all tests that ask for it, ``source`` says when a kept result still
 holds, ``checks`` shares a result out to tests, ``catalogue`` collects predictions, ``marks`` and
-``tables`` are for test files.
+``tables`` are for test files. Imports nothing by itself.
 """
