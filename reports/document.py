@@ -1,19 +1,24 @@
 """The report as a document: what a campaign found, in a form that is saved, checked and rendered.
 
-Imports pydantic and ``theory``. The JSON Schema of this module ships beside it
+Imports pydantic and ``theory``; ``reports``, matplotlib and pandas for what a notebook shows. The
+JSON Schema of this module ships beside it
 (``schema/report-3.schema.json``); ``schema_version`` changes when the document does.
 """
 
 from __future__ import annotations
 
 from importlib.resources import files
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from theory.expectations import Summary
 from theory.prediction import Profile, Standing
 from theory.verdict import ReasonKind, Verdict
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
 
 SCHEMA_VERSION: Literal["3.0"] = "3.0"
 
@@ -241,6 +246,62 @@ class Report(_Frozen):
     left_out: dict[str, str] = Field(
         default={}, description="groups of a table without a verdict, and why they have none"
     )
+
+    def __repr__(self) -> str:
+        """One line for a prompt or a log."""
+        from reports.text import source_text, summary
+
+        return f"Report({source_text(self)}: {summary(self)})"
+
+    __str__ = __repr__
+
+    def _repr_html_(self) -> str:
+        """A table of verdicts for a notebook."""
+        from reports.notebook import table_html
+        from reports.outcome import judged
+        from reports.text import estimate_text, predicted_text
+
+        return table_html(
+            repr(self),
+            ("prediction", "verdict", "on record", "measured", "predicted"),
+            (
+                (name, one.verdict, one.recorded or "-", estimate_text(one), predicted_text(one))
+                for name, one in judged(self).items()
+            ),
+        )
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row for every verdict: predictions, each followed by its rival."""
+        import pandas as pd
+
+        from reports.outcome import judged
+
+        return pd.DataFrame(
+            {
+                "id": name,
+                "verdict": str(one.verdict),
+                "recorded": None if one.recorded is None else str(one.recorded),
+                "estimate": one.estimate,
+                "low": None if one.interval is None else one.interval[0],
+                "high": None if one.interval is None else one.interval[1],
+                "predicted": one.predicted,
+                "margin": one.margin,
+                "replicates": one.replicates,
+                "relation": one.relation,
+                "reason": one.reason,
+            }
+            for name, one in judged(self).items()
+        )
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """A forest: every estimate with its interval, in margins about what is predicted."""
+        from reports.outcome import judged
+        from reports.plots import draw_forest, forest_rows, new_axes
+
+        rows = forest_rows(list(judged(self).items()))
+        axes = new_axes(len(rows)) if ax is None else ax
+        draw_forest(axes, rows)
+        return axes
 
 
 def json_schema() -> dict[str, Any]:

@@ -65,9 +65,15 @@ def judged(report: Report) -> dict[str, PredictionEntry | RivalEntry]:
     """Every verdict of a report by name: predictions, each followed by its rival."""
     entries: dict[str, PredictionEntry | RivalEntry] = {}
     for entry in report.predictions:
-        entries[entry.id] = entry
-        if entry.rival is not None:
-            entries[f"{entry.id}, rival"] = entry.rival
+        entries |= verdicts_of(entry)
+    return entries
+
+
+def verdicts_of(entry: PredictionEntry) -> dict[str, PredictionEntry | RivalEntry]:
+    """The verdict on a prediction by name, and that on its rival."""
+    entries: dict[str, PredictionEntry | RivalEntry] = {entry.id: entry}
+    if entry.rival is not None:
+        entries[f"{entry.id}, rival"] = entry.rival
     return entries
 
 

@@ -7,15 +7,18 @@ on a random identifier: the same report gives the same bytes.
 from __future__ import annotations
 
 import io
+import math
 import warnings
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reports.document import PredictionEntry, VerdictEntry
+from reports.document import CellEntry, PredictionEntry, RivalEntry, VerdictEntry
 from reports.lines import line_of, reads_the_same, sizes_of
 from reports.text import estimate_text, predicted_text
 from theory.arrays import FloatArray
@@ -49,6 +52,72 @@ _STATISTICS = {
     Summary.LOGARITHM: "logarithm of measured / predicted",
 }
 _LONGEST_LABEL = 40
+_TICKS = [sign * tick for tick in (100, 30, 10, 3, 1) for sign in (-1, 1)] + [0]
+_LINEAR_MARGINS = 2.0  # a forest is linear so far from the prediction, and logarithmic beyond
+
+
+class Drawable(Protocol):
+    """What a figure of cells needs to know."""
+
+    @property
+    def cells(self) -> list[CellEntry]:
+        """The points."""
+
+    @property
+    def scale(self) -> Summary:
+        """How the statistic is made of the cells."""
+
+    @property
+    def band(self) -> tuple[float | None, float | None]:
+        """The values of the statistic that accept."""
+
+    @property
+    def predicted(self) -> float:
+        """The predicted statistic."""
+
+    @property
+    def relation(self) -> str:
+        """What is claimed, in words."""
+
+    @property
+    def axis(self) -> str:
+        """What the sizes are."""
+
+    @property
+    def plotted(self) -> str:
+        """What the cells hold."""
+
+    @property
+    def rival(self) -> RivalEntry | None:
+        """Another source's statement about the same measurements."""
+
+
+@dataclass(frozen=True, slots=True)
+class ForestRow:
+    """One estimate of a forest: its interval, and the band that accepts."""
+
+    label: str
+    verdict: Verdict | None
+    estimate: float
+    interval: tuple[float, float]
+    predicted: float
+    margin: float
+    band: tuple[float | None, float | None]
+
+    def in_margins(self, value: float) -> float:
+        """How far a value is from the prediction, in margins: what accepts lies in [-1, 1].
+
+        Of a one-sided claim, whose end is at 1 or at -1, all beyond it accepts.
+        """
+        low, high = self.band
+        if low is None and high is not None:
+            return 1.0 + (value - high) / self.margin
+        if high is None and low is not None:
+            return -1.0 + (value - low) / self.margin
+        if low is None or high is None:
+            return math.nan
+        end = high if value >= self.predicted else low
+        return (value - self.predicted) / abs(end - self.predicted)
 
 
 def verdict_picture(entry: PredictionEntry) -> str:
@@ -75,7 +144,8 @@ def svg_text(figure: Figure) -> str:
     return svg[svg.index("<svg") :]
 
 
-def _draw_cells(axes: Axes, entry: PredictionEntry) -> None:
+def draw_cells(axes: Axes, entry: Drawable) -> None:
+    """Points with 95 percent intervals, the fit, and the predicted line with its band."""
     sizes = sizes_of(entry)
     measured = np.array([cell.measured for cell in entry.cells])
     errors = np.array([[c.measured - c.low, c.high - c.measured] for c in entry.cells]).T
@@ -99,7 +169,7 @@ def _labelled(text: str, relation: str) -> str:
     return f"{text}: {_plain(relation)}" if len(relation) < _LONGEST_LABEL else text
 
 
-def _draw_prediction(axes: Axes, entry: PredictionEntry, sizes: FloatArray) -> None:
+def _draw_prediction(axes: Axes, entry: Drawable, sizes: FloatArray) -> None:
     """The predicted line with the band that accepts, and the line of a rival."""
     low, high = entry.band
     if entry.scale is Summary.EXPONENT and (low is None or high is None):
@@ -140,7 +210,7 @@ def scale_axes(axes: Axes, sizes: FloatArray) -> None:
 def _verdict_figure(entry: PredictionEntry) -> Figure:
     figure = Figure(figsize=(8.4, 3.3), facecolor="white")
     figure.text(0.085, 0.93, entry.id, weight="bold", size=10)
-    _draw_cells(figure.add_axes((0.085, 0.15, 0.43, 0.75)), entry)
+    draw_cells(figure.add_axes((0.085, 0.15, 0.43, 0.75)), entry)
     rows: list[tuple[str, str, VerdictEntry]] = [("predicted", PREDICTED, entry)]
     rival = entry.rival
     if rival is not None and rival.scale is entry.scale and reads_the_same(entry, rival):
@@ -180,3 +250,55 @@ def _draw_verdict(axes: Axes, y: float, name: str, colour: str, row: VerdictEntr
     axes.annotate(f"measured: {estimate_text(row)}", (0.0, y - 0.32), color=MEASURED, **above)
     verdict: dict[str, Any] = {"ha": "right", "weight": "bold", "color": _VERDICTS[row.verdict]}
     axes.annotate(row.verdict.upper(), (1.0, y + 0.2), **above, **verdict)
+
+
+def new_axes(rows: int | None = None) -> Axes:
+    """Axes of a new figure of pyplot, which a notebook shows; high enough for rows of a forest."""
+    from matplotlib import pyplot
+
+    size = (5.2, 3.4) if rows is None else (6.4, 1.2 + 0.24 * rows)
+    _, axes = pyplot.subplots(figsize=size, layout="constrained")
+    return axes
+
+
+def draw_forest(axes: Axes, rows: Sequence[ForestRow]) -> None:
+    """Estimates with intervals from the top down, in margins about what each is predicted to be.
+
+    The strip is what accepts: an interval inside it is accepted, one outside rejected.
+    """
+    axes.axvspan(-1.0, 1.0, color=PREDICTED, alpha=0.12, lw=0, label="accepts")
+    axes.axvline(0.0, color=PREDICTED, lw=1.0, linestyle="--", label="predicted")
+    for place, row in enumerate(rows):
+        middle, low, high = map(row.in_margins, (row.estimate, *row.interval))
+        colour = _RIVAL if row.verdict is None else _VERDICTS[row.verdict]
+        errors = [[middle - low], [high - middle]]
+        axes.errorbar(middle, -place, xerr=errors, fmt="o", color=colour, ms=4, capsize=2, lw=1)
+        at: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "va": "center"}
+        axes.annotate(row.verdict or "", (1.02, -place), color=colour, **at)
+    axes.set_xscale("symlog", linthresh=_LINEAR_MARGINS)
+    reach = max(_LINEAR_MARGINS, *map(abs, axes.get_xlim()))
+    axes.set_xlim(-reach, reach)
+    ticks = [tick for tick in _TICKS if abs(tick) <= reach]
+    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.minorticks_off()
+    axes.set_ylim(0.5 - max(1, len(rows)), 0.5)
+    axes.set_yticks([-place for place in range(len(rows))], [_plain(row.label) for row in rows])
+    axes.set_xlabel("distance from the prediction, in margins")
+    axes.grid(visible=False, axis="y")
+
+
+def forest_rows(entries: Sequence[tuple[str, VerdictEntry]]) -> list[ForestRow]:
+    """The rows of verdicts by name; what has no estimate has none."""
+    return [
+        ForestRow(
+            name,
+            one.verdict,
+            one.estimate,
+            one.interval,
+            one.predicted,
+            one.margin,
+            one.band,
+        )
+        for name, one in entries
+        if one.estimate is not None and one.interval is not None
+    ]

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from verify.campaign.looks import Answer, judge_campaign, keep_verdicts
     from verify.campaign.power import Outlook, Pilot, outlooks
     from verify.documents.campaign import build_report
-    from verify.guarding.run import Guard, guard
+    from verify.guarding.result import Guard
+    from verify.guarding.run import guard
     from verify.judging.claim import Claim, Measured
     from verify.judging.evidence import Evidence, weigh
     from verify.judging.verdict import Judgement, conclude
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
         tabulate_rates,
     )
     from verify.tables.judge import judge
+    from verify.testing.marks import scaling_checks
+    from verify.testing.tables import assert_scaling
 
 _HOMES = {
     "reports.document": ("Report",),
@@ -52,9 +55,12 @@ _HOMES = {
         "tabulate_rates",
     ),
     "verify.documents.campaign": ("build_report",),
-    "verify.guarding.run": ("Guard", "guard"),
+    "verify.guarding.result": ("Guard",),
+    "verify.guarding.run": ("guard",),
     "verify.measuring.store": ("Store",),
     "verify.tables.judge": ("judge",),
+    "verify.testing.marks": ("scaling_checks",),
+    "verify.testing.tables": ("assert_scaling",),
     "verify.judging.verdict": ("Judgement", "conclude"),
     "verify.measuring.executors": ("TooLittleMemoryError",),
 }
@@ -77,6 +83,7 @@ __all__ = [
     "TooLittleMemoryError",
     "TunedRate",
     "Verdict",
+    "assert_scaling",
     "build_report",
     "conclude",
     "find",
@@ -90,6 +97,7 @@ __all__ = [
     "outlooks",
     "recorded",
     "run_pilot",
+    "scaling_checks",
     "select",
     "tabulate_rates",
     "weigh",

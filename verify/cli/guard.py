@@ -107,7 +107,7 @@ def guard_network(
         note = f"{lock} was not {'written' if update else 'compared'}: the run was interrupted."
         report = report.model_copy(update={"notes": [*report.notes, note]})
     elif locked is not None:
-        report = _against(report, os.fspath(lock or ""), locked)
+        report = against(report, os.fspath(lock or ""), locked)
     elif lock is not None:
         write_lock(report, lock)
         click.echo(f"Lock written: {lock}", err=True)
@@ -193,8 +193,8 @@ def _report(
             return stop.so_far.document
 
 
-def _against(report: GuardReport, lock: str, locked: Lock) -> GuardReport:
-    """What moved since the lock file was written."""
+def against(report: GuardReport, lock: str, locked: Lock) -> GuardReport:
+    """A report with what moved since the lock file was written."""
     changes, notes = compare(locked, report)
     return report.model_copy(
         update={

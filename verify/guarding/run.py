@@ -1,6 +1,6 @@
 """The guard: measure, judge at announced looks, find causes, try mends.
 
-Imports numpy, pandas, ``reports`` and ``verify.guarding``; torch when something is measured.
+Imports numpy, ``reports`` and ``verify.guarding``; torch when something is measured.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
-import pandas as pd
 
 from reports.guard.document import Entry, Fault, GuardReport, RateMove, Run
 from theory.errors import InputError, choices
@@ -25,6 +24,7 @@ from verify.guarding.judge import FAMILY_ALPHA, LOOKS, Judged, Name, seeds_to_de
 from verify.guarding.looks import Looks, Ticks
 from verify.guarding.measurements import Measurements, Plan, Powers
 from verify.guarding.mending import mended
+from verify.guarding.result import Guard
 from verify.guarding.subject import Subject
 
 WIDTHS, DEPTHS = (64, 128, 256, 512), (8, 16, 32, 64)
@@ -35,59 +35,6 @@ _DEPTH_OF_WIDTHS, _WIDTH_OF_DEPTHS = 2, 64
 _FRESH = 10_000
 _INTERRUPTED = 4
 _FALLS = 0.25
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Guard:
-    """What a guard found; ``document`` is all of it as data."""
-
-    document: GuardReport
-
-    @property
-    def ok(self) -> bool:
-        """No fault, nothing rejected and nothing undecided."""
-        return self.document.ok
-
-    @property
-    def entries(self) -> list[Entry]:
-        """An exponent of every module and parameter, with its verdict."""
-        return self.document.entries
-
-    @property
-    def faults(self) -> list[Fault]:
-        """Causes of what is wrong."""
-        return self.document.faults
-
-    def to_frame(self) -> pd.DataFrame:
-        """One row for every entry."""
-        return pd.DataFrame(
-            {
-                "axis": str(one.axis),
-                "module": one.module,
-                "parameter": one.parameter,
-                "quantity": str(one.quantity),
-                "step": one.step,
-                "verdict": None if one.verdict is None else str(one.verdict),
-                "estimate": one.interval.estimate,
-                "low": one.interval.low,
-                "high": one.interval.high,
-                "expected": " or ".join(one.expected),
-                "margin": one.margin,
-                "note": one.note,
-            }
-            for one in self.entries
-        )
-
-    def report(self) -> str:
-        """What the terminal shows."""
-        from reports.guard.terminal import render
-
-        return render(self.document)
-
-    def __repr__(self) -> str:
-        from reports.guard.terminal import brief
-
-        return brief(self.document)
 
 
 def guard(
@@ -114,7 +61,7 @@ def guard(
     started = time.monotonic()
     subject = Subject.of(factory)
     demand = _demand(expect)
-    plans = _plans(subject, widths, depths, _counts("steps", steps, least=1))
+    plans = plans_of(subject, widths, depths, _counts("steps", steps, least=1))
     if seeds < 2:
         raise InputError(f"seeds {seeds}: expected at least 2, for one shows no spread")
     measured = {plan.axis: Measurements(subject, plan) for plan in plans}
@@ -238,12 +185,13 @@ def _counts(name: str, values: Sequence[int], least: int) -> tuple[int, ...]:
     return made
 
 
-def _plans(
+def plans_of(
     subject: Subject,
     widths: Sequence[int] | None,
     depths: Sequence[int] | None,
-    steps: tuple[int, ...],
+    steps: tuple[int, ...] = STEPS,
 ) -> list[Plan]:
+    """What a guard measures along each axis; ``InputError`` where that cannot be."""
     asked = {Axis.WIDTH: widths, Axis.DEPTH: depths}
     for axis, sizes in asked.items():
         if sizes is not None and axis not in subject.axes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -23,6 +24,10 @@ from verify.statistics.equivalence import Interval, Intervals, mean_intervals
 from verify.statistics.fit_checks import CHECK_LEVEL
 from verify.statistics.multiplicity import discovery_levels
 from verify.statistics.sample_size import replicates_for, replicates_to_decide
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
 
 # The t interval errs one-sidedly by about skewness / (6 sqrt(R)) (Hall 1992, section 2.6): half the
 # nominal rate at 0.05.
@@ -50,6 +55,30 @@ class Judgement:
     def reason(self) -> str:
         """The reasons in words."""
         return reason_text(self.reasons)
+
+    def __repr__(self) -> str:
+        one, claim = self.interval, None if self.evidence is None else self.evidence.claim
+        said = "" if one is None else f": {one.estimate:+.3f} [{one.low:+.3f}, {one.high:+.3f}]"
+        of = "" if claim is None else f", [{claim.relation}] with margin {claim.margin:g}"
+        return f"Judgement({self.verdict}{said}{of}; {self.replicates} replicates)"
+
+    def _repr_html_(self) -> str:
+        """The verdict, its reason and its cells for a notebook."""
+        from verify.documents.cells import html_of
+
+        return html_of(self)
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row for every cell: means with 95 percent intervals, and what is fitted there."""
+        from verify.documents.cells import frame_of
+
+        return frame_of(self)
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """The cells, the fit, and the predicted line with the band that accepts."""
+        from verify.documents.cells import plot_of
+
+        return plot_of(self, ax)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

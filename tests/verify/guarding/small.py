@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from verify.guarding.run import Guard, guard
+from verify.guarding.result import Guard
+from verify.guarding.run import guard
 
 Batch = tuple[Tensor, Tensor]
 WIDTHS = (32, 64, 128)

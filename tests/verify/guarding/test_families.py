@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from tests.verify.guarding import families_first, families_second, zoo
-from verify.guarding.run import Guard, guard
+from verify.guarding.result import Guard
+from verify.guarding.run import guard
 from verify.guarding.structure import folded
 
 FAMILIES = families_first.FAMILIES | families_second.FAMILIES

@@ -21,7 +21,8 @@ from tests.verify.guarding.small import (
     randomness_stays,
 )
 from theory.scaling import Axis
-from verify.guarding.run import Guard, Interrupted
+from verify.guarding.result import Guard
+from verify.guarding.run import Interrupted
 
 # A factory is called twice before the first cell, to see how updates scale.
 BEFORE = 2

@@ -7,7 +7,8 @@ import pytest
 from tests.verify.guarding.published_mistakes import CASES, Case, Scaling, factory_of
 from tests.verify.guarding.zoo import Axis
 from verify.guarding.causes import quarter
-from verify.guarding.run import Guard, guard
+from verify.guarding.result import Guard
+from verify.guarding.run import guard
 
 SIZES: dict[Axis, tuple[int, ...]] = {"width": (64, 128, 256), "depth": (8, 16, 32)}
 

@@ -19,7 +19,7 @@ from tests.verify.guarding.small import (
     the_fault,
     tokens_of,
 )
-from verify.guarding.run import Guard
+from verify.guarding.result import Guard
 
 HEAD = 8
 

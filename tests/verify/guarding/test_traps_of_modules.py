@@ -27,7 +27,7 @@ from tests.verify.guarding.small import (
     readout,
     tokens_of,
 )
-from verify.guarding.run import Guard
+from verify.guarding.result import Guard
 
 
 def embedding(width: int, entries: int = 16, **options: Any) -> nn.Embedding:
