@@ -39,6 +39,11 @@ COMMANDS = {
         "show_prediction",
         "Show one prediction: sentence, regime, margin, controls, rival and source.",
     ),
+    "cite": _Entry(
+        "verify.cli.cite",
+        "cite_sources",
+        "Print BibTeX of the sources of predictions, with the places they cite.",
+    ),
     "plan": _Entry(
         "verify.cli.plan",
         "plan_predictions",
