@@ -65,7 +65,8 @@ def _control(prediction: Prediction, control: Control) -> str:
     return f"{control.name}{shifted} ({control.setting})"
 
 
-def _details(prediction: Prediction) -> dict[str, object]:
+def details(prediction: Prediction) -> dict[str, object]:
+    """All that is known of a prediction before it is tried, in words and by name."""
     rival = prediction.rival
     return _summary(prediction) | {
         "observable": f"{prediction.observable}: {prediction.observable.definition}",
@@ -156,9 +157,9 @@ def show_prediction(id: str, as_toml: bool, optimizer: str, as_json: bool) -> No
     if as_toml or is_preset(id):
         click.echo(_toml(id, Optimizer(optimizer)), nl=False)
         return
-    details = _details(find(id))
+    said = details(find(id))
     if as_json:
-        click.echo(json.dumps(details, indent=2))
+        click.echo(json.dumps(said, indent=2))
         return
     from rich.markup import escape
     from rich.table import Table
@@ -166,8 +167,8 @@ def show_prediction(id: str, as_toml: bool, optimizer: str, as_json: bool) -> No
     from verify.cli.output import stdout_console
 
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
-    del details["shifted"]  # said of each control
-    for name, value in details.items():
+    del said["shifted"]  # said of each control
+    for name, value in said.items():
         lines = value if isinstance(value, list) else [value]
         text = "\n".join(str(line) for line in lines if line is not None) or "-"
         table.add_row(f"[bold]{name.replace('_', ' ')}[/]", escape(text))
