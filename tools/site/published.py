@@ -33,7 +33,7 @@ right stand the interval that decided, and the margins of the prediction and of 
 
 def pages(_docs: Path) -> dict[str, str]:
     """Return the gallery with its pictures, and the report as a page of its own."""
-    report = _judged_again()
+    report = judged_again()
     shown = list(_one_of_each_kind(report))
     texts = {f"gallery/{entry.id}.svg": _document(verdict_picture(entry)) for entry in shown}
     texts["gallery.markdown"] = "\n".join([_INTRODUCTION, *map(_picture, shown)])
@@ -47,7 +47,7 @@ def archive() -> Path:
     return path
 
 
-def _judged_again() -> Report:
+def judged_again() -> Report:
     """The report of the published measurements, by the code of today."""
     started = datetime.now(UTC)
     with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(archive()) as published:
