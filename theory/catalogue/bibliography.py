@@ -35,7 +35,12 @@ def bibtex(predictions: Iterable[Prediction]) -> str:
 
 
 def entry_of(source: str) -> str:
-    """Return the BibTeX entry of a source, by the key of its citations."""
+    """Return the BibTeX entry of a source, by the key of its citations.
+
+    >>> from theory.catalogue.bibliography import entry_of
+    >>> entry_of("arXiv 2305.07810").splitlines()[0]
+    '@misc{jelassi2023depth,'
+    """
     for entry in _entries():
         if _source_of(entry) == source:
             return entry[0]
