@@ -42,4 +42,5 @@ html_copy_source = False
 html_show_sourcelink = False
 html_show_sphinx = False
 templates_path: list[str] = []
-copybutton_prompt_text = "$ "
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True

@@ -49,5 +49,7 @@ def _link_pages(_app: Sphinx, page: str, source: list[str]) -> None:
 def _escape(
     _app: Sphinx, _kind: str, _name: str, _what: object, _options: object, lines: list[str]
 ) -> None:
-    """Docstrings are prose with formulas: a bar is an absolute value, not a substitution."""
-    lines[:] = [_LITERAL.sub(lambda m: m[1] or "\\|", line) for line in lines]
+    """Docstrings are prose with formulas: a bar is an absolute value, and a name may be a power."""
+    lines[:] = [
+        _LITERAL.sub(lambda m: m[1] or "\\|", line).replace("^``", "^\\ ``") for line in lines
+    ]
