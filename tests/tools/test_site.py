@@ -35,7 +35,8 @@ def test_a_page_has_every_verdict_on_record_and_where_its_reasons_are() -> None:
         "| [A9.rate.depth.corrected.sgd](#a9ratedepthcorrectedsgd) | standard | rejected | -0.256 "
     )
     assert row in page
-    assert "`scaleproof verify --profile standard --seed 12`" in page
+    assert "standard: rejected, -0.256 " in page
+    assert "(scaleproof verify --profile standard --seed 12)" in page
 
 
 def test_the_list_counts_verdicts() -> None:

@@ -61,6 +61,12 @@ def find(id: str) -> Prediction:
     for prediction in PREDICTIONS:
         if prediction.id == id:
             return prediction
+    begun = [prediction.id for prediction in PREDICTIONS if prediction.id.startswith(f"{id}.")]
+    if begun:
+        raise InputError(
+            f"{id!r} is the beginning of {len(begun)} ids, and this takes one of them, such as "
+            f"{begun[0]}; see them with scaleproof list {id}"
+        )
     raise _unknown(id, PREDICTIONS)
 
 

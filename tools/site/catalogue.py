@@ -8,7 +8,7 @@ from itertools import groupby
 from pathlib import Path
 
 from theory.catalogue import PREDICTIONS
-from theory.catalogue.records import Provenance, Recorded, records_of
+from theory.catalogue.records import Recorded, records_of
 from theory.prediction import Prediction, Profile
 from verify.cli.catalogue import details
 from verify.documents.tables import markdown_table, predicted, standing
@@ -25,6 +25,7 @@ _SECTIONS = {
 _SHOWN = (
     "observable", "setting", "parameterization", "relation", "origin", "margin", "margin_reason",
     "corrections", "quick", "standard", "full", "controls", "rival", "rival_control", "citation",
+    "on_record",
 )  # fmt: skip
 
 
@@ -150,18 +151,8 @@ def _verdict(prediction: Prediction, profile: Profile, record: Recorded) -> tupl
 def _section(prediction: Prediction) -> list[str]:
     said = details(prediction)
     rows = [(name.replace("_", " "), _text(said[name])) for name in _SHOWN if said[name]]
-    found = _latest(prediction)
-    if found is not None:
-        rows.append(("on record from", _campaign(*found)))
     table = markdown_table(("", ""), rows)
     return [f"## {prediction.id}", "", prediction.sentence, "", *table, ""]
-
-
-def _campaign(profile: Profile, record: Recorded) -> str:
-    """The campaign that a verdict comes from, and the command that repeats it."""
-    campaign: Provenance = record.campaign
-    command = "" if campaign.command is None else f": `{campaign.command}`"
-    return f"{campaign.name}, {profile} profile{command}"
 
 
 def _text(value: object) -> str:

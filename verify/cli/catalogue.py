@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 import click
 
 from theory.architecture import residual
-from theory.catalogue import find, recorded, select
+from theory.catalogue import Recorded, find, recorded, select
 from theory.parameterization import Optimizer
 from theory.prediction import Control, Grid, Prediction, Profile, Standing
 from theory.presets import is_preset, preset
@@ -66,9 +66,14 @@ def _control(prediction: Prediction, control: Control) -> str:
 
 
 def details(prediction: Prediction) -> dict[str, object]:
-    """All that is known of a prediction before it is tried, in words and by name."""
+    """All that is known of a prediction, in words and by name."""
     rival = prediction.rival
     return _summary(prediction) | {
+        "on_record": [
+            _on_record(profile, record)
+            for profile in Profile
+            if (record := recorded(prediction, profile)) is not None
+        ],
         "observable": f"{prediction.observable}: {prediction.observable.definition}",
         "setting": str(prediction.setting),
         "parameterization": prediction.setting.parameterization.source,
@@ -84,6 +89,16 @@ def details(prediction: Prediction) -> dict[str, object]:
         else f"{rival.sentence} [{rival.relation}; {rival.relation.origin}] {rival.citation}",
         "rival_control": None if rival is None else _control(prediction, rival.control),
     }
+
+
+def _on_record(profile: Profile, record: Recorded) -> str:
+    """A verdict with its numbers, and the command of the campaign that it comes from."""
+    numbers = ""
+    if record.estimate is not None and record.interval is not None:
+        low, high = record.interval
+        numbers = f", {record.estimate:+.3f} [{low:+.3f}, {high:+.3f}]"
+    command = f" ({record.campaign.command})" if record.campaign.command else ""
+    return f"{profile}: {record.verdict}{numbers}{command}"
 
 
 @click.command("list")
