@@ -158,6 +158,10 @@ def engine_of(setting: Setting, cell: Cell, device: str, forced: Engine | None =
 
     Training is left to the dense engine, where every rate starts from the same weights.
     Raises ``InputError`` when the forced engine cannot run the setting.
+
+    >>> from scaleproof import Cell, engine_of, find
+    >>> print(engine_of(find("C1.rate.depth").setting, Cell(16384, 64), "cpu"))
+    matrix-free
     """
     obstacle = needs_matrices(setting)
     if forced is not None:
@@ -171,7 +175,12 @@ def engine_of(setting: Setting, cell: Cell, device: str, forced: Engine | None =
 
 
 def group_size(setting: Setting, cell: Cell, device: str, engine: Engine) -> int:
-    """How many members are computed together: enough for the calls not to matter, and no more."""
+    """How many members are computed together: enough for the calls not to matter, and no more.
+
+    >>> from scaleproof import Cell, Engine, find, group_size
+    >>> group_size(find("C1.rate.depth").setting, Cell(64, 8), "cpu", Engine.DENSE) >= 1
+    True
+    """
     cost = estimate(engine, network_of(setting, cell), setting.experiment, COSTS[device])
     enough = math.ceil(cost.calls / (CALLS_SHARE * cost.work))
     return max(1, min(enough, room(device) // cost.numbers))

@@ -27,7 +27,12 @@ Measurements = dict[Observable, FloatArray]
 
 
 def resolve_device(name: str) -> torch.device:
-    """The torch device of that name; ``DomainError`` when it is unknown or absent."""
+    """The torch device of that name; ``DomainError`` when it is unknown or absent.
+
+    >>> from scaleproof import resolve_device
+    >>> print(resolve_device("cpu"))
+    cpu
+    """
     if name == "cpu":
         return torch.device("cpu")
     if name == "cuda":
@@ -43,6 +48,10 @@ def network_of(setting: Setting, cell: Cell) -> Network:
     """The finite network of a setting at one cell.
 
     Raises ``DomainError`` when the images that it is trained on cannot be read, or are too few.
+
+    >>> from scaleproof import Cell, find, network_of
+    >>> type(network_of(find("C1.rate.depth").setting, Cell(64, 8))).__name__
+    'Network'
     """
     inputs, outputs = ends(setting.experiment, setting.architecture)
     return Network(
@@ -69,6 +78,12 @@ def run_group(
     A replicate's numbers do not depend on the others of its group (to rounding). Values that are
     not finite are returned as they are: divergence is a measurement. Raises ``InputError`` for an
     engine that cannot run the setting.
+
+    >>> from scaleproof import Cell, Observable, find, resolve_device, run_group
+    >>> setting = find("C1.rate.depth").setting
+    >>> measured = run_group(setting, Cell(32, 4), 0, (0, 1, 2), resolve_device("cpu"))
+    >>> measured[Observable.MAXIMAL_UPDATE_RATE].shape
+    (3,)
     """
     rates = (setting.experiment.rate,)
     (measured,) = run_sweep(setting, rates, cell, seed, replicates, device, dtype, engine)
@@ -91,6 +106,12 @@ def run_sweep(
     same weights; on the matrix-free one from the same random numbers, which every rate turns into
     weights of its own where it asks: each has the law of training at its rate, and not the same
     start. Raises ``InputError`` for an engine that cannot run the setting.
+
+    >>> from fractions import Fraction
+    >>> from scaleproof import Cell, find, resolve_device, run_sweep
+    >>> setting, rates = find("C2.rate.width.mup").setting, (Fraction(1, 64), Fraction(1, 32))
+    >>> len(run_sweep(setting, rates, Cell(8, 2), 0, (0, 1), resolve_device("cpu")))
+    2
     """
     if engine is Engine.MATRIX_FREE:
         at_rates = [replace(setting, experiment=setting.experiment.at_rate(r)) for r in rates]

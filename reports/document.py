@@ -305,11 +305,22 @@ class Report(_Frozen):
 
 
 def json_schema() -> dict[str, Any]:
-    """The JSON Schema of the report, made from this module."""
+    """The JSON Schema of the report, made from this module.
+
+    >>> from scaleproof import json_schema
+    >>> json_schema()["title"]
+    'Report'
+    """
     return Report.model_json_schema(mode="serialization")
 
 
 def shipped_json_schema() -> str:
-    """The text of the schema that is shipped with the package."""
+    """The text of the schema that is shipped with the package.
+
+    >>> import json
+    >>> from scaleproof import json_schema, shipped_json_schema
+    >>> json.loads(shipped_json_schema()) == json_schema()
+    True
+    """
     path = files("reports").joinpath("schema", "report-3.schema.json")
     return path.read_text(encoding="utf-8")

@@ -33,7 +33,13 @@ class ReasonLike(Protocol):
 
 
 def reason_text(reasons: Iterable[ReasonLike]) -> str:
-    """Return the reasons in words, joined by semicolons."""
+    """Return the reasons in words, joined by semicolons.
+
+    >>> from scaleproof import reason_text
+    >>> from theory.verdict import Reason, ReasonKind
+    >>> reason_text([Reason(ReasonKind.INSIDE)])
+    'the interval lies inside the margin'
+    """
     return "; ".join(_WORDS[reason.kind](reason) for reason in reasons)
 
 

@@ -324,17 +324,32 @@ def residual(
     form: BlockForm = BlockForm.PRE_ACTIVATION,
     normalization: Normalization = Normalization.NONE,
 ) -> Architecture:
-    """A residual network with m layers per block and horizon T = 1."""
+    """A residual network with m layers per block and horizon T = 1.
+
+    >>> from scaleproof import residual
+    >>> print(residual(2))
+    residual, m = 2, relu, T = 1
+    """
     return Architecture(
         Family.RESIDUAL, activation, layers_per_block, form=form, normalization=normalization
     )
 
 
 def transformer(activation: Activation = Activation.RELU) -> Architecture:
-    """Pre-norm blocks of attention and a two-layer branch, with horizon T = 1."""
+    """Pre-norm blocks of attention and a two-layer branch, with horizon T = 1.
+
+    >>> from scaleproof import transformer
+    >>> print(transformer())
+    transformer, relu, T = 1
+    """
     return Architecture(Family.TRANSFORMER, activation, 2, normalization=Normalization.RMS)
 
 
 def chain(variance_factor: Rational = 2, activation: Activation = Activation.RELU) -> Architecture:
-    """A plain MLP with Var W = c / fan_in; c = 2 keeps a ReLU chain critical."""
+    """A plain MLP with Var W = c / fan_in; c = 2 keeps a ReLU chain critical.
+
+    >>> from scaleproof import chain
+    >>> print(chain())
+    chain, relu, c = 2
+    """
     return Architecture(Family.CHAIN, activation, variance_factor=rational(variance_factor))

@@ -93,6 +93,10 @@ def diagnose(
     """Everything that keeps a parameterization from scaling, along one axis or both.
 
     Raises ``InputError`` for something that is no architecture or no parameterization.
+
+    >>> from scaleproof import depth_mup, diagnose, residual
+    >>> print(str(diagnose(residual(2), depth_mup())).splitlines()[0])
+    the own change of branch.first goes as L^-1/2
     """
     for value, kind, example in (
         (architecture, Architecture, "residual(2)"),

@@ -132,6 +132,11 @@ def count_powers(architecture: Architecture, parameterization: Parameterization)
     Both branches of a transformer's block count as one: they differ in constants. A weight that
     starts at zero is counted as large as its first step at rate one makes it; a frozen one changes
     nothing. Raises ``NoTheoryError`` for a stream of fixed width, and where nothing inside learns.
+
+    >>> from scaleproof import count_powers, depth_mup, residual
+    >>> counted = count_powers(residual(2), depth_mup())
+    >>> print(counted.branch, counted.total_stream_change)
+    L^-1/2 1
     """
     if architecture.stream_width is not None:
         raise NoTheoryError(f"{architecture}: powers are counted where the stream grows in width")

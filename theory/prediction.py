@@ -218,6 +218,10 @@ def on_images(prediction: Prediction, images: str) -> Prediction:
     It is another prediction, of which nothing is on record: behind an ``@``, its id names the
     images, if they are not digits. One that does not train, or trains on these anyway, is returned
     as it is. Raises ``InputError`` for images of no known source.
+
+    >>> from scaleproof import find, on_images
+    >>> on_images(find("C2.rate.width.mup"), "mnist5k").id
+    'C2.rate.width.mup@mnist5k'
     """
     source = source_of(images)
     if prediction.setting.experiment.images in (None, images):

@@ -46,14 +46,24 @@ def _uniform(
 
 
 def standard(optimizer: Optimizer = Optimizer.SGD) -> Parameterization:
-    """1/fan_in initialization, one learning rate for all weights, residual multiplier 1."""
+    """1/fan_in initialization, one learning rate for all weights, residual multiplier 1.
+
+    >>> from scaleproof import Axis, chain, count_powers, standard
+    >>> count_powers(chain(), standard()).stable_in_training(Axis.WIDTH)
+    False
+    """
     inner = RoleScaling(std=_HALF)
     source = "common practice; arXiv 2203.03466, Table 3 (SP)"
     return _uniform("standard", (RoleScaling(), inner), inner, source, optimizer)
 
 
 def ntk(optimizer: Optimizer = Optimizer.SGD) -> Parameterization:
-    """Neural tangent parameterization: 1/sqrt(n) multipliers, constant rates; lazy under SGD."""
+    """Neural tangent parameterization: 1/sqrt(n) multipliers, constant rates; lazy under SGD.
+
+    >>> from scaleproof import Axis, chain, count_powers, ntk
+    >>> count_powers(chain(), ntk()).nontrivial(Axis.WIDTH)
+    False
+    """
     inner = RoleScaling(multiplier=_HALF)
     return _uniform("ntk", (RoleScaling(), inner), inner, "arXiv 1806.07572", optimizer)
 
@@ -63,6 +73,10 @@ def mean_field(optimizer: Optimizer = Optimizer.SGD) -> Parameterization:
 
     The mean-field networks of arXiv 2305.07810 and 2510.04327, which coincide with muP. Factors
     1/n at inner layers too, as in multi-layer mean-field limits, would make signals vanish there.
+
+    >>> from scaleproof import Axis, chain, diagnose, mean_field
+    >>> print(diagnose(chain(), mean_field(), Axis.WIDTH))
+    nothing is wrong
     """
     return replace(mup(optimizer), name="mean_field", source="arXiv 2011.14522 (MFP), 2305.07810")
 
@@ -73,6 +87,10 @@ def mup(optimizer: Optimizer = Optimizer.SGD) -> Parameterization:
     In the multiplier convention, SGD rates are n for every role; Adam rates are n^-1/2 for n x n
     matrices and 1 at both ends, its epsilon following the gradients' size. Lion is as Adam; Muon
     moves n x n matrices at rate n^1/2, for an orthogonal matrix keeps the size of a signal.
+
+    >>> from scaleproof import Axis, chain, diagnose, mup
+    >>> print(diagnose(chain(), mup(), Axis.WIDTH))
+    nothing is wrong
     """
     if optimizer.is_linear:
         block = RoleScaling(multiplier=_HALF, rate=_BY_WIDTH)
@@ -88,7 +106,12 @@ def mup(optimizer: Optimizer = Optimizer.SGD) -> Parameterization:
 
 
 def depth_mup(optimizer: Optimizer = Optimizer.SGD) -> Parameterization:
-    """muP in width; residual multiplier L^-1/2, SGD rate L^0 or Adam rate L^-1/2 in the blocks."""
+    """muP in width; residual multiplier L^-1/2, SGD rate L^0 or Adam rate L^-1/2 in the blocks.
+
+    >>> from scaleproof import depth_mup, diagnose, residual
+    >>> print(diagnose(residual(1), depth_mup()))
+    nothing is wrong
+    """
     source = f"arXiv 2310.02244 (depth-muP, {optimizer.upper()})"
     return _with_depth("depth_mup", Fraction(1, 2), source, optimizer)
 
@@ -97,6 +120,10 @@ def completep(alpha: Rational = 1, optimizer: Optimizer = Optimizer.SGD) -> Para
     """muP in width; branches times L^-alpha, SGD rate L^(2 alpha - 1), Adam rate L^(alpha - 1).
 
     alpha = 1 is CompleteP, alpha = 1/2 depth-muP. Raises ``InputError`` outside [1/2, 1].
+
+    >>> from scaleproof import completep, diagnose, residual
+    >>> print(diagnose(residual(2), completep()))
+    nothing is wrong
     """
     exponent = rational(alpha)
     if not Fraction(1, 2) <= exponent <= 1:
@@ -129,6 +156,10 @@ def depth_mup_corrected(
     The published power is not stated in the abstract, so it stays a parameter; 1/2 cancels the
     L^-1/2 decay of that layer's update. Blocks of one layer have no internal layer and are
     unchanged.
+
+    >>> from scaleproof import depth_mup_corrected
+    >>> depth_mup_corrected("1/4").name
+    'depth_mup_corrected(1/4)'
     """
     base = depth_mup(optimizer)
     first = base[Role.BRANCH_FIRST]
@@ -169,6 +200,10 @@ def residual_he(optimizer: Optimizer = Optimizer.SGD) -> Parameterization:
 
     The residual-aware initialization of AM-muP alone, without its mean-field output. Adam's epsilon
     is fixed, as in practice; ``theory.power_counting.with_matched_epsilon`` lets it follow.
+
+    >>> from scaleproof import Axis, count_powers, residual, residual_he
+    >>> count_powers(residual(1), residual_he()).stable_at_initialization(Axis.DEPTH)
+    True
     """
     base = standard(optimizer)
     branch = RoleScaling(std=Power(width="-1/2", depth="-1/2"))
@@ -183,6 +218,10 @@ def am_mup(optimizer: Optimizer = Optimizer.SGD) -> Parameterization:
     for it. In width this is muP with its scales moved into the weights; K, the number of blocks,
     is the depth L. Gradients inside a block of m layers go as L^-(m-1)/2, so for Adam, of which the
     source says nothing, ``theory.power_counting.with_matched_epsilon`` gives epsilon's power of L.
+
+    >>> from scaleproof import am_mup, chain, count_powers
+    >>> print(count_powers(chain(), am_mup()).largest_stable_rate)
+    L^-3/2
     """
     width_only = mup(optimizer).in_variance_convention()
     branch = width_only[Role.BRANCH_LAST]

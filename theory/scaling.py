@@ -62,6 +62,10 @@ def rational(value: Rational) -> Fraction:
 
     Raises ``InputError`` on a float: 0.1 is not one tenth, and an exponent is exact or it is
     no prediction.
+
+    >>> from scaleproof import rational
+    >>> rational("-3/2")
+    Fraction(-3, 2)
     """
     if isinstance(value, Fraction):  # most are: powers are multiplied much more than written
         return value

@@ -50,6 +50,10 @@ def predictions_of(
     """Predictions of every observable that power counting knows a power of, along one axis or both.
 
     Raises ``NoTheoryError`` where there is none, such as in networks whose signals explode.
+
+    >>> from scaleproof import completep, predictions_of, residual
+    >>> predictions_of(residual(2), completep())[0].sentence
+    'Under completep(1), the forward second moment goes as n^0.'
     """
     made = [
         prediction

@@ -129,7 +129,12 @@ class RateTable:
 
 
 def maximal_update_setting(architecture: Architecture) -> Setting:
-    """The first step of a network under AM-muP, as the catalogue tries it."""
+    """The first step of a network under AM-muP, as the catalogue tries it.
+
+    >>> from scaleproof import chain, maximal_update_setting
+    >>> print(maximal_update_setting(chain()).parameterization.name)
+    am_mup
+    """
     return Setting(architecture, am_mup(), FIRST_STEP)
 
 

@@ -388,8 +388,14 @@ def test_unknown_names_are_told_the_nearest_ones() -> None:
         with pytest.raises(DomainError, match=nearest) as error:
             ask("A8.stream.depth.horizon-2")
         assert str(error.value).endswith("; see all of them with scaleproof list")
-    with pytest.raises(DomainError, match="unknown prediction 'A1'"):
-        find("A1")
+    with pytest.raises(DomainError, match="unknown prediction 'A18'"):
+        find("A18")
+
+
+def test_a_claim_in_place_of_an_id_is_answered_with_one_of_its_ids() -> None:
+    words = "'C1' is the beginning of 2 ids, and this takes one of them, such as C1.rate.depth; "
+    with pytest.raises(DomainError, match=f"^{words}see them with scaleproof list C1$"):
+        find("C1")
 
 
 @pytest.mark.parametrize(

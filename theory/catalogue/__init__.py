@@ -55,10 +55,21 @@ PREDICTIONS: tuple[Prediction, ...] = (
 
 
 def find(id: str) -> Prediction:
-    """The prediction of that id; ``InputError`` names the nearest ids when there is none."""
+    """The prediction of that id; ``InputError`` names the nearest ids when there is none.
+
+    >>> from scaleproof import find
+    >>> find("C1.rate.depth").sentence
+    'In a ReLU chain with mean-field output, the maximal-update learning rate goes as L^-3/2.'
+    """
     for prediction in PREDICTIONS:
         if prediction.id == id:
             return prediction
+    begun = [prediction.id for prediction in PREDICTIONS if prediction.id.startswith(f"{id}.")]
+    if begun:
+        raise InputError(
+            f"{id!r} is the beginning of {len(begun)} ids, and this takes one of them, such as "
+            f"{begun[0]}; see them with scaleproof list {id}"
+        )
     raise _unknown(id, PREDICTIONS)
 
 
@@ -94,6 +105,10 @@ def select(
     Without patterns, all of them; with a profile, those that are tried in it. ``InputError`` for a
     pattern that matches nothing, or nothing that is tried. ``predictions`` are those of the
     catalogue unless given.
+
+    >>> from scaleproof import select
+    >>> [prediction.id for prediction in select(("C1",))]
+    ['C1.rate.depth', 'C1.rate.width']
     """
     predictions = PREDICTIONS if predictions is None else predictions
     chosen: set[str] = set()

@@ -133,6 +133,11 @@ def tangent_kernel(
     For one-layer blocks of depth-muP the hidden part is T/L sum_l p_l Phi_{l-1}. With ``decoupled``
     the backward pass uses an independent copy of the weights: T/L p_L sum_l Phi_{l-1}. Raises
     ``NoTheoryError`` for a parameterization of Adam and a stream that is normalized or fixed.
+
+    >>> from theory import Cell, depth_mup, residual
+    >>> from theory.exact.first_step import tangent_kernel
+    >>> print(f"{tangent_kernel(residual(2), depth_mup(), Cell(512, 64)).total[0, 0]:.4f}")
+    4.9238
     """
     require_plain(architecture)
     _require_sgd(parameterization)
@@ -400,6 +405,12 @@ def maximal_update_rate(
     """eta* with S(eta*) = 1, S the mean of S_l of ``stream_changes`` over layers, for one input.
 
     The rate of arXiv 2510.04327. Of convolutional chains, for one image of uncorrelated positions.
+
+    >>> from theory import Cell, am_mup, chain
+    >>> from theory.exact.first_step import maximal_update_rate
+    >>> shallow, deep = (maximal_update_rate(chain(), am_mup(), Cell(64, L)) for L in (64, 256))
+    >>> print(f"{deep / shallow:.3f}")  # 4^-3/2 = 1/8
+    0.126
     """
     return float(stream_changes(architecture, parameterization, cell).mean() ** -0.5)
 
@@ -407,14 +418,26 @@ def maximal_update_rate(
 def output_change(
     architecture: Architecture, parameterization: Parameterization, cell: Cell
 ) -> float:
-    """|d f / d eta| for one input and |chi| = 1: the whole tangent kernel."""
+    """|d f / d eta| for one input and |chi| = 1: the whole tangent kernel.
+
+    >>> from theory import Cell, depth_mup, residual
+    >>> from theory.exact.first_step import output_change
+    >>> print(f"{output_change(residual(1), depth_mup(), Cell(512, 64)):.4f}")
+    4.1074
+    """
     return float(tangent_kernel(architecture, parameterization, cell).total[0, 0])
 
 
 def stream_change(
     architecture: Architecture, parameterization: Parameterization, cell: Cell
 ) -> float:
-    """Root mean square of d h_L / d eta (z_L of a chain) for one input and |chi| = 1."""
+    """Root mean square of d h_L / d eta (z_L of a chain) for one input and |chi| = 1.
+
+    >>> from theory import Cell, depth_mup, residual
+    >>> from theory.exact.first_step import stream_change
+    >>> print(f"{stream_change(residual(1), depth_mup(), Cell(512, 64)):.4f}")
+    3.2976
+    """
     return float(stream_changes(architecture, parameterization, cell)[-1] ** 0.5)
 
 

@@ -54,6 +54,11 @@ def reuse_ratio_limit(architecture: Architecture) -> float:
     ordinary differential equation of depth; for one-layer blocks int p Phi / (p(1) int Phi), and
     for ReLU (T/2) e^{T/2} / (e^{T/2} - 1). Raises ``NoTheoryError`` where ``depth_limit`` does, and
     for a stream that is normalized or fixed.
+
+    >>> from theory import residual
+    >>> from theory.exact.first_step_limits import reuse_ratio_limit
+    >>> print(f"{reuse_ratio_limit(residual(1)):.4f}")
+    1.2707
     """
     integrals = _integrals(architecture)
     return integrals.reused / integrals.decoupled

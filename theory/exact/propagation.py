@@ -151,6 +151,11 @@ def propagate(
     is one of n directions. Then q grows by the same in every block, and for homogeneous activations
     p_{l-1} = p_l q_l / q_{l-1}, so that p_0 depends on neither depth nor alpha. Raises
     ``DomainError`` when the matrix is not square and symmetric, and without exact theory.
+
+    >>> from theory import Cell, depth_mup, residual
+    >>> from theory.exact.propagation import propagate
+    >>> print(f"{propagate(residual(1), depth_mup(), Cell(512, 64)).stream[-1, 0, 0]:.4f}")
+    1.6455
     """
     gram = np.ones((1, 1)) if inputs is None else np.asarray(inputs, dtype=np.float64)
     if gram.ndim != 2 or gram.shape[0] != gram.shape[1]:
@@ -362,6 +367,11 @@ def depth_limit(architecture: Architecture, start: float = 1.0) -> DepthLimit:
     error is e/L with e' = F' e - F F'/2: e(1) = -F(q_1) log(F(q_1)/F(q_0)) / 2. Raises
     ``DomainError`` for a chain and for branches that add coherently, which have no such limit, for
     networks without exact theory, a stream of fixed width, and for inputs of size zero.
+
+    >>> from theory import residual
+    >>> from theory.exact.propagation import depth_limit
+    >>> print(f"{depth_limit(residual(1)).forward:.4f}")
+    1.6487
     """
     _require_exact(architecture)
     if architecture.stream_width is not None:

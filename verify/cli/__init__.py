@@ -43,6 +43,11 @@ COMMANDS = {
         "show_prediction",
         "Show one prediction, or a claim with the verdicts on record and how to try them again.",
     ),
+    "cite": _Entry(
+        "verify.cli.cite",
+        "cite_sources",
+        "Print BibTeX of the sources of predictions, with the places they cite.",
+    ),
     "plan": _Entry(
         "verify.cli.plan",
         "plan_predictions",

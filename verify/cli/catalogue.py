@@ -8,7 +8,7 @@ from collections import Counter
 import click
 
 from theory.architecture import residual
-from theory.catalogue import find, recorded, select
+from theory.catalogue import Recorded, find, recorded, select
 from theory.errors import InputError
 from theory.parameterization import Optimizer
 from theory.prediction import Control, Grid, Prediction, Profile, Standing
@@ -72,9 +72,15 @@ def _control(prediction: Prediction, control: Control) -> str:
     return f"{control.name}{shifted} ({control.setting})"
 
 
-def _details(prediction: Prediction) -> dict[str, object]:
+def details(prediction: Prediction) -> dict[str, object]:
+    """All that is known of a prediction, in words and by name."""
     rival = prediction.rival
     return _summary(prediction) | {
+        "on_record": [
+            _on_record(profile, record)
+            for profile in Profile
+            if (record := recorded(prediction, profile)) is not None
+        ],
         "observable": f"{prediction.observable}: {prediction.observable.definition}",
         "setting": str(prediction.setting),
         "parameterization": prediction.setting.parameterization.source,
@@ -90,6 +96,16 @@ def _details(prediction: Prediction) -> dict[str, object]:
         else f"{rival.sentence} [{rival.relation}; {rival.relation.origin}] {rival.citation}",
         "rival_control": None if rival is None else _control(prediction, rival.control),
     }
+
+
+def _on_record(profile: Profile, record: Recorded) -> str:
+    """A verdict with its numbers, and the command of the campaign that it comes from."""
+    numbers = ""
+    if record.estimate is not None and record.interval is not None:
+        low, high = record.interval
+        numbers = f", {record.estimate:+.3f} [{low:+.3f}, {high:+.3f}]"
+    command = f" ({record.campaign.command})" if record.campaign.command else ""
+    return f"{profile}: {record.verdict}{numbers}{command}"
 
 
 @click.command("list")
@@ -162,9 +178,9 @@ def show_prediction(id: str, as_toml: bool, optimizer: str, as_json: bool) -> No
 
         show_claim(id, chosen, as_json)
         return
-    details = _details(chosen[0])
+    said = details(chosen[0])
     if as_json:
-        click.echo(json.dumps(details, indent=2))
+        click.echo(json.dumps(said, indent=2))
         return
     from rich.markup import escape
     from rich.table import Table
@@ -172,8 +188,8 @@ def show_prediction(id: str, as_toml: bool, optimizer: str, as_json: bool) -> No
     from verify.cli.output import stdout_console
 
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
-    del details["shifted"]  # said of each control
-    for name, value in details.items():
+    del said["shifted"]  # said of each control
+    for name, value in said.items():
         lines = value if isinstance(value, list) else [value]
         text = "\n".join(str(line) for line in lines if line is not None) or "-"
         table.add_row(f"[bold]{name.replace('_', ' ')}[/]", escape(text))

@@ -57,6 +57,18 @@ def judge(
     numbers is what a computation gave and counts as diverged, so drop such rows if they were never
     measured; ``empty="diverged"`` says so of what is empty. Raises ``InputError`` for anything that
     cannot be judged.
+
+    >>> import pandas as pd
+    >>> from scaleproof import ExponentEquals, judge
+    >>> frame = pd.DataFrame(
+    ...     {"depth": L, "seed": seed, "update": L**-1.5 * (1 + 0.1 * ((7 * seed + L) % 5))}
+    ...     for seed in range(12)
+    ...     for L in (4, 8, 16, 32)
+    ... )
+    >>> claim = ExponentEquals("depth", "-3/2")
+    >>> found = judge(frame, claim, y="update", replicate="seed", margin=0.1)
+    >>> print(f"{found.verdict}: {found.interval.estimate:.3f}")
+    accepted: -1.496
     """
     if isinstance(corrections, str):
         raise InputError(f"corrections {corrections!r}: expected a list of them")

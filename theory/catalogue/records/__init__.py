@@ -119,6 +119,10 @@ def recorded(prediction: Prediction, profile: Profile | None = None) -> Recorded
     """What is on record for a prediction, or ``None`` when it has not been run yet.
 
     Without a profile, in the standard one; in the full one, where it is tried there only.
+
+    >>> from scaleproof import find, recorded
+    >>> print(recorded(find("C1.rate.depth")).verdict)
+    accepted
     """
     if profile is None:
         standard = prediction.regime.is_tried(Profile.STANDARD)
