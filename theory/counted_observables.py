@@ -13,7 +13,6 @@ from theory.architecture import Activation, Architecture, Family, Role
 from theory.errors import NoTheoryError
 from theory.experiments import OneStep, Setting
 from theory.observables import FINITE_SIZE, Observable
-from theory.parameterization import Optimizer
 from theory.power_counting import ROOT_WIDTH, Layer, PowerCount, count_powers, fastest
 from theory.relations import BestRateExponentEquals, ExponentEquals, Relation
 from theory.scaling import ONE, Axis, Power
@@ -78,13 +77,8 @@ def _require_a_power(
             f"{setting.parameterization.name}: what enters {setting.architecture.activation} grows "
             f"with {axis}, and a saturated activation follows no power of it"
         )
-    deep = axis is Axis.DEPTH and setting.architecture.family is Family.CHAIN
-    moving = (Observable.STREAM_CHANGE, Observable.OUTPUT_CHANGE)
-    if deep and setting.parameterization.optimizer is Optimizer.MUON and observable in moving:
-        raise NoTheoryError(
-            f"{setting.parameterization.name}: in a deep chain the inputs of a batch become alike, "
-            "and an orthogonal step acts on what is left of their differences"
-        )
+    if observable in _OF_CHANGES:
+        _require_a_step(setting, observable, axis)
     stream = setting.parameterization[Role.INPUT].scale.along(axis)
     grows = setting.architecture.normalized and stream < count.accumulated.along(axis)
     if grows and observable not in _AT_ONE_PLACE:
@@ -92,6 +86,29 @@ def _require_a_power(
             f"{setting.parameterization.name}: the stream starts smaller than its branches, and "
             f"grows from block to block: {observable} is a sum over blocks of several powers of "
             f"{axis.symbol}"
+        )
+
+
+def _require_a_step(setting: Setting, observable: Observable, axis: Axis) -> None:
+    """Raises ``NoTheoryError`` where a step is not that of order one in one direction."""
+    architecture, parameterization = setting.architecture, setting.parameterization
+    linear = parameterization.optimizer.is_linear
+    deep = axis is Axis.DEPTH and architecture.family is Family.CHAIN
+    several = setting.experiment.batch > 1 and observable in _OF_ALL_LAYERS
+    if deep and several and not linear:
+        raise NoTheoryError(
+            f"{parameterization.name}: in a deep chain the inputs of a batch become alike, and "
+            f"{parameterization.optimizer} magnifies what is left of their differences"
+        )
+    last, first = parameterization[Role.OUTPUT], parameterization[Role.INPUT]
+    stream = ONE if architecture.normalized else first.scale
+    logits = last.scale * ROOT_WIDTH * stream
+    if architecture.parts.tied:  # the stream remembers the embedding, and meets it again
+        logits = last.multiplier * first.std * ROOT_WIDTH**2 * stream
+    if linear and logits.along(axis) > 0:
+        raise NoTheoryError(
+            f"{parameterization.name}: outputs grow as {axis.symbol}^{logits.along(axis)} at "
+            "initialization, and so does the loss, which is counted as of order one"
         )
 
 
@@ -168,6 +185,15 @@ def _by_vectors_of_first(setting: Setting, count: PowerCount) -> list[Power]:
     return [*found, own[gain] * first] if gain in own else found
 
 
+_OF_ALL_LAYERS = {Observable.STREAM_CHANGE, Observable.OUTPUT_CHANGE}
+_OF_CHANGES = {
+    *_OF_ALL_LAYERS,
+    Observable.INPUT_CHANGE,
+    Observable.BLOCK_OWN_CHANGE,
+    Observable.BLOCK_CHANGE,
+    Observable.FIRST_LAYER_OWN_CHANGE,
+    Observable.FIRST_LAYER_CHANGE,
+}
 _AT_ONE_PLACE = {Observable.FORWARD_SECOND_MOMENT, Observable.BRANCH_SECOND_MOMENT}
 
 

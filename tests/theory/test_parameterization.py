@@ -122,7 +122,7 @@ def test_depth_mup_adds_only_the_residual_multiplier() -> None:
 @given(st.fractions(-2, 2, max_denominator=8))
 def test_correction_changes_the_first_layers_only(power: Fraction) -> None:
     plain, corrected = depth_mup(), depth_mup_corrected(power)
-    first = {Role.BRANCH_FIRST, Role.QUERY, Role.KEY}
+    first = {Role.BRANCH_FIRST, Role.BRANCH_GATE, Role.QUERY, Role.KEY}
     for role in first:
         assert corrected[role].rate == plain[role].rate * Power(depth=power)
     for role in set(Role) - first:

@@ -153,6 +153,26 @@ def test_mup_from_zero_is_healthy(role: Role, optimizer: Optimizer) -> None:
     assert set(problems(transformer(), parameterization)) <= allowed or optimizer.is_linear
 
 
+@pytest.mark.parametrize("optimizer", Optimizer)
+def test_where_powers_of_a_step_are_not_known_none_is_predicted(optimizer: Optimizer) -> None:
+    """Deep chains but under SGD; outputs that grow, whose loss SGD feels."""
+    deep = Setting(chain(), mup(optimizer), OneStep(4))
+    if optimizer.is_linear:
+        assert predicted_exponent(deep, Observable.STREAM_CHANGE, Axis.DEPTH) == Fraction(3, 2)
+    else:
+        with pytest.raises(NoTheoryError, match="inputs of a batch become alike"):
+            predicted_exponent(deep, Observable.STREAM_CHANGE, Axis.DEPTH)
+        alone = replace(deep, experiment=OneStep(1))
+        assert predicted_exponent(alone, Observable.STREAM_CHANGE, Axis.DEPTH) == Fraction(3, 2)
+    growing = changed(mup(optimizer), Role.OUTPUT, multiplier=ONE)
+    wide = Setting(residual(2), growing, OneStep(4))
+    if optimizer.is_linear:
+        with pytest.raises(NoTheoryError, match=r"outputs grow as n\^1/2 at initialization"):
+            predicted_exponent(wide, Observable.STREAM_CHANGE, Axis.WIDTH)
+    else:
+        assert predicted_exponent(wide, Observable.STREAM_CHANGE, Axis.WIDTH) == 0
+
+
 def test_nothing_is_predicted_of_a_step_that_moves_the_readout_alone() -> None:
     zero = changed(mup(), Role.OUTPUT, starts_at_zero=True)
     with pytest.raises(NoTheoryError, match="output starts at zero"):

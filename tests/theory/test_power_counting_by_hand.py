@@ -197,7 +197,7 @@ def test_normalized_streams_divide_what_the_input_put_in(optimizer: Optimizer) -
     assert count.stream_gradient == Power(depth="1/8")
     assert count.gradient[first] == Power(-1, "1/8")
     assert count.gradient[last] == Power(-1)
-    own = Power(depth="1/8") if optimizer is Optimizer.SGD else ONE
+    own = Power(depth="1/8") if optimizer.is_linear else ONE
     assert count.own_change[first] == own
     assert count.stream_change[first] == own * Power(depth="5/16")
     assert count.output_change[first] == own * Power(depth="1/8")
