@@ -9,9 +9,9 @@ from reports.document import Report
 from verify.campaign.design import Campaign
 from verify.campaign.looks import judge_campaign, keep_verdicts
 from verify.cli.progress import progress
+from verify.cli.store import FILE, opened
 from verify.documents.campaign import build_report
 from verify.measuring.loop import begin, measure
-from verify.measuring.store import Store
 
 
 def verified(campaign: Campaign, kept: Path, workers: int, arguments: tuple[str, ...]) -> Report:
@@ -20,7 +20,7 @@ def verified(campaign: Campaign, kept: Path, workers: int, arguments: tuple[str,
     ``arguments`` are those of the command line that chose the predictions.
     """
     started = datetime.now(UTC)
-    store = Store(kept / "measurements.sqlite")
+    store = opened(kept / FILE)
     begin(campaign, store, arguments)
     complete = True
     try:

@@ -72,10 +72,12 @@ def folder(out: Path) -> Path:
 
 
 def write_report(report: Report, out: Path) -> None:
-    """The document and the page, in a folder."""
+    """The document and the page, in a folder; each as a whole or not at all."""
+    from verify.documents.checkout import write_files
+
     for name in ("json", "html"):
         text = RENDERERS[name](report)
-        (out / f"report.{name}").write_text(text, encoding="utf-8")
+        write_files({out / f"report.{name}": text})
 
 
 def print_report(report: Report, as_json: bool) -> None:

@@ -271,10 +271,3 @@ def test_values_end_at_the_first_missing_replicate(store: Store) -> None:
     assert store.replicates("trial", range(5)) == {0, 1, 3}
     assert store.replicates("trial", (1, 2, 3)) == {1, 3}
     assert store.replicates("another", range(5)) == set()
-
-
-def test_a_file_that_is_no_store_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "measurements.sqlite"
-    path.write_text("not a database, and long enough to be read as one" * 20)
-    with pytest.raises(DomainError, match="cannot keep measurements"):
-        Store(path)
