@@ -9,7 +9,7 @@ import click
 from probes.engines import Engine
 from theory.prediction import Profile
 from verify.campaign.design import Campaign
-from verify.cli.campaign import verified
+from verify.cli.campaign import measured_part, verified
 from verify.cli.options import (
     chosen,
     data_option,
@@ -26,7 +26,29 @@ from verify.cli.options import (
     workers_option,
 )
 from verify.cli.output import finish, folder
+from verify.measuring.executors import LOCAL
 from verify.measuring.loop import check_engine
+from verify.measuring.shards import Shard
+
+
+def _shard(_context: click.Context, _option: click.Parameter, text: str | None) -> Shard | None:
+    return None if text is None else Shard.read(text)
+
+
+executor_option = click.option(
+    "--executor",
+    metavar="WHERE",
+    default=LOCAL,
+    show_default=True,
+    help="Where trials run: local, dask (a cluster of this machine), or dask://HOST:PORT.",
+)
+
+shard_option = click.option(
+    "--shard",
+    metavar="K/N",
+    callback=_shard,
+    help="Measure part K of N only; scaleproof store merge joins the parts.",
+)
 
 
 @click.command("verify")
@@ -38,6 +60,8 @@ from verify.measuring.loop import check_engine
 @engine_option
 @data_option
 @workers_option
+@executor_option
+@shard_option
 @out_option("report.html, report.json and the measurements", Path("scaleproof-report"))
 @json_option
 def verify_predictions(
@@ -49,6 +73,8 @@ def verify_predictions(
     engine: Engine | None,
     data: str,
     workers: int | None,
+    executor: str,
+    shard: Shard | None,
     out: Path,
     as_json: bool,
 ) -> int:
@@ -62,5 +88,8 @@ def verify_predictions(
     predictions = on_data(asked.predictions, data)
     campaign = Campaign(predictions, profile, seed, device, engine)
     check_engine(campaign)
-    report = verified(campaign, folder(out), processes(workers, device), asked.arguments)
+    measuring = folder(out), processes(workers, device), asked.arguments, executor
+    if shard is not None:
+        return measured_part(campaign, *measuring, shard)
+    report = verified(campaign, *measuring)
     return finish(report, out, as_json)

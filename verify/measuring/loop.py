@@ -17,9 +17,10 @@ from theory.prediction import claim_id
 from verify.campaign.design import Campaign, Question, questions, settings_of
 from verify.campaign.looks import judge_campaign
 from verify.campaign.trials import trials_of
-from verify.measuring.executors import TooLittleMemoryError, Workers
+from verify.measuring.executors import LOCAL, TooLittleMemoryError, Workers
 from verify.measuring.fingerprint import MEASURING_PACKAGES, fingerprint, image_digests
 from verify.measuring.schedule import Group, missing, planned_trial, schedule
+from verify.measuring.shards import WHOLE, Shard
 from verify.measuring.store import Plan, PlannedDesign, Provenance, Store
 
 
@@ -85,10 +86,15 @@ def run(seed: int, device: str, group: Group) -> list[Measurements]:
     )
 
 
-def store_group(plan: Plan, store: Store, group: Group, measured: Sequence[Measurements]) -> None:
-    """Put what was measured into the store."""
-    for setting, values in zip(group.settings, measured, strict=True):
-        store.add(planned_trial(plan, setting, group.cell), group.replicates, values)
+def store_groups(
+    plan: Plan, store: Store, batch: Sequence[tuple[Group, Sequence[Measurements]]]
+) -> None:
+    """Put what was measured of some groups into the store, all of it or nothing."""
+    store.add_all(
+        (planned_trial(plan, setting, group.cell), group.replicates, values)
+        for group, measured in batch
+        for setting, values in zip(group.settings, measured, strict=True)
+    )
 
 
 def measure(
@@ -97,16 +103,21 @@ def measure(
     progress: Callable[[int, float, float], None] = lambda _look, _done, _total: None,
     workers: int = 1,
     patterns: Sequence[str] | None = None,
+    executor: str = LOCAL,
+    shard: Shard = WHOLE,
 ) -> None:
     """Measure what the store does not hold yet, look by look, until everything is decided.
 
     ``progress`` receives the look (from 0), and of its cost what is done and what is needed;
-    ``workers`` is the number of processes, on which the measurements do not depend. Raises
-    ``TooLittleMemoryError``; what was measured before is kept.
+    ``workers`` is the number of processes, and ``executor`` says where they are
+    (``verify.measuring.executors``): measurements depend on neither. Trials that kill their worker
+    again and again are recorded as failures. A ``shard`` measures its part of the first look that
+    is not complete, which is as far as it can see. Raises ``TooLittleMemoryError``; what was
+    measured before is kept.
     """
     try:
-        with Workers(workers) as pool:
-            _measure(campaign, store, progress, pool, patterns)
+        with Workers(workers, executor) as pool:
+            _measure(campaign, store, progress, pool, patterns, shard)
     except TooLittleMemoryError as error:
         raise TooLittleMemoryError(
             f"{error}; what was measured is kept, and not measured again on the same device"
@@ -119,23 +130,34 @@ def _measure(
     progress: Callable[[int, float, float], None],
     workers: Workers,
     patterns: Sequence[str] | None,
+    shard: Shard,
 ) -> None:
     plan = begin(campaign, store, patterns)
+    failed: set[Group] = set()
+
+    def give_up(group: Group, attempts: int) -> None:
+        failed.add(group)
+        for setting in group.settings:
+            trial = planned_trial(plan, setting, group.cell)
+            store.add_failure(trial, group.replicates, attempts, "its worker died every time")
+
     for look in range(campaign.looks):
         asked = _open_questions(campaign, store, look)
         if not asked:
             return
         while True:  # a sweep may become wider
-            groups = schedule(campaign, plan, asked, look)
+            groups = shard.part(schedule(campaign, plan, asked, look))
             wanted = [missing(plan, store, group) for group in groups]
             total = sum(group.cost for group in groups)
             done = sum(g.cost for g, w in zip(groups, wanted, strict=True) if not w.replicates)
-            wanted = [group for group in wanted if group.replicates]
+            wanted = [group for group in wanted if group.replicates and group not in failed]
             one = partial(run, campaign.seed, campaign.device)
-            for group, measured in workers.results(one, wanted, [group.cost for group in wanted]):
-                store_group(plan, store, group, measured)
-                done += group.cost
-                progress(look, done, total)
+            costs = [group.cost for group in wanted]
+            for batch in workers.batches(one, wanted, costs, give_up):
+                store_groups(plan, store, batch)
+                for group, _ in batch:
+                    done += group.cost
+                    progress(look, done, total)
             if not widen(campaign, plan, asked, look):
                 break
 
