@@ -26,7 +26,7 @@ from verify.cli.options import (
     workers_option,
 )
 from verify.cli.output import finish, folder
-from verify.measuring.executors import LOCAL
+from verify.measuring.executors import LOCAL, check_executor
 from verify.measuring.loop import check_engine
 from verify.measuring.shards import Shard
 
@@ -35,11 +35,16 @@ def _shard(_context: click.Context, _option: click.Parameter, text: str | None) 
     return None if text is None else Shard.read(text)
 
 
+def _executor(_context: click.Context, _option: click.Parameter, name: str) -> str:
+    return check_executor(name)
+
+
 executor_option = click.option(
     "--executor",
     metavar="WHERE",
     default=LOCAL,
     show_default=True,
+    callback=_executor,
     help="Where trials run: local, dask (a cluster of this machine), or dask://HOST:PORT.",
 )
 

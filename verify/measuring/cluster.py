@@ -10,47 +10,43 @@ from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, CancelledError, Future
 from typing import Any, ParamSpec, TypeVar
 
-from theory.errors import InputError, UnavailableError
+from theory.errors import UnavailableError
 from verify.measuring.pools import Pool, unheard_signals
 
 P = ParamSpec("P")
 Result = TypeVar("Result")
 
-HERE, ELSEWHERE = "dask", "dask://"
 _CONNECTS = 20.0  # seconds
 
 
 class DaskPool(Pool):
-    """A Dask cluster of this machine with ``count`` processes, or a running one.
+    """A Dask cluster of ``count`` processes of this machine, or one whose ``scheduler`` runs.
 
-    Raises ``InputError`` for the name of none, and ``UnavailableError`` without the extra and where
-    none answers.
+    ``scheduler`` is its host:port. Raises ``UnavailableError`` without the extra, and where none
+    answers.
     """
 
     longest_batch = 30.0
 
-    def __init__(self, name: str, count: int) -> None:
-        if name != HERE and not name.startswith(ELSEWHERE):
-            raise InputError(
-                f"unknown executor {name!r}; choose local, dask, or dask://HOST:PORT of a scheduler"
-            )
+    def __init__(self, scheduler: str | None, count: int) -> None:
         try:
             import distributed
         except ImportError:
             raise UnavailableError(
-                f"--executor {name}: dask.distributed is missing; pip install 'scaleproof[dask]'"
+                "dask.distributed is missing; pip install 'scaleproof[dask]', or leave out "
+                "--executor"
             ) from None
         self._distributed: Any = distributed
-        self._name = name
+        self._name = scheduler or "this machine"
         self._waiting: dict[Future[Any], Any] = {}
-        self._cluster = self._local(count) if name == HERE else None
-        address = self._cluster or f"tcp://{name.removeprefix(ELSEWHERE)}"
+        self._cluster = self._local(count) if scheduler is None else None
+        address = self._cluster or f"tcp://{scheduler}"
         try:
             self._client: Any = self._distributed.Client(address, timeout=_CONNECTS)
         except (OSError, ValueError) as error:
             raise UnavailableError(
-                f"no Dask scheduler answers at {name!r} ({error}); start one with dask scheduler, "
-                "or correct the address"
+                f"no Dask scheduler answers at {scheduler!r} ({error}); start one with dask "
+                "scheduler, or correct the address"
             ) from None
 
     def _local(self, count: int) -> Any:

@@ -12,16 +12,27 @@ from typing import NoReturn, TypeVar
 
 import torch
 
+from theory.errors import InputError
 from verify.measuring.dealing import Batch, Dealer
 from verify.measuring.pools import InProcess, Pool, SpawnPool
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
-LOCAL = "local"
+# Processes of this machine, a Dask cluster of it, or, with host:port, one that runs elsewhere.
+LOCAL, HERE, ELSEWHERE = "local", "dask", "dask://"
 
 
 class TooLittleMemoryError(RuntimeError):
     """A process, or a device, had less memory than a group takes."""
+
+
+def check_executor(name: str) -> str:
+    """The name of an executor; ``InputError`` where it names none."""
+    if name in (LOCAL, HERE) or name.startswith(ELSEWHERE):
+        return name
+    raise InputError(
+        f"unknown executor {name!r}; choose local, dask, or dask://HOST:PORT of a scheduler"
+    )
 
 
 class Workers:
@@ -38,6 +49,7 @@ class Workers:
     SHORTEST_BATCH, SHARE = 0.5, 1 / 32
 
     def __init__(self, count: int, executor: str = LOCAL) -> None:
+        check_executor(executor)
         self._count, self._executor = count, executor
         self._here = InProcess()
         self._started: Pool | None = None
@@ -90,7 +102,8 @@ class Workers:
         if self._executor != LOCAL:
             from verify.measuring.cluster import DaskPool
 
-            self._started = DaskPool(self._executor, self._count)
+            address = self._executor.removeprefix(ELSEWHERE)
+            self._started = DaskPool(None if address == HERE else address, self._count)
             return self._started
         if self._count == 1 or cost < self.WORTH_STARTING:
             return self._here

@@ -1,5 +1,6 @@
 """A Dask cluster measures the same numbers, and may lose workers."""
 
+import importlib
 import os
 import signal
 import socket
@@ -8,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,20 +32,21 @@ def free_port() -> int:
         return int(one.getsockname()[1])
 
 
+def _silent(command: list[str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
 @pytest.fixture
 def scheduler(free_port: int) -> Iterator[str]:
     """A scheduler and two workers on loopback, each a process of its own."""
     address = f"tcp://127.0.0.1:{free_port}"
     dask = [sys.executable, "-m", "distributed.cli.dask_scheduler"]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     processes = [
-        subprocess.Popen(
-            [*dask, "--host", "127.0.0.1", "--port", str(free_port), "--no-dashboard"], **quiet
-        )
+        _silent([*dask, "--host", "127.0.0.1", "--port", str(free_port), "--no-dashboard"])
     ]
     worker = [sys.executable, "-m", "distributed.cli.dask_worker", address]
     worker += ["--nthreads", "1", "--no-dashboard", "--host", "127.0.0.1"]
-    processes += [subprocess.Popen(worker, **quiet) for _ in range(2)]
+    processes += [_silent(worker) for _ in range(2)]
     yield f"dask://127.0.0.1:{free_port}"
     for process in processes:
         process.terminate()
@@ -98,9 +101,8 @@ def test_the_command_measures_on_a_cluster_that_loses_a_worker(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr("theory.catalogue.PREDICTIONS", (prediction,))
-    from distributed import Client
-
-    with Client(scheduler.replace("dask", "tcp")) as client:
+    distributed: Any = importlib.import_module("distributed")
+    with distributed.Client(scheduler.replace("dask", "tcp")) as client:
         client.wait_for_workers(2)
         victim = next(iter(client.run(os.getpid).values()))
     os.kill(victim, signal.SIGKILL)

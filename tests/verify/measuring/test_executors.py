@@ -94,10 +94,14 @@ def test_a_worker_with_other_code_is_refused_before_it_measures(
 
 
 def test_an_unknown_executor_is_one_line() -> None:
-    with (
-        Workers(1, "slurm") as workers,
-        pytest.raises(InputError, match="unknown executor 'slurm'"),
-    ):
+    with pytest.raises(InputError, match="unknown executor 'slurm'; choose local, dask"):
+        Workers(1, "slurm")
+
+
+def test_dask_without_its_extra_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    missing = pytest.raises(UnavailableError, match=r"scaleproof\[dask\]")
+    with Workers(1, "dask") as workers, missing:
         list(workers.results(abs, [1], [1.0]))
 
 
