@@ -18,6 +18,7 @@ from verify.campaign.looks import judge_campaign, keep_verdicts
 from verify.cli.progress import progress
 from verify.cli.store import FILE, failure_line, opened
 from verify.documents.campaign import build_report
+from verify.measuring.budget import Budget
 from verify.measuring.executors import LOCAL
 from verify.measuring.loop import begin, measure
 from verify.measuring.shards import WHOLE, Shard
@@ -47,6 +48,7 @@ def verified(
     workers: int,
     arguments: tuple[str, ...],
     executor: str = LOCAL,
+    budget: Budget | None = None,
 ) -> Report:
     """The report of a campaign whose measurements are in a folder; Ctrl-C leaves it incomplete.
 
@@ -55,13 +57,20 @@ def verified(
     """
     started = datetime.now(UTC)
     store = opened(kept / FILE)
-    complete = _measured(campaign, store, workers, arguments, executor)
+    complete = _measured(campaign, store, workers, arguments, executor, budget=budget)
     answers = judge_campaign(campaign, store)
     complete = complete and all(answer.complete for answer in answers)
     if complete:
         keep_verdicts(campaign, store, answers)
     for failure in store.failures():
         click.echo(f"scaleproof: {failure_line(failure)}", err=True)
+    left = sum(not answer.complete for answer in answers)
+    if budget is not None and left:
+        click.echo(
+            f"The budget is spent: {left} of {len(answers)} questions were not looked at as often "
+            "as announced. The same command goes on.",
+            err=True,
+        )
     report = build_report(campaign, store, answers, started, complete)
     store.close()
     return report
@@ -101,6 +110,7 @@ def _measured(
     arguments: tuple[str, ...],
     executor: str,
     shard: Shard = WHOLE,
+    budget: Budget | None = None,
 ) -> bool:
     """Measure what is missing; whether nobody interrupted it."""
     begin(campaign, store, arguments)
@@ -114,6 +124,7 @@ def _measured(
                 arguments,
                 executor,
                 shard,
+                budget,
             )
     except KeyboardInterrupt:
         return False

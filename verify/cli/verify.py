@@ -26,6 +26,7 @@ from verify.cli.options import (
     workers_option,
 )
 from verify.cli.output import finish, folder
+from verify.measuring.budget import Budget, seconds_of
 from verify.measuring.executors import LOCAL, check_executor
 from verify.measuring.loop import check_engine
 from verify.measuring.shards import Shard
@@ -33,6 +34,10 @@ from verify.measuring.shards import Shard
 
 def _shard(_context: click.Context, _option: click.Parameter, text: str | None) -> Shard | None:
     return None if text is None else Shard.read(text)
+
+
+def _budget(_context: click.Context, _option: click.Parameter, text: str | None) -> float | None:
+    return None if text is None else seconds_of(text)
 
 
 def _executor(_context: click.Context, _option: click.Parameter, name: str) -> str:
@@ -55,6 +60,13 @@ shard_option = click.option(
     help="Measure part K of N only; scaleproof store merge joins the parts.",
 )
 
+budget_option = click.option(
+    "--budget",
+    metavar="TIME",
+    callback=_budget,
+    help="Measure so long only, such as 10m, what is most likely to be decided for its cost.",
+)
+
 
 @click.command("verify")
 @patterns_argument
@@ -67,6 +79,7 @@ shard_option = click.option(
 @workers_option
 @executor_option
 @shard_option
+@budget_option
 @out_option("report.html, report.json and the measurements", Path("scaleproof-report"))
 @json_option
 def verify_predictions(
@@ -80,6 +93,7 @@ def verify_predictions(
     workers: int | None,
     executor: str,
     shard: Shard | None,
+    budget: float | None,
     out: Path,
     as_json: bool,
 ) -> int:
@@ -96,5 +110,6 @@ def verify_predictions(
     measuring = folder(out), processes(workers, device), asked.arguments, executor
     if shard is not None:
         return measured_part(campaign, *measuring, shard)
-    report = verified(campaign, *measuring)
+    limit = None if budget is None else Budget(budget, processes(workers, device))
+    report = verified(campaign, *measuring, limit)
     return finish(report, out, as_json)
