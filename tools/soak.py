@@ -26,7 +26,7 @@ import click
 
 Row = tuple[str, int, str, float]
 
-_PATTERNS = ("A1", "A6.own", "A13.coupling")
+_PATTERNS = ("A6.own", "A13.coupling.depth")
 _DRIVER = """
 import sys
 from verify.measuring.executors import Workers
@@ -167,6 +167,7 @@ def disturbed(
                 kind = chance.choice(kinds)
                 _FAULTS[kind](process, chance)
                 struck[kind] += 1
+                click.echo(f"{struck.total()}: {kind}", err=True)
                 strikes_at = time.monotonic() + chance.expovariate(1 / 2.0)
             time.sleep(0.02)
         if _ended(process, seen):
