@@ -15,6 +15,7 @@ import click
 from reports.document import Report
 from verify.campaign.design import Campaign
 from verify.campaign.looks import judge_campaign, keep_verdicts
+from verify.cli import FAILED
 from verify.cli.progress import progress
 from verify.cli.store import FILE, failure_line, opened
 from verify.documents.campaign import build_report
@@ -23,8 +24,6 @@ from verify.measuring.executors import LOCAL
 from verify.measuring.loop import begin, measure
 from verify.measuring.shards import WHOLE, Shard
 from verify.measuring.store import Store
-
-FAILED = 4
 
 
 @contextmanager
