@@ -11,7 +11,8 @@ from theory.catalogue import PREDICTIONS
 from theory.catalogue.records import Recorded, records_of
 from theory.prediction import Prediction, Profile
 from verify.cli.catalogue import details
-from verify.documents.markdown import markdown_table, predicted, standing
+from verify.documents.markdown import markdown_table
+from verify.documents.tables import predicted, standing
 
 _HEADING = re.compile(
     r"^### (?P<first>[A-Z]\d+)(?: (?P<how>to|and) (?P<last>[A-Z]\d+))?: .*$", re.M

@@ -63,6 +63,11 @@ COMMANDS = {
         "report_campaign",
         "Judge the latest campaign of a folder again, and write its report there.",
     ),
+    "store": _Entry(
+        "verify.cli.store",
+        "manage_store",
+        "Look into stored measurements, export, prune or merge them.",
+    ),
     "guard": _Entry(
         "verify.cli.guard",
         "guard_network",

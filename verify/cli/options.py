@@ -111,7 +111,7 @@ workers_option = click.option(
     "--workers",
     type=click.IntRange(1, _MOST_WORKERS),
     default=None,
-    help="Processes that measure.  [default: one for each core; one on a GPU]",
+    help="Processes that measure, at most one for each core.  [default: that many; one on a GPU]",
 )
 
 
@@ -159,12 +159,16 @@ def out_option(contents: str, default: Path | None = None) -> Callable[[Command]
 
 
 def processes(workers: int | None, device: str) -> int:
-    """How many processes measure: those asked for, or one for each core, and one on a GPU."""
+    """How many processes measure: those asked for, or one for each core, and one on a GPU.
+
+    More than there are cores would wait for each other.
+    """
+    cores = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
     if workers is not None:
-        return workers
-    if device != "cpu":
-        return 1
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return min(workers, cores)
+    return cores if device == "cpu" else 1
 
 
 def chosen(place: str | None, patterns: tuple[str, ...], profile: Profile) -> Chosen:

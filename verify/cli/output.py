@@ -42,14 +42,18 @@ def folder(out: Path) -> Path:
 
 
 def write_report(report: Report, out: Path, fail_on: Collection[FailOn] = ()) -> None:
-    """The document, the page, the summary for pull requests and the one for CI, in a folder."""
+    """The document, the page, the summary for pull requests and the one for CI, in a folder.
+
+    Each is written as a whole or not at all.
+    """
     from reports.renderers import junit, markdown
+    from verify.documents.checkout import write_files
 
     texts = {name: RENDERERS[name](report) for name in ("json", "html")}
     texts["md"] = markdown.render(report, fail_on)
     texts["junit.xml"] = junit.render(report, fail_on)
     for name, text in texts.items():
-        (out / f"report.{name}").write_text(text, encoding="utf-8")
+        write_files({out / f"report.{name}": text})
 
 
 def print_report(report: Report, as_json: bool) -> None:

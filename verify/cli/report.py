@@ -11,13 +11,12 @@ from pathlib import Path
 import click
 
 from reports.outcome import FailOn
-from theory.errors import UnavailableError
 from verify.campaign.looks import judge_campaign, keep_verdicts
 from verify.campaign.stored import stored_campaign
 from verify.cli.options import Place, fail_on_option, json_option
 from verify.cli.output import finish, folder
+from verify.cli.store import store_in
 from verify.documents.campaign import build_report
-from verify.measuring.store import Store
 
 
 @click.command("report")
@@ -30,13 +29,8 @@ def report_campaign(measured: Path, fail_on: frozenset[FailOn], as_json: bool) -
     FOLDER is that of scaleproof verify. Nothing is measured: verdicts follow from what is stored,
     also when the code that measured it has changed since.
     """
-    file = measured / "measurements.sqlite"
-    if not file.is_file():
-        raise UnavailableError(
-            f"{str(file)!r} is not there; give the folder of scaleproof verify (its --out)"
-        )
     started = datetime.now(UTC)
-    store = Store(file)
+    store = store_in(measured)
     campaign = stored_campaign(store)
     answers = judge_campaign(campaign, store)
     complete = all(answer.complete for answer in answers)

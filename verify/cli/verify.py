@@ -10,7 +10,7 @@ from probes.engines import Engine
 from reports.outcome import FailOn
 from theory.prediction import Profile
 from verify.campaign.design import Campaign
-from verify.cli.campaign import verified
+from verify.cli.campaign import measured_part, verified
 from verify.cli.options import (
     chosen,
     data_option,
@@ -28,7 +28,46 @@ from verify.cli.options import (
     workers_option,
 )
 from verify.cli.output import finish, folder
+from verify.measuring.budget import Budget, seconds_of
+from verify.measuring.executors import LOCAL, check_executor
 from verify.measuring.loop import check_engine
+from verify.measuring.shards import Shard
+
+
+def _shard(_context: click.Context, _option: click.Parameter, text: str | None) -> Shard | None:
+    return None if text is None else Shard.read(text)
+
+
+def _budget(_context: click.Context, _option: click.Parameter, text: str | None) -> float | None:
+    return None if text is None else seconds_of(text)
+
+
+def _executor(_context: click.Context, _option: click.Parameter, name: str) -> str:
+    return check_executor(name)
+
+
+executor_option = click.option(
+    "--executor",
+    metavar="WHERE",
+    default=LOCAL,
+    show_default=True,
+    callback=_executor,
+    help="Where trials run: local, dask (a cluster of this machine), or dask://HOST:PORT.",
+)
+
+shard_option = click.option(
+    "--shard",
+    metavar="K/N",
+    callback=_shard,
+    help="Measure part K of N only; scaleproof store merge joins the parts.",
+)
+
+budget_option = click.option(
+    "--budget",
+    metavar="TIME",
+    callback=_budget,
+    help="Measure so long only, such as 10m, what is most likely to be decided for its cost.",
+)
 
 
 @click.command("verify")
@@ -40,6 +79,9 @@ from verify.measuring.loop import check_engine
 @engine_option
 @data_option
 @workers_option
+@executor_option
+@shard_option
+@budget_option
 @out_option("reports (html, json, md, junit.xml) and the measurements", Path("scaleproof-report"))
 @fail_on_option
 @json_option
@@ -52,6 +94,9 @@ def verify_predictions(
     engine: Engine | None,
     data: str,
     workers: int | None,
+    executor: str,
+    shard: Shard | None,
+    budget: float | None,
     out: Path,
     fail_on: frozenset[FailOn],
     as_json: bool,
@@ -66,5 +111,9 @@ def verify_predictions(
     predictions = on_data(asked.predictions, data)
     campaign = Campaign(predictions, profile, seed, device, engine)
     check_engine(campaign)
-    report = verified(campaign, folder(out), processes(workers, device), asked.arguments)
+    measuring = folder(out), processes(workers, device), asked.arguments, executor
+    if shard is not None:
+        return measured_part(campaign, *measuring, shard)
+    limit = None if budget is None else Budget(budget, processes(workers, device))
+    report = verified(campaign, *measuring, limit)
     return finish(report, out, as_json, fail_on)

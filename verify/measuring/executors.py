@@ -1,106 +1,134 @@
-"""Processes that measure, one thread of torch each. Imports torch and ``probes.trials``.
+"""Dealing out trials to whoever measures. Imports torch and ``verify.measuring``.
 
 Small products do not fill two cores, and two processes do. What is measured depends on seed,
-replicate and cell only, so that the number of processes changes when a campaign ends and nothing
-else.
+replicate and cell only, and every worker computes with one thread, so that executor, number of
+workers, order and batches change when a campaign ends and nothing else.
 """
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing.connection import wait
-from multiprocessing.process import BaseProcess
-from threading import Thread
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 import torch
 
+from theory.errors import InputError
+from verify.measuring.dealing import Batch, Dealer
+from verify.measuring.pools import InProcess, Pool, SpawnPool
+
 Task = TypeVar("Task")
 Result = TypeVar("Result")
+# Processes of this machine, a Dask cluster of it, or, with host:port, one that runs elsewhere.
+LOCAL, HERE, ELSEWHERE = "local", "dask", "dask://"
 
 
 class TooLittleMemoryError(RuntimeError):
     """A process, or a device, had less memory than a group takes."""
 
 
-class Workers:
-    """A pool of ``count`` processes, started when it is first worth it; for a ``with`` statement.
+def check_executor(name: str) -> str:
+    """The name of an executor; ``InputError`` where it names none."""
+    if name in (LOCAL, HERE) or name.startswith(ELSEWHERE):
+        return name
+    raise InputError(
+        f"unknown executor {name!r}; choose local, dask, or dask://HOST:PORT of a scheduler"
+    )
 
-    A worker that starts imports torch, which takes seconds: less work than ``WORTH_STARTING``
-    seconds is done here, at once and in order.
+
+class Workers:
+    """Whoever measures, started when it is first worth it; for a ``with`` statement.
+
+    ``executor`` is ``LOCAL``, for ``count`` processes of this machine, or names a Dask cluster (see
+    ``verify.measuring.cluster``). A process that starts imports torch, which takes seconds: less
+    work than ``WORTH_STARTING`` seconds is done here, at once and in order.
     """
 
     WORTH_STARTING = 10.0
+    # A batch has at least so many seconds of work, so that handing it out does not matter, and at
+    # most this share of what is left for each worker, so that all of them end together.
+    SHORTEST_BATCH, SHARE = 0.5, 1 / 32
 
-    def __init__(self, count: int) -> None:
-        self._count = count
-        self._pool: ProcessPoolExecutor | None = None
-        self._strangers: set[BaseProcess] = set()
+    def __init__(self, count: int, executor: str = LOCAL) -> None:
+        check_executor(executor)
+        self._count, self._executor = count, executor
+        self._here = InProcess()
+        self._started: Pool | None = None
         self._threads = torch.get_num_threads()
 
     def __enter__(self) -> Workers:
         self._threads = torch.get_num_threads()
-        if self._count > 1:  # what is too little for the pool is computed as it would be there
-            torch.set_num_threads(1)
+        torch.set_num_threads(1)  # what is computed here is computed as elsewhere
         return self
 
     def __exit__(self, *_: object) -> None:
         """Stop at once: what runs is lost, what was yielded is not."""
         torch.set_num_threads(self._threads)
-        if self._pool is None:
-            return
-        for process in set(multiprocessing.active_children()) - self._strangers:
-            process.terminate()
-        self._pool.shutdown(cancel_futures=True)
-        self._pool = None
+        pool, self._started = self._started, None
+        if pool is not None:
+            pool.shutdown(cancel_futures=True)
 
     def results(
         self, function: Callable[[Task], Result], tasks: Sequence[Task], costs: Sequence[float]
     ) -> Iterator[tuple[Task, Result]]:
-        """Every task with its result, as they come; ``costs`` are expected seconds.
+        """Every task with its result, as they come; arguments and errors as of ``batches``."""
+        for batch in self.batches(function, tasks, costs):
+            yield from batch
 
-        The longest come first, so that the processes end together. Raises ``TooLittleMemoryError``.
+    def batches(
+        self,
+        function: Callable[[Task], Result],
+        tasks: Sequence[Task],
+        costs: Sequence[float],
+        give_up: Callable[[Task, int], None] | None = None,
+    ) -> Iterator[list[tuple[Task, Result]]]:
+        """Every task with its result, as they come, in batches; ``costs`` are expected seconds.
+
+        The longest come first, so that the workers end together. Tasks of a worker that dies go to
+        another one, each alone. ``give_up`` receives one whose workers died three times, and that
+        number. Raises ``TooLittleMemoryError``, for such a task too where nobody takes it, and
+        ``UnavailableError`` for workers with other code.
         """
+        pool = self._pool_for(sum(costs))
+        dealer = Dealer(pool, function, give_up or _refuse)
         try:
-            yield from self._results(function, tasks, costs)
-        except BrokenProcessPool as error:
-            raise TooLittleMemoryError(
-                "a worker process died, perhaps for lack of memory; --workers 1 takes least"
-            ) from error
+            yield from dealer.results(self._batched(tasks, costs, pool))
         except torch.OutOfMemoryError as error:
-            less = "fewer --workers take less" if self._pool else "--device cpu has another"
+            less = "--device cpu has another" if pool is self._here else "fewer --workers take less"
             raise TooLittleMemoryError(f"the memory of the device is too little; {less}") from error
 
-    def _results(
-        self, function: Callable[[Task], Result], tasks: Sequence[Task], costs: Sequence[float]
-    ) -> Iterator[tuple[Task, Result]]:
-        if self._count == 1 or (self._pool is None and sum(costs) < self.WORTH_STARTING):
-            yield from ((task, function(task)) for task in tasks)
-            return
-        if self._pool is None:
-            self._strangers = set(multiprocessing.active_children())
-            spawn = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(self._count, spawn, initializer=_settle)
-        order = sorted(range(len(tasks)), key=lambda i: -costs[i])
-        futures = {self._pool.submit(function, tasks[i]): tasks[i] for i in order}
-        for future in as_completed(futures):
-            yield futures.pop(future), future.result()
+    def _pool_for(self, cost: float) -> Pool:
+        if self._started is not None:
+            return self._started
+        if self._executor != LOCAL:
+            from verify.measuring.cluster import DaskPool
+
+            address = self._executor.removeprefix(ELSEWHERE)
+            self._started = DaskPool(None if address == HERE else address, self._count)
+            return self._started
+        if self._count == 1 or cost < self.WORTH_STARTING:
+            return self._here
+        self._started = SpawnPool(self._count)
+        return self._started
+
+    def _batched(
+        self, tasks: Sequence[Task], costs: Sequence[float], pool: Pool
+    ) -> Iterator[Batch[Task]]:
+        here = pool is self._here
+        order = sorted(range(len(tasks)), key=lambda i: 0 if here else -costs[i])
+        left, held, cost = sum(costs), [], 0.0
+        for i in order:
+            held.append(tasks[i])
+            cost += costs[i]
+            most = min(left * self.SHARE / pool.slots, pool.longest_batch)
+            if cost >= max(self.SHORTEST_BATCH, most):
+                yield Batch(held, cost)
+                left, held, cost = left - cost, [], 0.0
+        if held:
+            yield Batch(held, cost)
 
 
-def _settle() -> None:
-    """Of a new worker: one thread, no interest in Ctrl-C, and no life after its parent's."""
-    torch.set_num_threads(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
-
-
-def _end_with(sentinel: int) -> None:
-    wait([sentinel])
-    os._exit(1)
+def _refuse(_task: object, attempts: int) -> NoReturn:
+    raise TooLittleMemoryError(
+        f"a worker process died, {attempts} times on the same trials, perhaps for lack of memory; "
+        "--workers 1 takes least"
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
@@ -18,9 +19,11 @@ from theory.verdict import Verdict
 from verify.campaign.design import Campaign, Question, questions, settings_of
 from verify.campaign.looks import judge_campaign
 from verify.campaign.trials import trials_of
-from verify.measuring.executors import TooLittleMemoryError, Workers
+from verify.measuring.budget import Budget, chance, needed
+from verify.measuring.executors import LOCAL, TooLittleMemoryError, Workers
 from verify.measuring.fingerprint import MEASURING_PACKAGES, fingerprint, image_digests
 from verify.measuring.schedule import Group, missing, planned_trial, schedule
+from verify.measuring.shards import WHOLE, Shard
 from verify.measuring.store import Plan, PlannedDesign, Provenance, Store
 
 
@@ -86,10 +89,15 @@ def run(seed: int, device: str, group: Group) -> list[Measurements]:
     )
 
 
-def store_group(plan: Plan, store: Store, group: Group, measured: Sequence[Measurements]) -> None:
-    """Put what was measured into the store."""
-    for setting, values in zip(group.settings, measured, strict=True):
-        store.add(planned_trial(plan, setting, group.cell), group.replicates, values)
+def store_groups(
+    plan: Plan, store: Store, batch: Sequence[tuple[Group, Sequence[Measurements]]]
+) -> None:
+    """Put what was measured of some groups into the store, all of it or nothing."""
+    store.add_all(
+        (planned_trial(plan, setting, group.cell), group.replicates, values)
+        for group, measured in batch
+        for setting, values in zip(group.settings, measured, strict=True)
+    )
 
 
 def measure(
@@ -98,50 +106,99 @@ def measure(
     progress: Callable[[int, float, float], None] = lambda _look, _done, _total: None,
     workers: int = 1,
     patterns: Sequence[str] | None = None,
+    executor: str = LOCAL,
+    shard: Shard = WHOLE,
+    budget: Budget | None = None,
     judged: Callable[[Sequence[Verdict]], None] = lambda _verdicts: None,
 ) -> None:
     """Measure what the store does not hold yet, look by look, until everything is decided.
 
     ``progress`` receives the look (from 0), and of its cost what is done and what is needed;
-    ``judged`` receives the verdicts that there are before each look but the first; ``workers`` is
-    the number of processes, on which the measurements do not depend. Raises
-    ``TooLittleMemoryError``; what was measured before is kept.
+    ``judged`` receives the verdicts that there are before each look but the first.
+    ``workers`` is the number of processes, and ``executor`` says where they are
+    (``verify.measuring.executors``): measurements depend on neither. Trials that kill their worker
+    again and again are recorded as failures. A ``shard`` measures its part of the first look that
+    is not complete, which is as far as it can see. A ``budget`` measures what decides most, and
+    leaves the rest. Raises ``TooLittleMemoryError``; what was measured before is kept.
     """
     try:
-        with Workers(workers) as pool:
-            _measure(campaign, store, progress, pool, patterns, judged)
+        with Workers(workers, executor) as pool:
+            plan = begin(campaign, store, patterns)
+            _Run(campaign, store, plan, progress, pool, shard, budget, judged).measure()
     except TooLittleMemoryError as error:
         raise TooLittleMemoryError(
             f"{error}; what was measured is kept, and not measured again on the same device"
         ) from error
 
 
-def _measure(
-    campaign: Campaign,
-    store: Store,
-    progress: Callable[[int, float, float], None],
-    workers: Workers,
-    patterns: Sequence[str] | None,
-    judged: Callable[[Sequence[Verdict]], None],
-) -> None:
-    plan = begin(campaign, store, patterns)
-    for look in range(campaign.looks):
-        asked = _open_questions(campaign, store, look, judged)
-        if not asked:
-            return
-        while True:  # a sweep may become wider
-            groups = schedule(campaign, plan, asked, look)
-            wanted = [missing(plan, store, group) for group in groups]
-            total = sum(group.cost for group in groups)
-            done = sum(g.cost for g, w in zip(groups, wanted, strict=True) if not w.replicates)
-            wanted = [group for group in wanted if group.replicates]
-            one = partial(run, campaign.seed, campaign.device)
-            for group, measured in workers.results(one, wanted, [group.cost for group in wanted]):
-                store_group(plan, store, group, measured)
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One call of ``measure``; ``failed`` is what it gave up, and does not try again."""
+
+    campaign: Campaign
+    store: Store
+    plan: Plan
+    progress: Callable[[int, float, float], None]
+    workers: Workers
+    shard: Shard
+    budget: Budget | None
+    judged: Callable[[Sequence[Verdict]], None]
+    failed: set[Group] = field(default_factory=set)
+
+    def measure(self) -> None:
+        """Every look that has open questions."""
+        for look in range(self.campaign.looks):
+            asked = self._open_questions(look)
+            while asked:  # a sweep may become wider
+                self._measure(self._groups(asked, look), look)
+                spent = self.budget is not None and self.budget.spent
+                if spent or not widen(self.campaign, self.plan, [q for q, _ in asked], look):
+                    break
+
+    def _open_questions(self, look: int) -> list[tuple[Question, float]]:
+        """What has to be looked at for the (look + 1)-th time, and how likely that decides it."""
+        campaign = self.campaign
+        if look == 0:
+            return [(question, 1.0) for question in questions(campaign)]
+        answers = judge_campaign(campaign, self.store, looks=look)
+        self.judged([answer.judgement.verdict for answer in answers])
+        return [
+            (answer.remaining, chance(answer)) for answer in answers if answer.is_open(campaign)
+        ]
+
+    def _groups(self, asked: Sequence[tuple[Question, float]], look: int) -> list[Group]:
+        """What is measured of a look: all of it, or a part."""
+        campaign, plan = self.campaign, self.plan
+        groups = self.shard.part(schedule(campaign, plan, [q for q, _ in asked], look))
+        if self.budget is None:
+            return groups
+        needs = [(needed(campaign, plan, question, look), likely) for question, likely in asked]
+        left = [missing(plan, self.store, group) for group in groups]
+        costs = [group.cost if group.replicates else 0.0 for group in left]
+        return self.budget.affordable(groups, costs, needs)
+
+    def _measure(self, groups: Sequence[Group], look: int) -> None:
+        wanted = [missing(self.plan, self.store, group) for group in groups]
+        total = sum(group.cost for group in groups)
+        done = sum(g.cost for g, w in zip(groups, wanted, strict=True) if not w.replicates)
+        wanted = [group for group in wanted if group.replicates and group not in self.failed]
+        one = partial(run, self.campaign.seed, self.campaign.device)
+        costs = [group.cost for group in wanted]
+        for batch in self.workers.batches(one, wanted, costs, self._give_up):
+            store_groups(self.plan, self.store, batch)
+            for group, _ in batch:
                 done += group.cost
-                progress(look, done, total)
-            if not widen(campaign, plan, asked, look):
-                break
+                self.progress(look, done, total)
+            if self.budget is not None:
+                self.budget.measured(sum(group.cost for group, _ in batch))
+                if self.budget.spent:
+                    return
+
+    def _give_up(self, group: Group, attempts: int) -> None:
+        self.failed.add(group)
+        for setting in group.settings:
+            trial = planned_trial(self.plan, setting, group.cell)
+            self.store.add_failure(trial, group.replicates, attempts, "its worker died every time")
 
 
 def widen(campaign: Campaign, plan: Plan, asked: Sequence[Question], look: int) -> bool:
@@ -150,17 +207,3 @@ def widen(campaign: Campaign, plan: Plan, asked: Sequence[Question], look: int) 
         trials.widen() for question in asked for trials in trials_of(campaign, plan, question, look)
     ]
     return any(wider)
-
-
-def _open_questions(
-    campaign: Campaign,
-    store: Store,
-    look: int,
-    judged: Callable[[Sequence[Verdict]], None],
-) -> list[Question]:
-    """What has to be looked at for the (look + 1)-th time."""
-    if look == 0:
-        return questions(campaign)
-    answers = judge_campaign(campaign, store, looks=look)
-    judged([answer.judgement.verdict for answer in answers])
-    return [answer.remaining for answer in answers if answer.is_open(campaign)]

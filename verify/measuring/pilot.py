@@ -15,7 +15,7 @@ from theory.prediction import Grid, Prediction, Profile, Regime
 from theory.scaling import Cell
 from verify.campaign.design import Campaign, questions
 from verify.campaign.power import Pilot
-from verify.measuring.loop import begin, run, store_group, widen
+from verify.measuring.loop import begin, run, store_groups, widen
 from verify.measuring.schedule import missing, schedule
 from verify.measuring.store import Store
 
@@ -42,7 +42,7 @@ def run_pilot(
         total = done + sum(group.cost for group in groups)
         for group in groups:
             started = perf_counter()
-            store_group(plan, store, group, run(small.seed, small.device, group))
+            store_groups(plan, store, [(group, run(small.seed, small.device, group))])
             seconds = (perf_counter() - started) / group.members
             for setting in group.settings:
                 times.setdefault((setting, group.cell), []).append(seconds)

@@ -1,19 +1,21 @@
 """Measurements on disk: one SQLite file. Imports the standard library, numpy and ``theory``.
 
-Measurements are keyed by content (``verify.measuring.fingerprint``). Beside them stands the plan of
-every campaign, written before it is measured: which trial answers for which setting and cell, on
-which engine, and how far sweeps were widened. Judging reads the plan, so that it needs neither the
-code that measured nor the images that were shown.
+Measurements are keyed by content (``verify.measuring.fingerprint``); what a trial is stands beside
+its key in words. The plan of every campaign is written before it is measured: which trial answers
+for which setting and cell, on which engine, and how far sweeps were widened. Judging reads the
+plan, so that it needs neither the code that measured nor the images that were shown.
 """
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -24,39 +26,7 @@ from theory.observables import Observable
 from theory.prediction import Profile
 from theory.scaling import Cell
 from theory.verdict import Verdict
-
-_SCHEMA = (
-    """
-CREATE TABLE IF NOT EXISTS measurements (
-    trial TEXT NOT NULL, replicate INTEGER NOT NULL, observable TEXT NOT NULL, value REAL,
-    PRIMARY KEY (trial, replicate, observable)
-) WITHOUT ROWID
-""",
-    """
-CREATE TABLE IF NOT EXISTS plans (
-    id INTEGER PRIMARY KEY, campaign TEXT NOT NULL, code TEXT NOT NULL, images TEXT NOT NULL,
-    provenance TEXT NOT NULL, begun INTEGER NOT NULL DEFAULT 0, UNIQUE (campaign, code, images)
-)
-""",
-    """
-CREATE TABLE IF NOT EXISTS trials (
-    plan INTEGER NOT NULL, setting TEXT NOT NULL, width INTEGER NOT NULL, depth INTEGER NOT NULL,
-    trial TEXT NOT NULL, engine TEXT NOT NULL, PRIMARY KEY (plan, setting, width, depth)
-) WITHOUT ROWID
-""",
-    """
-CREATE TABLE IF NOT EXISTS sweeps (
-    plan INTEGER NOT NULL, name TEXT NOT NULL, below INTEGER NOT NULL, above INTEGER NOT NULL,
-    times INTEGER NOT NULL, PRIMARY KEY (plan, name)
-) WITHOUT ROWID
-""",
-    """
-CREATE TABLE IF NOT EXISTS verdicts (
-    plan INTEGER NOT NULL, prediction TEXT NOT NULL, design TEXT NOT NULL, margin REAL NOT NULL,
-    verdict TEXT, PRIMARY KEY (plan, prediction)
-) WITHOUT ROWID
-""",
-)
+from verify.measuring.database import open_database, said_plainly, transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +88,21 @@ class PastVerdict:
     verdict: Verdict | None
 
 
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A trial that was given up after some attempts, by its specification, and why."""
+
+    setting: str
+    width: int
+    depth: int
+    seed: int
+    engine: str
+    device: str
+    replicate: int
+    attempts: int
+    reason: str
+
+
 @cache
 def _key_of(setting: Setting) -> str:
     """The key of a setting, and its images by name, which that leaves to whoever stores."""
@@ -125,27 +110,30 @@ def _key_of(setting: Setting) -> str:
 
 
 class Store:
-    """Measured values, and the plans of campaigns; a group of trials is committed when done."""
+    """Measured values, and the plans of campaigns; a batch of trials is committed when done."""
 
     def __init__(self, path: Path) -> None:
-        """Open or create the file; ``UnavailableError`` when that is impossible."""
+        """Open or create the file, as ``verify.measuring.database.open_database`` does."""
         self._begun: dict[str, int] = {}
-        try:
-            self.connection = sqlite3.connect(path)
-            self.connection.execute("PRAGMA journal_mode=WAL")
-            for table in _SCHEMA:
-                self.connection.execute(table)
-        except sqlite3.Error as error:
-            raise UnavailableError(
-                f"cannot keep measurements in {str(path)!r} ({error}); "
-                "choose another folder with --out, or remove that file"
-            ) from None
+        self.path = path
+        self.connection = open_database(path)
+
+    def read(self, query: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """The rows of a query; ``UnavailableError`` where the file does not give them."""
+        with said_plainly(self.path):
+            return self.connection.execute(query, values).fetchall()
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """A connection on which all is written or nothing; ``UnavailableError`` if it cannot be."""
+        with said_plainly(self.path), transaction(self.connection):
+            yield self.connection
 
     def replicates(self, trial: str, among: Sequence[int]) -> set[int]:
         """Which replicates of a trial, from the first to the last of some, are already measured."""
-        rows = self.connection.execute(
-            "SELECT DISTINCT replicate FROM measurements WHERE trial = ? "
-            "AND replicate BETWEEN ? AND ?",
+        rows = self.read(
+            "SELECT DISTINCT replicate FROM measurements JOIN trials ON trials.id = trial "
+            "WHERE key = ? AND replicate BETWEEN ? AND ?",
             (trial, min(among), max(among)),
         )
         return {replicate for (replicate,) in rows}
@@ -154,24 +142,59 @@ class Store:
         self, trial: str, replicates: Iterable[int], measured: Mapping[Observable, FloatArray]
     ) -> None:
         """Keep a group of trials, all of it or nothing."""
-        replicates = list(replicates)
-        rows = [
-            (trial, replicate, str(observable), float(value))
-            for observable, values in measured.items()
-            for replicate, value in zip(replicates, values, strict=True)
-        ]
-        with self.connection:
-            self.connection.executemany(
-                "INSERT OR IGNORE INTO measurements VALUES (?, ?, ?, ?)", rows
+        self.add_all([(trial, replicates, measured)])
+
+    def add_all(
+        self, groups: Iterable[tuple[str, Iterable[int], Mapping[Observable, FloatArray]]]
+    ) -> None:
+        """Keep several groups, each a trial's key, replicates and values: all or nothing.
+
+        What was measured before stays, and what had failed before has not failed any more.
+        """
+        with self.writing() as connection:
+            for key, replicates, measured in groups:
+                connection.execute("INSERT OR IGNORE INTO trials (key) VALUES (?)", (key,))
+                select = "SELECT id FROM trials WHERE key = ?"
+                (trial,) = connection.execute(select, (key,)).fetchone()
+                held = list(replicates)
+                connection.executemany(
+                    "INSERT OR IGNORE INTO measurements VALUES (?, ?, ?, ?)",
+                    [
+                        (trial, replicate, str(observable), float(value))
+                        for observable, values in measured.items()
+                        for replicate, value in zip(held, values, strict=True)
+                    ],
+                )
+                connection.executemany(
+                    "DELETE FROM failures WHERE trial = ? AND replicate = ?",
+                    [(trial, replicate) for replicate in held],
+                )
+
+    def add_failure(
+        self, trial: str, replicates: Iterable[int], attempts: int, reason: str
+    ) -> None:
+        """Record trials that were given up: how often they were tried, and what happened."""
+        with self.writing() as connection:
+            connection.executemany(
+                "INSERT OR REPLACE INTO failures SELECT id, ?, ?, ? FROM trials WHERE key = ?",
+                [(replicate, attempts, reason, trial) for replicate in replicates],
             )
+
+    def failures(self) -> list[Failure]:
+        """The trials that were given up, and have not been measured since."""
+        rows = self.read(
+            "SELECT setting, width, depth, seed, engine, device, replicate, attempts, reason "
+            "FROM failures JOIN trials ON trials.id = trial ORDER BY trial, replicate"
+        )
+        return [Failure(*row) for row in rows]
 
     def values(self, trial: str, observable: Observable, replicates: int) -> FloatArray:
         """Values of the first replicates in order, ending at the first one not yet measured."""
-        rows = self.connection.execute(
-            "SELECT replicate, value FROM measurements WHERE trial = ? AND observable = ? "
-            "AND replicate < ? ORDER BY replicate",
+        rows = self.read(
+            "SELECT replicate, value FROM measurements JOIN trials ON trials.id = trial "
+            "WHERE key = ? AND observable = ? AND replicate < ? ORDER BY replicate",
             (trial, str(observable), replicates),
-        ).fetchall()
+        )
         # SQLite keeps nan as NULL.
         values = [
             np.nan if value is None else value
@@ -188,11 +211,11 @@ class Store:
         What was asked for is that of the last time, and it started at the first.
         """
         identity = (campaign, provenance.code, images)
-        with self.connection:
+        with self.writing() as connection:
             earlier = self._identified(identity)
             if earlier is not None:
                 provenance = replace(provenance, started=Plan(self, earlier).provenance.started)
-            self.connection.execute(
+            connection.execute(
                 "INSERT INTO plans (campaign, code, images, provenance, begun) VALUES "
                 "(?, ?, ?, ?, (SELECT coalesce(max(begun), 0) + 1 FROM plans)) ON CONFLICT "
                 "DO UPDATE SET provenance = excluded.provenance, begun = excluded.begun",
@@ -200,7 +223,7 @@ class Store:
             )
             row = self._identified(identity)
             assert row is not None
-            self.connection.executemany(
+            connection.executemany(
                 "INSERT OR IGNORE INTO verdicts VALUES (?, ?, ?, ?, NULL)",
                 [(row, each.prediction, each.design, each.margin) for each in designs],
             )
@@ -209,10 +232,10 @@ class Store:
 
     def _identified(self, identity: tuple[str, str, str]) -> int | None:
         """The row of the plan of a campaign, by these codes and images."""
-        row = self.connection.execute(
+        rows = self.read(
             "SELECT id FROM plans WHERE campaign = ? AND code = ? AND images = ?", identity
-        ).fetchone()
-        return None if row is None else int(row[0])
+        )
+        return int(rows[0][0]) if rows else None
 
     def plan(self, campaign: str) -> Plan:
         """The plan of a campaign by its key: that which was begun here, or else begun last.
@@ -220,25 +243,25 @@ class Store:
         It is an empty one where there is none. Another process may begin the same campaign with
         other code meanwhile.
         """
-        row = self.connection.execute(
+        rows = self.read(
             "SELECT id FROM plans WHERE campaign = ? ORDER BY begun DESC LIMIT 1", (campaign,)
-        ).fetchone()
-        return Plan(self, self._begun.get(campaign, None if row is None else row[0]))
+        )
+        return Plan(self, self._begun.get(campaign, rows[0][0] if rows else None))
 
     def latest(self) -> Plan | None:
         """The plan that was begun last, of whatever campaign, if there is any."""
-        row = self.connection.execute("SELECT id FROM plans ORDER BY begun DESC").fetchone()
-        return None if row is None else Plan(self, row[0])
+        rows = self.read("SELECT id FROM plans ORDER BY begun DESC LIMIT 1")
+        return Plan(self, rows[0][0]) if rows else None
 
     def past_verdicts(self, prediction: str) -> list[PastVerdict]:
         """Every campaign about a prediction, in the order in which they were begun."""
-        rows = self.connection.execute(
+        rows = self.read(
             "SELECT plans.id, provenance, margin, verdict FROM verdicts JOIN plans "
             "ON plans.id = verdicts.plan WHERE prediction = ? ORDER BY plans.id",
             (prediction,),
         )
         return [
-            _past_verdict(plan, _provenance(text), margin, verdict)
+            _past_verdict(plan, provenance_of(text), margin, verdict)
             for plan, text, margin, verdict in rows
         ]
 
@@ -260,7 +283,8 @@ def _past_verdict(
     )
 
 
-def _provenance(text: str) -> Provenance:
+def provenance_of(text: str) -> Provenance:
+    """The conditions of a campaign, from the text under which they are kept."""
     fields = json.loads(text)
     for name in ("predictions", "patterns", "data"):
         fields[name] = tuple(fields[name])
@@ -272,17 +296,17 @@ class Plan:
 
     def __init__(self, store: Store, row: int | None) -> None:
         self._store, self.row = store, row
-        select = store.connection.execute
         self._trials = {
-            place: PlannedTrial(trial, engine)
-            for *place_of, trial, engine in select(
-                "SELECT setting, width, depth, trial, engine FROM trials WHERE plan = ?", (row,)
+            (setting, width, depth): PlannedTrial(key, engine)
+            for setting, width, depth, key, engine in store.read(
+                "SELECT planned.setting, planned.width, planned.depth, key, engine "
+                "FROM planned JOIN trials ON trials.id = trial WHERE plan = ?",
+                (row,),
             )
-            for place in [tuple(place_of)]
         }
         self._sweeps = {
             name: Sweep(*counts)
-            for name, *counts in select(
+            for name, *counts in store.read(
                 "SELECT name, below, above, times FROM sweeps WHERE plan = ?", (row,)
             )
         }
@@ -290,12 +314,10 @@ class Plan:
     @property
     def provenance(self) -> Provenance:
         """Under which conditions it was planned; ``UnavailableError`` for an empty plan."""
-        row = self._store.connection.execute(
-            "SELECT provenance FROM plans WHERE id = ?", (self.row,)
-        ).fetchone()
-        if row is None:
+        rows = self._store.read("SELECT provenance FROM plans WHERE id = ?", (self.row,))
+        if not rows:
             raise UnavailableError("the campaign was not begun in this store; measure it first")
-        return _provenance(row[0])
+        return provenance_of(rows[0][0])
 
     def trial(self, setting: Setting, cell: Cell) -> PlannedTrial | None:
         """The trial that answers for a setting and a cell, if it is planned."""
@@ -308,11 +330,23 @@ class Plan:
             for (setting, cell), trial in trials.items()
         }
         new = {place: trial for place, trial in new.items() if place not in self._trials}
-        rows = [(self.row, *place, trial.trial, trial.engine) for place, trial in new.items()]
-        with self._store.connection:
-            self._store.connection.executemany(
-                "INSERT OR IGNORE INTO trials VALUES (?, ?, ?, ?, ?, ?)", rows
-            )
+        if not new:
+            return
+        asked = self.provenance
+        with self._store.writing() as connection:
+            for place, trial in new.items():
+                connection.execute(
+                    "INSERT INTO trials (key, setting, width, depth, engine, seed, device, code) "
+                    "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET "
+                    "setting = excluded.setting, width = excluded.width, depth = excluded.depth, "
+                    "engine = excluded.engine, seed = excluded.seed, device = excluded.device, "
+                    "code = excluded.code WHERE setting IS NULL",
+                    (trial.trial, *place, trial.engine, asked.seed, asked.device, asked.code),
+                )
+                connection.execute(
+                    "INSERT OR IGNORE INTO planned SELECT ?, ?, ?, ?, id FROM trials WHERE key = ?",
+                    (self.row, *place, trial.trial),
+                )
         self._trials |= new
 
     def values(
@@ -330,8 +364,8 @@ class Plan:
 
     def enter_sweep(self, name: str, sweep: Sweep) -> None:
         """Widen a sweep."""
-        with self._store.connection:
-            self._store.connection.execute(
+        with self._store.writing() as connection:
+            connection.execute(
                 "INSERT OR REPLACE INTO sweeps VALUES (?, ?, ?, ?, ?)",
                 (self.row, name, sweep.below, sweep.above, sweep.times),
             )
@@ -340,15 +374,13 @@ class Plan:
     def designs(self) -> dict[str, str]:
         """The design of each prediction, by id."""
         return dict(
-            self._store.connection.execute(
-                "SELECT prediction, design FROM verdicts WHERE plan = ?", (self.row,)
-            ).fetchall()
+            self._store.read("SELECT prediction, design FROM verdicts WHERE plan = ?", (self.row,))
         )
 
     def enter_verdict(self, prediction: str, verdict: Verdict) -> None:
         """Put on record what became of it: the same plan gives the same verdict."""
-        with self._store.connection:
-            self._store.connection.execute(
+        with self._store.writing() as connection:
+            connection.execute(
                 "UPDATE verdicts SET verdict = ? WHERE plan = ? AND prediction = ?",
                 (verdict, self.row, prediction),
             )

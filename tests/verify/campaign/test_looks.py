@@ -29,6 +29,7 @@ from verify.campaign.looks import judge_campaign
 from verify.campaign.trials import Trials
 from verify.judging.evidence import Evidence
 from verify.judging.verdict import Judgement, conclude, fit_levels_of
+from verify.measuring.executors import Workers
 from verify.measuring.loop import measure
 from verify.measuring.store import Store
 
@@ -99,7 +100,10 @@ def test_judging_again_from_the_store_finds_the_same_looks(
     assert first.judgement.interval == second.judgement.interval
 
 
-def test_a_look_that_was_interrupted_is_the_last(narrow: Prediction, store: Store) -> None:
+def test_a_look_that_was_interrupted_is_the_last(
+    narrow: Prediction, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Workers, "SHORTEST_BATCH", 0.0)  # each group is stored by itself
     campaign = of(narrow)
 
     def stop_in_the_second(look: int, done: float, total: float) -> None:

@@ -24,7 +24,7 @@ from theory.verdict import ReasonKind
 from verify.campaign.design import questions
 from verify.campaign.looks import judge_campaign
 from verify.campaign.power import Outlook, outlooks
-from verify.measuring.loop import begin, measure, run, store_group
+from verify.measuring.loop import begin, measure, run, store_groups
 from verify.measuring.pilot import PILOT_SEED, run_pilot
 from verify.measuring.schedule import schedule
 from verify.measuring.store import Store
@@ -51,7 +51,7 @@ def test_a_sweep_that_has_yet_to_become_wider_is_not_judged(store: Store) -> Non
     campaign = of(sweep_prediction(SWEEP))
     plan = begin(campaign, store)
     for group in schedule(campaign, plan, questions(campaign), 0):
-        store_group(plan, store, group, run(campaign.seed, campaign.device, group))
+        store_groups(plan, store, [(group, run(campaign.seed, campaign.device, group))])
     (answer,) = judge_campaign(campaign, store)
     assert not answer.complete
     assert answer.judgement.reason == "interrupted after 0 of 3 replicates"

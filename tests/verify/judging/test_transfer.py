@@ -44,7 +44,7 @@ from verify.judging.claim import Claim, Measured
 from verify.judging.evidence import Unjudged, weigh
 from verify.judging.quantities import claim_of
 from verify.judging.verdict import Judgement, conclude
-from verify.measuring.loop import begin, store_group, widen
+from verify.measuring.loop import begin, store_groups, widen
 from verify.measuring.schedule import missing, schedule
 from verify.measuring.store import Store
 from verify.statistics.equivalence import mean_intervals
@@ -295,7 +295,9 @@ def answers(prediction: Prediction, store: Store) -> tuple[Campaign, list[Answer
         groups = [missing(plan, store, group) for group in schedule(campaign, plan, asked, 0)]
         for group in (group for group in groups if group.replicates):
             losses = [trial(setting, group.cell, group.replicates) for setting in group.settings]
-            store_group(plan, store, group, [{Observable.TRAINED_LOSS: each} for each in losses])
+            store_groups(
+                plan, store, [(group, [{Observable.TRAINED_LOSS: each} for each in losses])]
+            )
         if not widen(campaign, plan, asked, 0):
             return campaign, judge_campaign(campaign, store)
 

@@ -31,9 +31,7 @@ def test_processes_measure_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         measure(campaign, store, workers=workers)
         (answer,) = judge_campaign(campaign, store)
         found.append(answer.measured.values)
-    np.testing.assert_allclose(
-        found[0], found[1], rtol=1e-5
-    )  # float32: threads may round differently
+    np.testing.assert_array_equal(found[0], found[1])
 
 
 def test_little_work_starts_no_process() -> None:
