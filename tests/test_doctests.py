@@ -19,6 +19,7 @@ IN_PAGES = {
     "measure_rates": "how-to/rate.md, by its command",
     "outlooks": "how-to/verify.md, by its command",
     "run_pilot": "how-to/verify.md, by its command",
+    "scaling_checks": "how-to/pytest.md",
     "tabulate_rates": "how-to/rate.md, by its command",
     "weigh": "how-to/judge-a-table.md, by judge",
 }

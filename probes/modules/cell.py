@@ -98,7 +98,7 @@ class _Measuring(Ledger):
                 f"nothing moves in {last} steps: gradients or rates are zero; take more steps"
             )
         hidden = self.attributed - self.seen - self.silent
-        if hidden and all(map(math.isfinite, self.cell.losses.values())):
+        if hidden and self._is_finite():
             if not self.seen:
                 raise InputError(
                     "the model's operations cannot be followed from its parameters to gradients; "
@@ -115,6 +115,11 @@ class _Measuring(Ledger):
             f"{reason} {steps}, so nothing is said of their rates: {', '.join(names)}"
             for reason, names in reasons.items()
         ]
+
+    def _is_finite(self) -> bool:
+        """Neither a loss nor a parameter has diverged; a last loss may not have been looked at."""
+        losses = all(map(math.isfinite, self.cell.losses.values()))
+        return losses and all(bool(p.isfinite().all()) for p in self.parameters.values())
 
     def _train(self, watch: Watch) -> None:
         state = Randomness.now()

@@ -37,7 +37,7 @@ def command_lines() -> list[object]:
     """Each distinct command line of ``scaleproof``, and whether a text only mentions it."""
     found: dict[str, bool] = {}
     for page in PAGES:
-        text = page.read_text(encoding="utf-8")
+        text = page.read_text(encoding="utf-8").replace("\\\n", "")  # a line goes on
         whole = re.findall(r"^(?: {4}|\$ | +- run: )(scaleproof [^\n]+)", text, re.MULTILINE)
         mentioned = re.findall(r"`(scaleproof [a-z][^`]*)`", text)
         for line in (*whole, *mentioned):

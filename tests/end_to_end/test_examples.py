@@ -72,7 +72,7 @@ def test_the_default_gpt2_of_transformers_is_not_in_mup() -> None:
 
 def test_an_example_runs_as_a_script(capsys: pytest.CaptureFixture[str]) -> None:
     runpy.run_path(str(EXAMPLES / "lightning_module.py"), run_name="__main__")
-    assert "Exit code 0: nothing is wrong." in capsys.readouterr().out
+    assert "Exit code 0: nothing fails." in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

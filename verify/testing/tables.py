@@ -23,6 +23,17 @@ def assert_scaling(
 
     Raises ``AssertionError`` for any other verdict, with estimate, interval, margin and reason;
     an inconclusive one says how many replicates would decide. ``InputError`` as ``judge`` does.
+
+    >>> import pandas as pd
+    >>> from scaleproof import ExponentEquals, assert_scaling
+    >>> frame = pd.DataFrame(
+    ...     {"depth": L, "seed": seed, "update": L**-1.5 * (1 + 0.1 * ((7 * seed + L) % 5))}
+    ...     for seed in range(12)
+    ...     for L in (4, 8, 16, 32)
+    ... )
+    >>> claim = ExponentEquals("depth", "-3/2")
+    >>> assert_scaling(frame, claim, y="update", replicate="seed", margin=0.1).verdict.value
+    'accepted'
     """
     __tracebackhide__ = True
     judgement = judge(frame, relation, **options)

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reports.guard.document import GuardReport
-from scaleproof import ExponentEquals, InputError, Judgement, judge
+from scaleproof import ExponentEquals, InputError, Judgement, Verdict, judge
 from tests.reports.guard.documents import GUARDS
 from verify.guarding.result import Guard
 
@@ -55,7 +55,12 @@ def test_without_axes_a_figure_is_made() -> None:
 
 
 def test_what_could_not_be_summed_up_is_not_drawn() -> None:
-    nothing = judgement(spread=0.0)
+    copies = pd.DataFrame(
+        {"depth": d, "seed": s, "update": d**-1.5 * (1 + d % 3)} for s in range(8) for d in DEPTHS
+    )
+    claim = ExponentEquals("depth", "-3/2")
+    nothing = judge(copies, claim, y="update", replicate="seed", margin=0.1)
+    assert nothing.verdict is Verdict.INVALID
     assert nothing.to_frame().empty
     with pytest.raises(InputError, match="there is nothing to draw"):
         nothing.plot(Figure().add_subplot())

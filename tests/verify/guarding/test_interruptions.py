@@ -61,7 +61,7 @@ def test_whole_seeds_are_judged() -> None:
     assert found.document.runs[0].seeds == [0, 1]
     assert found.document.runs[0].looks == [2]
     assert found.document.notes[0] == "Interrupted; width is judged by 2 of 4 seeds."
-    assert "interrupted, and what was measured" in found.report()
+    assert "Exit code 4: interrupted" in found.report()
 
 
 def test_a_fault_is_named_by_the_seeds_there_are() -> None:

@@ -96,12 +96,15 @@ def run(folder: Path, *arguments: str) -> Outcomes:
     before, place, path = set(sys.modules), Path.cwd(), list(sys.path)
     sys.dont_write_bytecode, compiled = True, sys.dont_write_bytecode
     options = ["-p", "pytest_scaleproof", "-p", "no:xdist", "-p", "no:hypothesispytest", "-rA"]
+    # Benchmarks are not timed where these say that a worker of pytest-xdist is running.
+    worker = {key: os.environ.pop(key) for key in [*os.environ] if key.startswith("PYTEST_XDIST")}
     os.chdir(folder)
     try:
         with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
             found.code = int(pytest.main([*options, "--capture=sys", *arguments], plugins=[found]))
     finally:
         os.chdir(place)
+        os.environ |= worker
         sys.path[:], sys.dont_write_bytecode = path, compiled
         for name in set(sys.modules) - before:
             if str(getattr(sys.modules[name], "__file__", None)).startswith(str(folder)):
