@@ -40,8 +40,9 @@ _OBSERVABLES = (
     *(Observable.FIRST_LAYER_OWN_CHANGE, Observable.FIRST_LAYER_CHANGE),
 )
 _APART = Fraction(1, 2)
-# Powers as close as this are not told apart by sizes that differ eightfold.
-_CLOSE = Fraction(1, 2)
+# Powers as close as this are not told apart by sizes that differ eightfold. In depth, embedding and
+# readout add as much as several blocks: one power more of L only leads in deeper networks.
+_CLOSE = {Axis.WIDTH: Fraction(1, 2), Axis.DEPTH: Fraction(1)}
 
 
 def predictions_of(
@@ -130,7 +131,7 @@ def _relation_and_control(
             f"{symbol}^{power} of queries or keys leads over {symbol}^{parts[0]} at larger sizes "
             "only"
         )
-    if len(parts) > 1 and parts[0] - parts[1] <= _CLOSE:
+    if len(parts) > 1 and parts[0] - parts[1] <= _CLOSE[axis]:
         raise NoTheoryError(
             f"{symbol}^{parts[0]} leads over {symbol}^{parts[1]} at larger sizes only"
         )
