@@ -79,9 +79,11 @@ def _require_a_power(
         )
     if observable in _OF_CHANGES:
         _require_a_step(setting, observable, axis)
-    stream = setting.parameterization[Role.INPUT].scale.along(axis)
-    grows = setting.architecture.normalized and stream < count.accumulated.along(axis)
-    if grows and observable not in _AT_ONE_PLACE:
+    # Networks are tried along depth where they are wide: what grows with width has grown there.
+    axes = (Axis.WIDTH, Axis.DEPTH) if axis is Axis.DEPTH else (Axis.WIDTH,)
+    started = setting.parameterization[Role.INPUT].scale
+    grows = any(started.along(each) < count.accumulated.along(each) for each in axes)
+    if setting.architecture.normalized and grows and observable not in _AT_ONE_PLACE:
         raise NoTheoryError(
             f"{setting.parameterization.name}: the stream starts smaller than its branches, and "
             f"grows from block to block: {observable} is a sum over blocks of several powers of "
@@ -215,6 +217,8 @@ def contributions(setting: Setting, observable: Observable, axis: Axis) -> list[
         Observable.OUTPUT_CHANGE: output,
         Observable.BLOCK_CHANGE: relative,
     }.get(observable, [])
+    if observable is Observable.FORWARD_SECOND_MOMENT and axis is Axis.WIDTH:
+        powers = [_state(setting, count) ** 2, count.accumulated**2]
     if observable is Observable.FIRST_LAYER_CHANGE:
         entering = relative if setting.architecture.normalized else stream
         first = setting.parameterization[Role.BRANCH_FIRST].scale * ROOT_WIDTH
