@@ -112,7 +112,5 @@ def test_the_command_says_what_a_budget_left(
     monkeypatch.setattr("theory.catalogue.PREDICTIONS", (prediction,))
     assert run("verify", "--budget", "0.001s", "--out", tmp_path) == 4
     assert "1 of 1 questions were not looked at as often as announced" in capsys.readouterr().err
-    assert (
-        run("verify", "--budget", "1h", "--out", tmp_path) == 0
-    )  # nothing is on record
+    assert run("verify", "--budget", "1h", "--out", tmp_path) == 0  # nothing is on record
     assert run("verify", "--budget", "soon", "--out", tmp_path) == 2

@@ -141,9 +141,7 @@ def test_a_trial_that_is_given_up_is_on_record_and_the_rest_is_judged(
     assert len(contents(store)) == 2 / 3 * 378
     monkeypatch.undo()
     monkeypatch.setattr("theory.catalogue.PREDICTIONS", (prediction,))
-    assert (
-        run("verify", "--workers", "1", "--out", tmp_path) == 0
-    )  # nothing is on record
+    assert run("verify", "--workers", "1", "--out", tmp_path) == 0  # nothing is on record
     assert Store(tmp_path / "measurements.sqlite").failures() == []
 
 

@@ -93,6 +93,8 @@ def write(folder: Path, **files: str) -> None:
 def run(folder: Path, *arguments: str) -> Outcomes:
     """Run a suite in this process, whose torch is there already; its modules are gone after it."""
     found, output = Outcomes(), io.StringIO()
+    for path_of_module in folder.glob("*.py"):  # another test may have left one of this name
+        sys.modules.pop(path_of_module.stem, None)
     before, place, path = set(sys.modules), Path.cwd(), list(sys.path)
     sys.dont_write_bytecode, compiled = True, sys.dont_write_bytecode
     options = ["-p", "pytest_scaleproof", "-p", "no:xdist", "-p", "no:hypothesispytest", "-rA"]

@@ -109,7 +109,7 @@ def publication(name: str) -> Publication:
     text = files("theory.catalogue.published").joinpath(f"{name}.toml").read_text("utf-8")
     document = tomllib.loads(text)
     shared = {key: document[key] for key in ("document", "read")}
-    tables = tuple(_table(shared | fields) for fields in document["tables"])
+    tables = tuple(table_of(shared | fields) for fields in document["tables"])
     return Publication(tables, tuple(document["not_found"]))
 
 
@@ -118,7 +118,8 @@ def tables() -> tuple[Table, ...]:
     return tuple(table for name in FILES for table in publication(name).tables)
 
 
-def _table(fields: dict[str, Any]) -> Table:
+def table_of(fields: dict[str, Any]) -> Table:
+    """A table from what a file says of it."""
     optimizers = tuple(fields.pop("optimizers"))
     return Table(
         axes=tuple(map(Axis, fields.pop("axes"))),
