@@ -198,7 +198,7 @@ class GaussianMatrix:
     ``seed`` is an integer; or a sequence of R integers, or the stream of R generators from which
     the answers are drawn, for a stack. Vectors are columns: (n, k), or (R, n, k) for a stack. After
     j vectors have been asked, a product with k more costs O(n k (j + k)), and all of it together
-    O(n j) memory. Raises ``InputError`` for queries of another shape.
+    O(n j) memory. Raises ``InputError`` for queries of another shape or dtype.
     """
 
     def __init__(
@@ -267,6 +267,11 @@ class GaussianMatrix:
         if x.ndim != len(stack) + 2 or x.shape[:-1] != (*stack, size):
             expected = ", ".join(map(str, (*stack, size, "k")))
             raise InputError(f"a query of shape {tuple(x.shape)}: expected ({expected})")
+        if x.dtype != asked.images.dtype:
+            raise InputError(
+                f"a query of {x.dtype} for a matrix of {asked.images.dtype}: convert it, or make "
+                "the matrix with its dtype"
+            )
         queries = x.mT[None] if self._is_single else x.mT
         if self._revealed is not None:
             answer = queries @ (self._revealed if transposed else self._revealed.mT)

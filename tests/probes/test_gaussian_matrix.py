@@ -295,6 +295,13 @@ def test_a_query_of_another_shape_is_one_clear_line(shape: tuple[int, ...]) -> N
         GaussianMatrix(6, 5, 1).matmul(torch.zeros(shape))
 
 
+def test_a_query_of_another_dtype_is_one_clear_line() -> None:
+    with pytest.raises(
+        DomainError, match=r"a query of torch\.float64 for a matrix of torch\.float32"
+    ):
+        GaussianMatrix(6, 5, 1).matmul(torch.zeros(5, 2, dtype=torch.float64))
+
+
 def test_infinities_stay_with_their_matrix() -> None:
     matrix = GaussianMatrix(6, 5, [1, 2])
     x = torch.ones(2, 5, 2)
