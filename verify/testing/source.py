@@ -146,7 +146,6 @@ def _absolute(module: str, path: Path, node: ast.ImportFrom) -> str:
     return importlib.util.resolve_name("." * node.level + (node.module or ""), package)
 
 
-@functools.cache
 def _file_of(module: str) -> Path | None:
     """The file of a module; ``None`` where it has none, or is not there."""
     found = sys.modules.get(module)

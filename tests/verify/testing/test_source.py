@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from verify.testing.source import _file_of, factory_digest
+from verify.testing.source import factory_digest
 
 FILES = {
     "code_a/__init__.py": "",
@@ -36,7 +36,6 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     yield tmp_path
     for name in [name for name in sys.modules if name.startswith("code_a")]:
         del sys.modules[name]
-    _file_of.cache_clear()
 
 
 def load() -> Any:
