@@ -79,7 +79,9 @@ class Outcomes:
 def suite(folder: Path, power: float = 0.0, **files: str) -> Path:
     """A folder with a network and test files."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
+    # Said, because pytest under tox keeps its cache elsewhere.
+    settings = f"[pytest]\ncache_dir = {folder / '.pytest_cache'}\n"
+    (folder / "pytest.ini").write_text(settings, encoding="utf-8")
     write(folder, net=NETWORK.format(power=power), **files)
     return folder
 

@@ -235,27 +235,18 @@ def test_an_update_without_a_lock_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_kept_result_is_used_until_the_code_behind_it_changes(tmp_path: Path) -> None:
-    """The file that the test imports counts as well as its own; the numbers are the same.
-
-    In processes of their own, as suites are run: modules of other tests are not in the way.
-    """
+    """The file that the test imports counts as well as its own; the numbers are the same."""
     folder = suite(tmp_path, test_whole=WHOLE)
     kept = folder / ".pytest_cache" / "d" / "scaleproof"
-
-    def measured(code: int) -> dict[str, str]:
-        done = run_alone(folder, "--junitxml=whole.xml")
-        assert done.returncode == code, done.stdout
-        return cases(folder / "whole.xml")["test_whole::test_whole"]
-
-    first = measured(0)
+    first = run(folder)
     (path,) = kept.glob("guard-*.json")
     before = path.stat().st_mtime_ns
-    assert measured(0) == first
+    assert run(folder).properties == first.properties
     assert [p.stat().st_mtime_ns for p in kept.glob("guard-*.json")] == [before]
     path.write_text("damaged", encoding="utf-8")
-    assert measured(0) == first
+    assert run(folder).properties == first.properties
     suite(folder, 0.5)
-    measured(1)
+    assert run(folder).outcomes == {"test_whole": "failed"}
     assert len(list(kept.glob("guard-*.json"))) == 2
 
 
