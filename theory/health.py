@@ -14,7 +14,7 @@ from fractions import Fraction
 
 from theory.architecture import Architecture, Family, Role
 from theory.parameterization import Parameterization
-from theory.power_counting import ROOT_WIDTH, Layer, PowerCount, after_zero, count_powers, fastest
+from theory.power_counting import ROOT_WIDTH, Layer, PowerCount, as_counted, count_powers, fastest
 from theory.scaling import ONE, Axis, Power
 
 _ATTENTION = (Role.QUERY, Role.KEY)
@@ -44,7 +44,7 @@ def checks(
 ) -> list[Check]:
     """All but the epsilon, at initialization first."""
     count = count_powers(architecture, parameterization)
-    parameterization = after_zero(architecture, parameterization)
+    parameterization = as_counted(architecture, parameterization)
     start = checks_at_initialization(architecture, parameterization, count, axis)
     return [*start, *_in_training(architecture, parameterization, count, axis)]
 

@@ -140,7 +140,7 @@ def count_powers(architecture: Architecture, parameterization: Parameterization)
     """
     if architecture.stream_width is not None:
         raise NoTheoryError(f"{architecture}: powers are counted where the stream grows in width")
-    parameterization = after_zero(architecture, parameterization)
+    parameterization = as_counted(architecture, parameterization)
     passed = _Pass.through(architecture, parameterization)
     made = [*passed.of_branches(), *passed.of_ends()]
     if architecture.family is Family.TRANSFORMER:
@@ -226,12 +226,7 @@ class _Pass:
         if architecture.normalized:
             size = ONE if architecture.parts.post_norm else fastest((stream, accumulated))
             climbed, stream = size / stream, ONE
-        scale, back = last.scale, last.back * last.std
-        if architecture.parts.tied:
-            scale, back = (
-                each * parameterization[Role.INPUT].std / last.std for each in (scale, back)
-            )
-        made = scale / size, back / size
+        made = last.scale / size, last.back * last.std / size
         return cls(
             architecture, parameterization, branch, accumulated, size, climbed, stream, *made
         )
@@ -313,14 +308,13 @@ class _Pass:
         first, last = self.parameterization[Role.INPUT], self.parameterization[Role.OUTPUT]
         came_back = self.readout_back * self.climbed
         entries = first.back * came_back, last.back * self.stream
-        tied = self.architecture.parts.tied
-        if tied:
+        if self.architecture.parts.tied:
             entries = (fastest(entries),) * 2
         own = self._moved_entry(Role.INPUT, entries[0]) * first.multiplier
         moved = own * self.spread * self.climbed
         output = moved * self.readout * _WIDTH / self.spread
         yield _Learned(Layer(Role.INPUT), entries[0], own, moved, output)
-        step = self._moved_entry(Role.INPUT if tied else Role.OUTPUT, entries[1])
+        step = self._moved_entry(Role.OUTPUT, entries[1])
         own = step * last.multiplier * self.stream * _WIDTH
         yield _Learned(Layer(Role.OUTPUT), entries[1], own, None, own)
 
@@ -356,12 +350,19 @@ class _Pass:
         return item.rate * item.multiplier * entering * each
 
 
-def after_zero(architecture: Architecture, parameterization: Parameterization) -> Parameterization:
-    """With every matrix that starts at zero as large as its first step makes it.
+def as_counted(architecture: Architecture, parameterization: Parameterization) -> Parameterization:
+    """With the weight of a tied readout, and matrices that start at zero as their step makes them.
 
-    The step is coherent with the signal that it was made of: it acts on it as a random matrix does
+    A tied readout has the embedding's weight, rate and all, behind multipliers of its own. A first
+    step is coherent with the signal that it was made of: it acts on it as a random matrix does
     whose entries are n^1/2 times as large. Vectors that start at zero add nothing.
     """
+    if architecture.parts.tied:
+        last = parameterization[Role.OUTPUT]
+        weight = replace(
+            parameterization[Role.INPUT], multiplier=last.multiplier, backward=last.backward
+        )
+        parameterization = parameterization.changed(parameterization.name, {Role.OUTPUT: weight})
     zero = [r for r in architecture.matrix_roles if parameterization[r].starts_at_zero]
     for role in reversed(zero):  # what is behind a weight decides how it learns
         item = replace(parameterization[role], starts_at_zero=False, std=ONE)
