@@ -20,7 +20,8 @@ from verify.cli.interrupts import interruptible
 from verify.cli.options import Place, fail_on_option, json_option, out_option
 from verify.cli.output import folder
 from verify.cli.progress import progress
-from verify.guarding.lock import Lock, compare, read_lock, write_lock
+from verify.guarding.lock import Lock, read_lock, write_lock
+from verify.guarding.moved import compare
 
 if TYPE_CHECKING:
     from reports.guard.document import GuardReport

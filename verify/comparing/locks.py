@@ -10,7 +10,8 @@ from reports.guard.outcome import key_of
 from reports.guard.text import when
 from theory.errors import InputError
 from verify.comparing.found import Found
-from verify.guarding.lock import Lock, LockedEntry, compare_locks, other_design
+from verify.guarding.lock import Lock, LockedEntry
+from verify.guarding.moved import compare_locks, other_design
 
 
 def compare_guards(before: Lock, after: Lock) -> Found:

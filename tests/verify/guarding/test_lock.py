@@ -13,7 +13,8 @@ from theory.errors import InputError, UnavailableError
 from theory.module_scaling import Demand, Quantity
 from theory.scaling import Axis
 from theory.verdict import Verdict
-from verify.guarding.lock import BAND, Comparison, compare, lock_of, read_lock, write_lock
+from verify.guarding.lock import lock_of, read_lock, write_lock
+from verify.guarding.moved import BAND, Comparison, compare
 
 SEEDS = range(4)
 VERSIONS = {"torch": "2.9.0", "device": "cpu", "numpy": "2.3.0"}
