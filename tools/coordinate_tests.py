@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 
-from tests.verify.guarding import families_first, zoo
+from tests.verify.guarding import families_first, mistakes, zoo
 from verify.guarding.run import guard
 
 ROOT = Path(__file__).parent.parent
@@ -54,7 +54,7 @@ def _sized(factory: zoo.Factory, first_seed: int) -> Sized:
 def cases() -> dict[str, Sized]:
     """Correct networks of several seeds, then mistakes evenly chosen among all of them."""
     family = families_first.FAMILIES[FAMILY]
-    every = zoo.mutants(family, "width")
+    every = mistakes.mutants(family, "width")
     chosen = [every[place * len(every) // MISTAKES] for place in range(MISTAKES)]
     chosen = [one for start in range(3) for one in chosen[start::3]]  # any beginning is even, too
     correct = {f"correct {k}": _sized(family.factory, 100 * k) for k in range(CORRECT)}

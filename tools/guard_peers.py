@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tests.verify.guarding import families_first, zoo
+from tests.verify.guarding import families_first, mistakes, zoo
 from verify.guarding.run import guard
 
 PAGE = Path(__file__).parent.parent / "docs" / "guard-peers.md"
@@ -71,7 +71,7 @@ def coordinates(make: Sized, widths: tuple[int, ...], seeds: range) -> Sizes:
             for _ in range(STEP):
                 model.zero_grad()
                 loss(model, batch).backward()  # type: ignore[no-untyped-call]
-                for optimizer in zoo.list_of(optimizers):
+                for optimizer in mistakes.list_of(optimizers):
                     optimizer.step()
             for name, output in _outputs(model, batch, loss).items():
                 size = float(output.square().mean().sqrt())
@@ -150,7 +150,7 @@ def measure(names: tuple[str, ...]) -> dict[str, Score]:
     scores = {name: Score() for name in CHECKS}
     for name in names:
         family = families_first.FAMILIES[name]
-        for mutant in zoo.mutants(family, "width"):
+        for mutant in mistakes.mutants(family, "width"):
             for check, score in scores.items():
                 score.noticed += _timed(check, score, _sized(family, mutant.factory), 0)
                 score.mutants += 1

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.verify.guarding import families_first, families_second, zoo
+from tests.verify.guarding import families_first, families_second, mistakes, zoo
 from verify.guarding.result import Guard
 from verify.guarding.run import guard
 from verify.guarding.structure import folded
@@ -44,12 +44,12 @@ def named(found: Guard) -> set[str]:
     return {folded(name) for fault in found.faults for name in fault.parameters}
 
 
-def mutants(name: str, axis: zoo.Axis) -> list[tuple[zoo.Family, zoo.Mutant]]:
+def mutants(name: str, axis: zoo.Axis) -> list[tuple[zoo.Family, mistakes.Mutant]]:
     family = FAMILIES[name]
-    return [(family, mutant) for mutant in zoo.mutants(family, axis)]
+    return [(family, mutant) for mutant in mistakes.mutants(family, axis)]
 
 
-def of(name: str, axis: zoo.Axis, mutant: str) -> tuple[zoo.Family, zoo.Mutant]:
+def of(name: str, axis: zoo.Axis, mutant: str) -> tuple[zoo.Family, mistakes.Mutant]:
     return next(pair for pair in mutants(name, axis) if pair[1].name == mutant)
 
 
@@ -62,7 +62,9 @@ def quick_and_slow(name: str, axis: zoo.Axis) -> list[Any]:
 
 
 @pytest.mark.parametrize(("family", "mutant"), quick_and_slow("mlp_adam", "width"))
-def test_every_mistake_in_a_perceptron_is_named(family: zoo.Family, mutant: zoo.Mutant) -> None:
+def test_every_mistake_in_a_perceptron_is_named(
+    family: zoo.Family, mutant: mistakes.Mutant
+) -> None:
     found = guarded(family, mutant.factory, "width", QUICK_WIDTHS)
     assert found.document.exit_code == 1
     assert named(found) <= {folded(name) for name in mutant.parameters}
@@ -139,10 +141,12 @@ def test_correct_networks_have_no_fault(
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("family", "mutant", "axis"),
-    [(family, mutant, axis) for family, axis in ALL for mutant in zoo.mutants(family, axis)],
+    [(family, mutant, axis) for family, axis in ALL for mutant in mistakes.mutants(family, axis)],
     ids=lambda one: getattr(one, "name", one),
 )
-def test_every_mistake_is_rejected(family: zoo.Family, mutant: zoo.Mutant, axis: zoo.Axis) -> None:
+def test_every_mistake_is_rejected(
+    family: zoo.Family, mutant: mistakes.Mutant, axis: zoo.Axis
+) -> None:
     sizes = family.widths if axis == "width" else family.depths
     found = guarded(family, mutant.factory, axis, sizes, seeds=4, steps=(1, 4, 10))
     assert found.document.exit_code == 1
