@@ -92,7 +92,7 @@ def page(found: Found) -> str:
         "# A coordinate test written by hand, and the guard",
         "",
         "`python -m tools.coordinate_tests` plants mistakes in a pre-norm transformer of two",
-        f"blocks along width: {len(wrong)} so far of {MISTAKES}, evenly chosen among those of the",
+        f"blocks along width: {len(wrong)} of {MISTAKES}, evenly chosen among those of the",
         "tests. A mistake is a power of 1/4 in one rate or one initial value, a power of 1/2 in",
         "one multiplier, a large epsilon, coupled decay, or attention over 1/sqrt(d).",
         "",

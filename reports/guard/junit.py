@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
+from reports.exits import Exit
 from reports.guard.document import Entry, GuardReport
 from reports.guard.outcome import NOTHING, Known, result_of
 from reports.guard.rows import named
@@ -27,7 +28,8 @@ def render(report: GuardReport, fail_on: Collection[FailOn] = (), known: Known =
     """Return the document, in which what ``fail_on`` adds fails too, and ``known`` does not."""
     properties = {"target": report.target, "demand": report.demand.value}
     cases = _cases(report, fail_on, known)
-    return junit_text("scaleproof guard", cases, properties, report.seconds)
+    stopped = "interrupted; run it again" if report.exit_code == Exit.STOPPED else ""
+    return junit_text("scaleproof guard", cases, properties, report.seconds, stopped)
 
 
 def _cases(report: GuardReport, fail_on: Collection[FailOn], known: Known) -> Iterator[Case]:

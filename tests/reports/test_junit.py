@@ -87,3 +87,11 @@ def test_what_the_lock_file_has_already_is_no_failure_where_only_changes_are() -
     moved = document.model_copy(update={"changes": [change("blocks.0.q.weight")]})
     assert outcome(moved, {FailOn.CHANGED}, known) == 1
     assert "failure" in results(render_guard(moved, {FailOn.CHANGED}, known)).values()
+
+
+def test_an_interrupted_guard_is_no_success() -> None:
+    whole = guard_report()
+    stopped = whole.model_copy(update={"exit_code": 4})
+    assert "interrupted" not in render_guard(whole)
+    assert "<error" in render_guard(stopped)
+    assert "interrupted; run it again" in render_guard(stopped)

@@ -22,8 +22,8 @@ def compare_runs(before: Path, after: Path, out: Path | None, as_json: bool) -> 
     """Show which verdicts changed between two runs, and which estimates moved.
 
     A and B are two reports of verify, report or judge, or two of guard: a report.json, a
-    guard.json, a lock file, or a folder with one of them. An estimate moved where the joint
-    interval of both excludes no difference.
+    guard.json, a lock file, or a folder with one of the first two. An estimate moved where the
+    joint interval of both excludes no difference.
     """
     comparison = compare_files(before, after)
     if out is not None:

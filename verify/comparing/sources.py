@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from reports.comparison.document import Change, Comparison, Kind
 from reports.document import Report
+from reports.exits import Exit
 from reports.guard.document import GuardReport
 from theory.errors import InputError, UnavailableError
 from verify.comparing.found import ALPHA
@@ -66,12 +67,15 @@ def read_source(path: Path) -> Source:
         reason = (isinstance(error, OSError) and error.strerror) or str(error)
         raise UnavailableError(
             f"cannot read {str(file)!r} ({reason}); give a report.json, a guard.json, a lock file, "
-            "or a folder with one of them"
+            "or a folder with report.json or guard.json"
         ) from None
     if "lock_version" in fields:
         return read_lock(file)
     if "faults" in fields:
-        return lock_of(_validated(GuardReport, fields, file))
+        guard = _validated(GuardReport, fields, file)
+        if guard.exit_code == Exit.STOPPED:
+            raise InputError(f"{str(file)!r}: this guard was interrupted; run it again")
+        return lock_of(guard)
     if "measured" in fields:
         return _validated(Report, fields["measured"], file)
     return read_report(file)

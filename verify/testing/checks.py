@@ -32,7 +32,6 @@ from verify.testing.marks import MARK
 
 AXIS_MARK, PROFILE_MARK = "scaling_axis", "scaling_profile"
 _GUARDS = pytest.StashKey[Guards]()
-_MODULES = pytest.StashKey[dict[str, "Parts"]]()
 _CALLS = pytest.StashKey[int]()
 
 Property = tuple[str, object]

@@ -100,7 +100,8 @@ class Asked:
         """What repeats it, and tries mends: a command, or a call where no file has the factory."""
         name = getattr(self.factory, "__qualname__", "factory")
         code = getattr(self.factory, "__code__", None)
-        shown = {k: v for k, v in self.options.items() if k not in ("mend", "first_seed")}
+        unsaid = ("mend", "first_seed", "target", "progress")
+        shown = {k: v for k, v in self.options.items() if v is not None and k not in unsaid}
         if code is None or "<" in name or "first_seed" in self.options:
             given = "".join(f", {option}={value!r}" for option, value in shown.items())
             return f"scaleproof.guard({name.rpartition('.')[2]}{given}, mend=True)"
@@ -200,10 +201,16 @@ def _read(path: Path) -> GuardReport | None:
 
 def _forget_oldest(folder: Path) -> None:
     """Of other code than today's: one process may forget what another has forgotten already."""
-    made = [(path.stat().st_mtime, path) for path in folder.glob("guard-*.json")]
-    for _, path in sorted(made)[:-_MOST_KEPT]:
+    for path in sorted(folder.glob("guard-*.json"), key=_age)[:-_MOST_KEPT]:
         path.unlink(missing_ok=True)
-        path.with_suffix(".lock").unlink(missing_ok=True)
+
+
+def _age(path: Path) -> float:
+    """When it was written; long ago, if another process has forgotten it."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
 
 
 def _slug(name: str) -> str:

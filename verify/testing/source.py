@@ -2,8 +2,9 @@
 
 A factory's code is its own file and every file that import statements reach from there, but for
 the standard library and installed packages, which stand for themselves by their versions. Its
-values are those that it closes over and its defaults. Where anything else might matter, there is
-no digest, and nothing is kept: a result that is measured again is never wrong.
+values are those that it closes over, its defaults, and plain constants of these modules. Where
+anything else might matter, there is no digest, and nothing is kept: a result that is measured again
+is never wrong.
 """
 
 from __future__ import annotations
@@ -35,8 +36,9 @@ def factory_digest(factory: Callable[..., Any]) -> str | None:
     places: dict[str, Path] = {}
     try:
         said = _said(factory, places)
-        for path in _reached(places):
-            said += f"\n{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}"
+        for module, path in _reached(places):
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            said += f"\n{path.name} {digest} {_constants_of(module, places)}"
     except (_UnknownError, OSError, SyntaxError, ValueError):
         return None
     return hashlib.sha256(said.encode()).hexdigest()
@@ -83,10 +85,20 @@ def _said_of_function(function: FunctionType, places: dict[str, Path]) -> str:
     if any(one is function for one in cells):
         raise _UnknownError
     line = function.__code__.co_firstlineno  # two lambdas have one name
-    # A test may have put another value in the place of a constant of the module.
-    used = {n: function.__globals__.get(n) for n in sorted(function.__code__.co_names)}
-    constants = {n: one for n, one in used.items() if isinstance(one, _PLAIN)}
-    return f"{name}:{line}({', '.join(_said(value, places) for value in (*values, constants))})"
+    return f"{name}:{line}({', '.join(_said(value, places) for value in values)})"
+
+
+def _constants_of(module: str, places: dict[str, Path]) -> str:
+    """Plain values of a module: a test may have put another one in the place of a constant."""
+    held = vars(sys.modules[module]) if module in sys.modules else {}
+    plain = {n: one for n, one in sorted(held.items()) if n[:2] != "__" and _is_plain(one)}
+    return _said(plain, places)
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, tuple | list):
+        return all(map(_is_plain, value))
+    return isinstance(value, _PLAIN)
 
 
 def _place_of(module: str, places: dict[str, Path]) -> str:
@@ -99,8 +111,8 @@ def _place_of(module: str, places: dict[str, Path]) -> str:
     return module
 
 
-def _reached(places: Mapping[str, Path]) -> list[Path]:
-    """The files of modules, and of all that they import, of their own project or of another."""
+def _reached(places: Mapping[str, Path]) -> list[tuple[str, Path]]:
+    """Modules with their files, and all that they import, of their own project or of another."""
     known = dict(places)
     left = list(places)
     while left:
@@ -114,7 +126,7 @@ def _reached(places: Mapping[str, Path]) -> list[Path]:
             if path is not None and not _is_installed(name, path):
                 known[name] = path
                 left.append(name)
-    return [known[name] for name in sorted(known)]
+    return sorted(known.items())
 
 
 def _imported_by(module: str, path: Path) -> Iterator[str]:

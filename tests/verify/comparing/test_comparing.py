@@ -13,6 +13,7 @@ from reports.document import CellEntry
 from reports.guard.json import render as guard_json
 from reports.renderers.json import render as report_json
 from tests.reports.documents import EXACT_CELLS, NOT_MEASURED, prediction, report, rival
+from tests.reports.guard.documents import guard_report
 from tests.verify.cli.test_cli import run
 from tests.verify.guarding.test_lock import drawn, of_slopes
 from theory.errors import DomainError
@@ -227,3 +228,11 @@ def test_every_form_has_every_change_and_note(render: Any, tmp_path: Path) -> No
     assert text.count("verdict changed") >= 2
     assert "seed 0" in text
     assert "<b>" not in text or render is not html.render
+
+
+def test_an_interrupted_guard_is_not_compared(tmp_path: Path) -> None:
+    """What it has not measured would look like another network."""
+    whole = guard_report()
+    stopped = whole.model_copy(update={"exit_code": 4})
+    with pytest.raises(DomainError, match="this guard was interrupted; run it again"):
+        compared(tmp_path, whole, stopped)

@@ -19,7 +19,7 @@ FILES = {
         "    return layers.f(RATE), loss\n"
         "def made(alpha):\n    def inner(width):\n        return alpha\n    return inner\n"
     ),
-    "code_a/layers.py": "f = abs\n",
+    "code_a/layers.py": "SIZES = (1, 2)\nf = abs\n",
     "code_a/inner/__init__.py": "",
     "code_a/inner/late.py": "loss = 1\n",
     "code_a/unrelated.py": "x = 1\n",
@@ -83,6 +83,21 @@ def test_values_count_where_they_are_closed_over_bound_or_global(
     assert len(set(digests)) == len(made)
     monkeypatch.setattr(module, "RATE", 0.2)
     assert factory_digest(module.factory) != digests[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("factories.RATE", 0.2), ("layers.SIZES", (1, 3)), ("inner.late.loss", 2)]
+)
+def test_constants_of_every_module_that_is_reached_count(
+    name: str, value: object, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever reads them: a comprehension, a helper, or a function of another file."""
+    module = load()
+    importlib.import_module("code_a.inner.late")
+    before = factory_digest(module.factory)
+    assert before is not None
+    monkeypatch.setattr(f"code_a.{name}", value)
+    assert factory_digest(module.factory) != before
 
 
 def test_what_may_hide_anything_has_no_digest(project: Path) -> None:
