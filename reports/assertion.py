@@ -61,8 +61,10 @@ def prediction_text(entry: PredictionEntry) -> str:
 
 def _measured(entry: VerdictEntry) -> list[tuple[str, str]]:
     confidence = "" if entry.confidence is None else f" at confidence {entry.confidence:.4g}"
+    plural = "" if entry.replicates == 1 else "s"
+    measured = f"{estimate_text(entry)}{confidence}, {entry.replicates} replicate{plural}"
     return [
         ("predicted", f"{predicted_text(entry)} [{entry.relation}]"),
-        ("measured", f"{estimate_text(entry)}{confidence}, {entry.replicates} replicates"),
+        ("measured", measured),
         ("margin", f"{entry.margin:g}"),
     ]

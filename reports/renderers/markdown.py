@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 from reports.document import Report
 from reports.markdown import Block, code, document, folded, plain, table
-from reports.outcome import FailOn, Result, expectations, judged, results
+from reports.outcome import WORST_FIRST, FailOn, Result, expectations, judged, results
 from reports.text import estimate_text, family_text, predicted_text, source_text
 
 _HEADINGS = ("", "prediction", "verdict", "expected", "estimate [interval]", "predicted")
@@ -15,7 +15,9 @@ _HEADINGS = ("", "prediction", "verdict", "expected", "estimate [interval]", "pr
 def render(report: Report, fail_on: Collection[FailOn] = ()) -> str:
     """Return at most 64 kB: what fails, what is undecided, and folded what passes."""
     found = results(report, fail_on)
-    names = {kind: [name for name in found if found[name] is kind] for kind in Result}
+    entries = judged(report)
+    by_need = sorted(found, key=lambda name: WORST_FIRST.index(entries[name].verdict))
+    names = {kind: [name for name in by_need if found[name] is kind] for kind in Result}
     open_ones = [*names[Result.FAILS], *names[Result.UNDECIDED]]
     stopped = "" if report.complete else "This campaign was interrupted. "
     facts = f"{stopped}{source_text(report)}; {family_text(report)}."
