@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
 import shlex
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -35,7 +36,7 @@ from verify.documents.table import table_report
 from verify.tables.columns import Columns, checked, listed, named
 from verify.tables.family import judge_family
 from verify.tables.groups import Empty, Selection, Zeros, kept, several
-from verify.tables.read import read_tables
+from verify.tables.read import SUFFIXES, read_tables
 from verify.tables.subject import Subject
 
 _OF_EXPONENTS: Mapping[str, Callable[[str, str], Relation]] = {
@@ -166,7 +167,7 @@ def judge_table(
     frame, measured, of_names = several(read.frame, y)
     groups = (*of_names, *_columns(by, frame))
     selection = Selection(
-        dict(_equation("--where", text) for text in where),
+        _one_value_each(_equation("--where", text) for text in where),
         groups,
         fold_blocks,
         None if control is None else _equation("--control", control),
@@ -197,10 +198,21 @@ def _tables(arguments: tuple[str, ...]) -> tuple[list[str], str | None]:
     *first, last = arguments
     if first and not last:
         raise InputError("ID '': expected a prediction, such as A6.own.depth, or nothing")
-    of_file = Path(last).exists() or any(mark in last for mark in "/*?[\\")
-    if not first or of_file or Path(last).suffix.lower() in (".csv", ".tsv", ".json", ".gz"):
+    of_file = os.path.exists(last) or any(mark in last for mark in "/*?[\\")  # noqa: PTH110 - any text
+    if not first or of_file or Path(last).suffix.lower() in SUFFIXES:
         return list(arguments), None
     return first, last
+
+
+def _one_value_each(equations: Iterable[tuple[str, str]]) -> dict[str, str]:
+    held: dict[str, str] = {}
+    for column, value in equations:
+        if column in held:
+            raise InputError(
+                f"--where {column}={value}: {column} is {held[column]} already; say one"
+            )
+        held[column] = value
+    return held
 
 
 def _found(prediction: str) -> Prediction:

@@ -11,9 +11,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from theory.arrays import FloatArray
 from theory.verdict import Reason, ReasonKind
 from verify.judging.claim import Claim, Measured
-from verify.judging.evidence import Unjudged
+from verify.judging.evidence import MOST_MISSING, Unjudged
 from verify.judging.line import Line, line_p_value
 from verify.statistics.equivalence import mean_interval
 from verify.statistics.fit_checks import CHECK_LEVEL
@@ -26,8 +27,12 @@ def weigh_sweep(claim: Claim, measured: Measured) -> Line | Unjudged:
     """The exponent of the best rate of mean curves; one seed decides nothing."""
     assert claim.law is not None
     assert measured.rates is not None
-    losses = measured.values
+    losses, left_out = _complete(measured.values)
     count = len(losses)
+    if not count:
+        return Unjudged(claim, len(measured.values), left_out)
+    if count > 1 and all(np.array_equal(one, losses[0], equal_nan=True) for one in losses):
+        return Unjudged(claim, count, (Reason(ReasonKind.NO_SPREAD), *left_out))
     dead = np.logical_not(np.isfinite(losses).any(axis=(0, 2)))
     few = np.logical_not(np.isnan(losses)).any(axis=0).sum(axis=-1) < 3
     for wrong, kind, why in (
@@ -39,7 +44,7 @@ def weigh_sweep(claim: Claim, measured: Measured) -> Line | Unjudged:
             return Unjudged(claim, count, (Reason(kind, places),))
     sweeps = Sweeps.of(losses, measured.rates)
     drift = sweeps.drift(claim.law)
-    notes = tuple(_notes(claim, sweeps, drift))
+    notes = (*left_out, *_notes(claim, sweeps, drift))
     if drift.best.edge.any():
         return Unjudged(claim, count, (_at_end(claim, drift.best), *notes))
     error = max(drift.error, 1e-12)
@@ -59,6 +64,22 @@ def weigh_sweep(claim: Claim, measured: Measured) -> Line | Unjudged:
         drift.best.ends,
         drift.floor,
     )
+
+
+def _complete(losses: FloatArray) -> tuple[FloatArray, tuple[Reason, ...]]:
+    """The replicates that ran every rate that any ran, and that others were left out.
+
+    None of them, where too many have gaps.
+    """
+    run = np.logical_not(np.isnan(losses))
+    complete = (run | ~run.any(axis=0)).all(axis=(1, 2))
+    counts = {"incomplete": int((~complete).sum()), "replicates": len(losses)}
+    if complete.all():
+        return losses, ()
+    if 1.0 - complete.mean() > MOST_MISSING:
+        most = {**counts, "most": MOST_MISSING}
+        return losses[:0], (Reason(ReasonKind.MISSING_TRIALS, numbers=most),)
+    return losses[complete], (Reason(ReasonKind.LEFT_OUT, numbers=counts),)
 
 
 def _at_end(claim: Claim, best: BestRates) -> Reason:

@@ -7,9 +7,10 @@ quarter of what sweeps fall by: one parabola through everything near the minimum
 is. A curve that moves along the rates moves its best rate by as much.
 
 The error is that of a parametric bootstrap over points, with the spread of seeds around the mean
-curve (of the curve around its parabola, where there is one seed); with four seeds or more that of
-a bootstrap over seeds too, and the larger of both. The grid of rates sets a limit of its own.
-``docs/calibration.md`` has how often intervals are right.
+curve (of the curve around its parabola, where there is one seed), or that of a bootstrap over
+seeds, whichever makes the longer interval: points of one seed may move together, so that seeds
+count as one each. The grid of rates sets a limit of its own. ``docs/calibration-sweeps.md`` has how
+often intervals are right.
 """
 
 from __future__ import annotations
@@ -21,13 +22,13 @@ from typing import NamedTuple
 import numpy as np
 
 from theory.arrays import BoolArray, FloatArray, IntArray
+from verify.statistics.distributions import student_quantile
 from verify.statistics.regression import PowerLaw
 
 # Of the fall of a sweep: narrower weights follow the noise, wider ones the far ends of the curve.
 _SCALE = 0.25
 _DRAWS = 500
 _MOST_NUMBERS = 20_000_000
-_SEEDS_FOR_BOOTSTRAP = 4
 _TAILS = (0.025, 0.975)
 _NORMAL = 1.959963984540054  # where a normal variable has these tails
 # How far beyond its grid a drawn curve may have its minimum, in steps.
@@ -123,22 +124,23 @@ class Sweeps:
         generator = np.random.default_rng(0)
         draws = max(200, min(_DRAWS, _MOST_NUMBERS // mean.size))
         noise = generator.standard_normal((draws, *mean.shape))
-        drawn = [mean + noise * np.sqrt(variance)]
-        if seeds >= _SEEDS_FOR_BOOTSTRAP:
+        found = [_Drawn(self._minima(mean + noise * np.sqrt(variance))[0], degrees)]
+        if seeds > 1:
             left = np.nan_to_num(self.logs - mean) / math.sqrt(seeds * (seeds - 1))
             weights = generator.standard_normal((draws, seeds))
-            drawn.append(mean + np.einsum("br,rsk->bsk", weights, left))
-        found = [self._minima(curves)[0] for curves in drawn]
-        errors = [_spread(law.exponents(minima)) for minima in found]
+            curves = mean + np.einsum("br,rsk->bsk", weights, left)
+            found.append(_Drawn(self._minima(curves)[0], seeds - 1.0))
+        longest = max(found, key=lambda one: one.reach(law.exponents(one.minima)))
         steps = self._steps(mean, best)
-        reach = np.max([_half(minima) for minima in found], axis=0)
+        reach = np.max([one.reach(one.minima) for one in found], axis=0)
         ends = np.stack([best, best]) + np.outer([-1, 1], np.ones(len(best))) * np.maximum(
             reach, steps / 2
         )
         floor = float(steps.max()) / 2 / float(np.ptp(law.log_size))
         exponent = float(law.exponents(best))
         rates = BestRates(best, ends, edge, steps, self._flat(mean, variance))
-        return Drift(exponent, max(errors), degrees, floor, rates)
+        error = float(_half(law.exponents(longest.minima))) / _NORMAL
+        return Drift(exponent, error, longest.degrees, floor, rates)
 
     def single_minima(self) -> tuple[FloatArray, int]:
         """The best rate of every replicate's own sweep, on the grid, and how many are at an end.
@@ -259,6 +261,12 @@ def _half(draws: FloatArray) -> FloatArray:
     return np.asarray((high - low) / 2)
 
 
-def _spread(draws: FloatArray) -> float:
-    """The standard deviation of a normal distribution with the same 95 percent interval."""
-    return float(_half(draws)) / _NORMAL
+class _Drawn(NamedTuple):
+    """Best rates (draws, sizes) of one bootstrap, and the degrees of freedom of its spread."""
+
+    minima: FloatArray
+    degrees: float
+
+    def reach(self, draws: FloatArray) -> FloatArray:
+        """Half the length of a 95 percent interval, for how well the spread is known."""
+        return _half(draws) * (student_quantile(_TAILS[1], self.degrees) / _NORMAL)

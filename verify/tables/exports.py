@@ -6,9 +6,8 @@ A chart of Weights & Biases has one column a run, ``run - metric``, with its ``_
 
 from __future__ import annotations
 
-import pandas as pd
-
-from verify.tables.formats import Table
+from theory.errors import InputError
+from verify.tables.formats import Table, joined
 
 RUN = "run"
 _ENDS = ("__MIN", "__MAX")
@@ -28,6 +27,9 @@ def long_chart(table: Table) -> Table:
     for curve in curves:
         run, metric = curve.rsplit(_BETWEEN, 1)
         by_run.setdefault(run, {})[curve] = metric
+    clash = {metric for of_run in by_run.values() for metric in of_run.values()} & {*shared, RUN}
+    if clash:
+        raise InputError(f"a metric and a column of one name, {min(clash)!r}: rename one of them")
     parts = []
     for run, metrics in by_run.items():
         part = frame[[*shared, *metrics]].rename(columns=metrics)
@@ -38,4 +40,4 @@ def long_chart(table: Table) -> Table:
         f"a chart of Weights & Biases: {len(by_run)} runs of {', '.join(map(repr, measured_by))}; "
         f"column {RUN!r} names them"
     )
-    return Table(pd.concat(parts).fillna(""), (*table.said, said), RUN)
+    return Table(joined(parts), (*table.said, said), RUN)

@@ -40,6 +40,12 @@ class Table(NamedTuple):
     runs: str | None = None
 
 
+def joined(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Frames one below the other; a column that one lacks is empty there, and a nan stays one."""
+    names = list(dict.fromkeys(column for frame in frames for column in frame.columns))
+    return pd.concat([frame.reindex(columns=names, fill_value="") for frame in frames])
+
+
 def comma_separated(name: str, data: bytes) -> Table:
     """A header and a row a line, separated by commas, semicolons, tabs or bars.
 
@@ -50,7 +56,9 @@ def comma_separated(name: str, data: bytes) -> Table:
     lines = io.TextIOWrapper(io.BytesIO(data), encoding="utf-8-sig", newline="")
     reader = csv.reader(lines, delimiter=separator, strict=True)
     try:
-        header = [column.strip() for column in next(filter(any, reader))]
+        header = [column.strip() for column in next(filter(any, reader), ())]
+        if not header:
+            raise InputError(f"{name} has no header; expected the names of its columns")
         _refuse_twice(name, header)
         columns, numbers, padded = _columns(name, reader, len(header), separator)
     except csv.Error as error:

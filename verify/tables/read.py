@@ -6,6 +6,7 @@ One file or all that a pattern names; what folders and runs are called can becom
 from __future__ import annotations
 
 import gzip
+import os
 import re
 import zlib
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +17,7 @@ import pandas as pd
 
 from theory.errors import InputError, UnavailableError
 from verify.tables.exports import long_chart
-from verify.tables.formats import Table, comma_separated, json_table, parquet_table
+from verify.tables.formats import Table, comma_separated, joined, json_table, parquet_table
 
 _READERS: Mapping[str, Callable[[str, bytes], Table]] = {
     ".jsonl": json_table,
@@ -25,6 +26,8 @@ _READERS: Mapping[str, Callable[[str, bytes], Table]] = {
     ".parquet": parquet_table,
     ".pq": parquet_table,
 }
+# What a name ends with that is a table's, whether it is there or not.
+SUFFIXES = (".csv", ".tsv", ".gz", *_READERS)
 _MAGIC = "*?["
 
 
@@ -42,7 +45,8 @@ def read_tables(patterns: Sequence[str], from_path: str | None = None) -> Table:
     exports it is searched in ``path/run``. Raises ``DomainError`` for anything else.
     """
     pattern = _compiled(from_path)
-    paths = [path for given in patterns for path in _paths(given)]
+    # A file that two patterns name is one file.
+    paths = list({path.resolve(): path for given in patterns for path in _paths(given)}.values())
     tables = [_one(path, pattern) for path in paths]
     empty = [path.name for path, table in zip(paths, tables, strict=True) if table.frame.empty]
     if empty:
@@ -51,14 +55,14 @@ def read_tables(patterns: Sequence[str], from_path: str | None = None) -> Table:
         return tables[0]
     for path, table in zip(paths, tables, strict=True):
         table.frame.index = pd.Index([f"{line} of {path}" for line in table.frame.index])
-    frame = pd.concat([table.frame for table in tables]).fillna("")
+    frame = joined([table.frame for table in tables])
     said = dict.fromkeys(line for table in tables for line in table.said)
     return Table(frame, (f"{len(paths)} files, {len(frame)} rows", *said))
 
 
 def _paths(given: str) -> list[Path]:
     """The file of a name, or all files of a pattern, in order."""
-    if Path(given).exists() or not any(mark in given for mark in _MAGIC):
+    if os.path.exists(given) or not any(mark in given for mark in _MAGIC):  # noqa: PTH110 - any text
         return [Path(given)]
     # Path.glob takes no absolute pattern.
     found = sorted(filter(Path.is_file, map(Path, iglob(given, recursive=True))))  # noqa: PTH207
