@@ -28,7 +28,7 @@ from verify.judging.sweeps import weigh_sweep
 from verify.judging.verdict import conclude
 
 SIZES = np.array([64.0, 128.0, 256.0, 512.0])
-SEEDS = (1, 3, 8)
+SEEDS, SHARING_SEEDS = (1, 3, 8), (2, 3, 8)
 DRIFTS = (0.0, 0.25, 0.5, 1.0)
 MARGIN = 0.25
 PAGE = Path("docs") / "calibration-sweeps.md"
@@ -50,6 +50,18 @@ class Rates(StrEnum):
     OCTAVES = "octaves"
     HALF_DECADES = "half decades"
     WINDOWS = "octaves, other windows at other sizes"
+
+
+class Noise(StrEnum):
+    """What seeds differ in."""
+
+    POINTS = "every point by itself"
+    BEST_RATES = "a best rate of its own at every size"
+    DRIFTS = "a drift of its own"
+
+
+# Standard deviations of what a whole sweep, or all sweeps of a seed, share; in log rate, exponent.
+_OWN_RATE, _OWN_DRIFT = 0.6, 0.4
 
 
 def _softplus(values: FloatArray) -> FloatArray:
@@ -76,6 +88,7 @@ class SweepScenario:
     rates: Rates
     seeds: int
     drift: float
+    noise: Noise = Noise.POINTS
 
     def losses(self, generator: np.random.Generator) -> tuple[FloatArray, FloatArray]:
         """Losses (seeds, sizes, rates), and the rates, at a random place of the grid."""
@@ -87,8 +100,16 @@ class SweepScenario:
         logs = np.log(SIZES) - np.log(SIZES).mean()
         away = step * places + self.drift * logs[:, None]
         curve, noise = _CURVES[self.shape]
+        if self.noise is not Noise.POINTS:
+            noise, own = 0.02, generator.standard_normal((self.seeds, len(SIZES), 1))
+            away = away + (
+                _OWN_RATE * own
+                if self.noise is Noise.BEST_RATES
+                else _OWN_DRIFT * own[:, :1] * logs[:, None]
+            )
         spread = noise * np.where(away > 1, 1.5, 1.0)  # noisier where training is less stable
-        drawn = curve(away) + spread * generator.standard_normal((self.seeds, *away.shape))
+        shape = (self.seeds, *away.shape[-2:])
+        drawn = curve(away) + spread * generator.standard_normal(shape)
         if self.rates is Rates.WINDOWS:
             shift = np.array([-1.0, 1.0, 0.0, -1.0])[:, None]
             drawn = np.where(np.abs(away / step + shift) > 4.0, np.nan, drawn)
@@ -119,6 +140,8 @@ def scenarios() -> Iterator[SweepScenario]:
     """Every setting."""
     for parts in product(Shape, Rates, SEEDS, DRIFTS):
         yield SweepScenario(*parts)
+    for noise, seeds, drift in product(list(Noise)[1:], SHARING_SEEDS, DRIFTS):
+        yield SweepScenario(Shape.PARABOLA, Rates.OCTAVES, seeds, drift, noise)
 
 
 def claim(seeds: int) -> Claim:
@@ -158,10 +181,11 @@ def document(found: Sequence[SweepCalibration]) -> str:
         "| rates | seeds | drift | coverage, % | wrong, % | decided, % |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
+    alone = [e for e in found if e.scenario.noise is Noise.POINTS]
     for rates, seeds, drift in product(Rates, SEEDS, DRIFTS):
         wanted = (rates, seeds, drift)
         cells = [
-            e for e in found if (e.scenario.rates, e.scenario.seeds, e.scenario.drift) == wanted
+            e for e in alone if (e.scenario.rates, e.scenario.seeds, e.scenario.drift) == wanted
         ]
         lines.append(f"| {rates} | {seeds} | {drift:g} | {_row(cells)} |")
     lines += [
@@ -171,8 +195,20 @@ def document(found: Sequence[SweepCalibration]) -> str:
         "| --- | --- | --- | --- | --- |",
     ]
     for shape, seeds in product(Shape, SEEDS):
-        cells = [e for e in found if (e.scenario.shape, e.scenario.seeds) == (shape, seeds)]
+        cells = [e for e in alone if (e.scenario.shape, e.scenario.seeds) == (shape, seeds)]
         lines.append(f"| {shape} | {seeds} | {_row(cells)} |")
+    lines += [
+        "",
+        "## Where the points of a seed move together\n",
+        f"Best rates of seeds spread by {_OWN_RATE:g} in log rate, their drifts by {_OWN_DRIFT:g}; "
+        "parabolas, octaves.\n",
+        "| seeds differ in | seeds | drift | coverage, % | wrong, % | decided, % |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for one in found:
+        of = one.scenario
+        if of.noise is not Noise.POINTS:
+            lines.append(f"| {of.noise} | {of.seeds} | {of.drift:g} | {_row([one])} |")
     return "\n".join([*lines, ""])
 
 

@@ -8,6 +8,7 @@ from scipy import stats
 from theory import Verdict
 from verify.calibration.sweeps import (
     PAGE,
+    Noise,
     Rates,
     Shape,
     SweepCalibration,
@@ -30,6 +31,16 @@ def check(found: SweepCalibration) -> None:
 @pytest.mark.parametrize("seeds", [1, 3, 8])
 def test_a_few_tables_of_every_number_of_seeds(seeds: int) -> None:
     check(calibrate_sweeps(SweepScenario(Shape.STEEP, Rates.WINDOWS, seeds, 0.5), 25))
+
+
+@pytest.mark.parametrize("noise", [Noise.BEST_RATES, Noise.DRIFTS])
+@pytest.mark.parametrize("seeds", [2, 3])
+def test_few_seeds_whose_points_move_together(noise: Noise, seeds: int) -> None:
+    """Each seed is one observation of the drift, however many rates it ran."""
+    for drift in (0.0, 0.25):
+        check(
+            calibrate_sweeps(SweepScenario(Shape.PARABOLA, Rates.OCTAVES, seeds, drift, noise), 40)
+        )
 
 
 def test_drifts_are_told_apart_by_eight_seeds() -> None:

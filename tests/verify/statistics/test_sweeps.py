@@ -132,3 +132,25 @@ def test_results_depend_on_the_measurements_only() -> None:
     found = [weigh_sweep(claim, Measured(losses(OCTAVES), rates=OCTAVES)).p_value for _ in range(2)]
     assert found[0] == found[1]
     assert not isinstance(weigh_sweep(claim, Measured(losses(OCTAVES), rates=OCTAVES)), Unjudged)
+
+
+def test_copies_of_one_sweep_are_no_seeds() -> None:
+    one = losses(OCTAVES, seeds=1)
+    judgement = judged(np.repeat(one, 3, axis=0), OCTAVES)
+    assert judgement.verdict is Verdict.INVALID
+    assert "the replicates are copies of one another" in judgement.reason
+
+
+def test_a_seed_with_gaps_is_no_seed() -> None:
+    """One row of a second seed decided what one seed does not."""
+    values = losses(OCTAVES, seeds=2)
+    values[1, :, 1:] = np.nan
+    judgement = judged(values, OCTAVES)
+    assert judgement.verdict is Verdict.INVALID
+    assert "1 of 2 replicates miss a trial" in judgement.reason
+    many = losses(OCTAVES, seeds=20)
+    whole = judged(many[1:], OCTAVES)
+    many[0, 0, 0] = np.nan
+    left = judged(many, OCTAVES)
+    assert left.replicates == whole.replicates == 19
+    assert left.interval == whole.interval

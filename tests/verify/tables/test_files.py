@@ -95,6 +95,28 @@ def test_parquet_tells_missing_from_diverged(tmp_path: Path) -> None:
         read_table(path)
 
 
+def test_a_nan_of_one_of_several_parquet_files_stays_a_nan(tmp_path: Path) -> None:
+    """It was computed; only a column that a file lacks is empty there."""
+    arrow = pytest.importorskip("pyarrow", reason="pyarrow is not installed (scaleproof[parquet])")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    frame = sizes()
+    frame.loc[3, "loss"] = np.nan  # pandas would write a null
+    parts = {"a": frame[:10], "b": frame[10:].assign(note="later")}
+    for name, part in parts.items():
+        columns = {key: arrow.array(part[key].tolist()) for key in part}
+        parquet.write_table(arrow.table(columns), tmp_path / f"{name}.parquet")
+    read = read_tables([str(tmp_path / "*.parquet")]).frame
+    assert read["loss"].isna().sum() == 1
+    assert read["note"].tolist() == [""] * 10 + ["later"] * (len(frame) - 10)
+
+
+def test_a_file_that_is_named_twice_is_read_once(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    sizes().to_csv(path, index=False)
+    once = read_tables([str(path)]).frame
+    assert read_tables([str(path), str(tmp_path / "*.csv")]).frame.equals(once)
+
+
 def test_parquet_without_its_reader_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -195,6 +217,48 @@ def test_a_pattern_of_paths_is_checked(pattern: str, complaint: str, tmp_path: P
     sizes().to_csv(path, index=False)
     with pytest.raises(DomainError, match=complaint):
         read_tables([str(path)], pattern)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        (",,,\n,,,\n", "has no header"),
+        (
+            "Step,a - Step,a - Step__MIN,a - Step__MAX\n1,2,2,2\n",
+            "a metric and a column of one name, 'Step'",
+        ),
+    ],
+)
+def test_a_header_that_says_nothing_is_one_clear_line(
+    text: str, complaint: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(text)
+    with pytest.raises(DomainError, match=complaint):
+        read_table(path)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["t.csv", "nothing.parquet"], "cannot read 'nothing.parquet'"),
+        (["t.csv", "x" * 300], "unknown prediction"),
+        (["t.csv", "--where", "seed=1", "--where", "seed=2"], "--where seed=2: seed is 1 already"),
+    ],
+)
+def test_what_is_asked_twice_or_is_not_there_is_said(
+    arguments: list[str],
+    complaint: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    sizes().to_csv("t.csv", index=False)
+    claim = ("--x", "width", "--y", "loss", "--replicate", "seed", "--margin", "0.1")
+    options = claim if "x" * 300 in arguments else (*claim, "--exponent", "-1/2")
+    assert run("judge", *arguments, *options) == 2
+    assert complaint in capsys.readouterr().err
 
 
 def test_a_pattern_of_files_without_any_is_said(tmp_path: Path) -> None:
