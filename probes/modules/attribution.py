@@ -12,7 +12,15 @@ from torch import Tensor
 
 from probes.modules.graph import Graph, groups_of
 from probes.modules.ledger import Ledger
-from probes.modules.operations import Read, count_nonzero, is_zero, rms, tensors_of, widened
+from probes.modules.operations import (
+    Read,
+    count_nonzero,
+    is_zero,
+    operator_norm,
+    rms,
+    tensors_of,
+    widened,
+)
 from probes.modules.problem import Key, ReadFacts, alike, own_work
 from probes.modules.recorder import Recorder
 
@@ -312,7 +320,23 @@ class _ReadProbe:
         self._put("signal", signal, self.step)
         self._put("share", share, self.step)
         self._put("own", share / (signal * math.sqrt(count)) / unit, self.step)
+        self._put("limit", self._limit() / unit, self.step)
         self.measuring.seen.add(self.key)
+
+    def _limit(self) -> float:
+        """The largest change of z that this update makes of inputs of this size.
+
+        The root mean square of W x is at most ||W|| sqrt(fan-in / outputs) times that of x. For the
+        operator norm of updates of single entries, their Frobenius norm is a bound, and is reached
+        where entries are aligned.
+        """
+        update = self.attribution.updates[self.key]
+        by_entry = "betas" in self.measuring.owner[self.key][1]
+        size = rms(update)
+        if not by_entry and update.dim() > 1:
+            size = operator_norm(update.flatten(1)) / math.sqrt(update.numel())
+        unit = 1.0 if self.input is None else self._rms_of_input
+        return size * self._facts.fan_in * abs(self.factor) * unit
 
     @property
     def _is_vector(self) -> bool:

@@ -11,6 +11,9 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_flatten
 
+# Steps of the power method: the norm is a percent short where the largest values are close.
+_POWER_STEPS = 8
+_TINY = 1e-30
 PRODUCTS = ("bmm", "baddbmm", "matmul", "mm")
 
 
@@ -94,3 +97,17 @@ def rms(tensor: Tensor) -> float:
         return math.nan
     whole = widened(tensor.detach())
     return float(torch.linalg.vector_norm(whole)) / math.sqrt(whole.numel())
+
+
+def operator_norm(matrix: Tensor) -> float:
+    """The largest singular value, by a few steps of the power method from fixed numbers."""
+    wide = widened(matrix.detach())
+    generator = torch.Generator().manual_seed(0)
+    vector = torch.randn(wide.shape[1], generator=generator).to(wide)
+    size = 0.0
+    for _ in range(_POWER_STEPS):
+        vector = vector / torch.linalg.vector_norm(vector).clamp(min=_TINY)
+        image = wide @ vector
+        size = float(torch.linalg.vector_norm(image))
+        vector = image @ wide
+    return size

@@ -9,7 +9,6 @@ value of the parameter. Names of modules are never used: a read is found whereve
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,17 +17,15 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from probes.modules.operations import PRODUCTS, Operation, Read, Scores, rms, tensors_of, widened
+from probes.modules.operations import Operation, Read, Scores, tensors_of, widened
 from probes.modules.problem import own_work
+from probes.modules.scores import FUSED, SOFTMAX, scores_of
 
 # Products of parameters and data; with a vector, they normalize a matrix by its spectrum, too.
 _MATRIX_PRODUCTS = (
     *("mm", "addmm", "bmm", "baddbmm", "matmul", "linear", "convolution", "addbmm"),
     *("_convolution", "mkldnn_convolution", "_trilinear"),
 )
-_SOFTMAX = ("_softmax", "_safe_softmax")
-# Beyond this, a score is a mask and no score.
-_MASKED = -1e4
 
 
 @dataclass(slots=True)
@@ -218,8 +215,9 @@ class Recorder(TorchDispatchMode):
         if operation.mutates:
             for tensor in made:
                 self._chains.pop(id(tensor), None)
-        if operation.name in _SOFTMAX or operation.name.startswith("_scaled_dot_product"):
-            self._see_scores(operation)
+        if operation.name in SOFTMAX or operation.name.startswith(FUSED):
+            scores = scores_of(self, operation)
+            self.scores += [] if scores is None else [scores]
         # A loss that takes gradients itself reads parameters again, backwards: that is no read.
         if chains and made and torch._C._current_graph_task_id() == -1:
             if _contracts(operation):
@@ -278,35 +276,6 @@ class Recorder(TorchDispatchMode):
         for kept in (self._alive, self._chains, self._caught, self.operations, self.reads):
             kept.clear()
         self.producers.clear()
-
-    def _see_scores(self, operation: Operation) -> None:
-        if operation.name in _SOFTMAX:
-            self._see_softmax(operation)
-            return
-        query, key = operation.args[0].detach().float(), operation.args[1].detach().float()
-        scale = operation.kwargs.get("scale")
-        scale = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
-        if key.dim() == 4 and key.shape[1] != query.shape[1]:  # grouped queries
-            key = key.repeat_interleave(query.shape[1] // key.shape[1], 1)
-        size = rms(query @ key.transpose(-1, -2)) * float(scale)
-        self.scores.append(Scores(operation.module, size, query.shape[-1], operation.inputs[:2]))
-
-    def _see_softmax(self, operation: Operation) -> None:
-        product = self._product_behind(operation.inputs[0])
-        if product is None:
-            return
-        seen = operation.args[0].detach()
-        seen = seen[torch.isfinite(seen) & (seen > _MASKED)]
-        head_size = product.args[-1].shape[-2]
-        self.scores.append(Scores(product.module, rms(seen), head_size, product.inputs[-2:]))
-
-    def _product_behind(self, value: int) -> Operation | None:
-        """The product of two activations whose numbers a softmax sees; ``None`` for a router."""
-        for operation in self.back_from([value]):
-            if operation.name in PRODUCTS:
-                reads = self.contracted.intersection(operation.outputs)
-                return None if reads else operation
-        return None
 
     def back_from(self, values: Sequence[int]) -> Iterator[Operation]:
         """Operations that values come from, nearest first, up to products with parameters."""

@@ -158,7 +158,12 @@ def _decide(one: Judged, level: float) -> Judged:
     outside = all(high < band.low or band.high < low for band in bands)
     verdict = Verdict.ACCEPTED if inside else Verdict.REJECTED if outside else Verdict.INCONCLUSIVE
     note = ""
-    if verdict is not Verdict.INCONCLUSIVE and _bends(one.slope, bands, inside):
+    limit = one.series.limit
+    highest = max(band.high for band in bands)
+    if verdict is Verdict.REJECTED and low > highest and limit <= highest:
+        verdict = Verdict.INCONCLUSIVE
+        note = f"it grows towards a limit that goes as {limit:+.2f}: take larger sizes"
+    elif verdict is not Verdict.INCONCLUSIVE and _bends(one.slope, bands, inside):
         verdict = Verdict.INCONCLUSIVE
         note = f"without the smallest size the exponent is {one.slope.without_smallest:+.2f}"
     return replace(one, verdict=verdict, level=level, note=note)

@@ -27,6 +27,7 @@ T = TypeVar("T")
 
 _Place = tuple[str, int, str]  # a parameter, its read, a quantity
 _NOTHING = (0, math.nan)
+_LIMIT = "limit"  # the largest change that an update can make, whatever the inputs
 _OF_READS = (
     *(Quantity.GAIN, Quantity.OWN, Quantity.ALONE, Quantity.SHARE, Quantity.SIGNAL),
     *(Quantity.EPSILON, Quantity.DECAY, Quantity.INPUT),
@@ -68,6 +69,8 @@ class Series:
     sizes: tuple[int, ...]
     output_grows: bool = True
     head_grows: bool = False
+    # The power of the size that the largest possible change goes with, whatever the inputs.
+    limit: float = math.inf
 
     @property
     def group(self) -> str:
@@ -222,18 +225,32 @@ class Measurements:
     ) -> Series | None:
         if quantity in (Quantity.EPSILON, Quantity.DECAY) and line.read:
             return None
+        last, logs = self._logs_of_read(line, quantity.value, of_reads)
+        made = _complete(self._made(line, line.module, quantity, last, logs))
+        if made is None or quantity is not Quantity.OWN:
+            return made
+        _, limits = self._logs_of_read(line, _LIMIT, of_reads)
+        return replace(made, limit=_exponent(limits, self.plan.sizes))
+
+    def _logs_of_read(
+        self,
+        line: Line,
+        quantity: str,
+        of_reads: Mapping[tuple[int, int], Mapping[_Place, tuple[int, float]]],
+    ) -> tuple[int, FloatArray]:
+        """The last step at which it was measured, and logarithms by seed and size."""
         last, table = 0, []
         for seed in self.seeds:
             table.append(row := list[list[float]]())
             for size in self.plan.sizes:
                 numbers = of_reads[size, seed]
                 found = [
-                    numbers.get((name, read, quantity.value), _NOTHING)
+                    numbers.get((name, read, quantity), _NOTHING)
                     for name, read in line.members[size]
                 ]
                 row.append([value for _, value in found])
                 last = max(last, *(step for step, _ in found))
-        return _complete(self._made(line, line.module, quantity, last, _mean_logs(table)))
+        return last, _mean_logs(table)
 
     def _of_modules(self) -> list[Series]:
         tables: dict[tuple[str, Quantity, int], dict[tuple[int, int], list[float]]] = {}
@@ -308,6 +325,14 @@ def _mean_log(values: Sequence[float]) -> float:
     if not (table > 0).all():
         return math.nan
     return float(np.log(table).mean())
+
+
+def _exponent(logs: FloatArray, sizes: Sequence[int]) -> float:
+    """The slope of the means over seeds that are whole; infinite where there are none."""
+    whole = logs[np.isfinite(logs).all(axis=1)]
+    if not len(whole):
+        return math.inf
+    return float(np.polyfit(np.log(sizes), whole.mean(axis=0), 1)[0])
 
 
 def _complete(series: Series) -> Series | None:

@@ -88,6 +88,39 @@ def test_the_scale_of_attention(how: str, masked: bool) -> None:
     assert scores_of(wrong) == [pytest.approx(0.0, abs=0.1)]
 
 
+class Biased(Attention):
+    """Scores have a bias for every distance, as in T5 or with ALiBi; it does not go with width."""
+
+    def forward(self, tokens: Tensor) -> Any:
+        x = self.tokens(tokens)
+        q, k, v = (self.heads_of(part(x), self.heads) for part in (self.q, self.k, self.v))
+        places = torch.arange(x.shape[1])
+        bias = -0.5 * (places[:, None] - places).abs().float()
+        if self.how == "added":
+            scores = q @ k.transpose(-1, -2) * self.scale + bias
+        elif self.how == "in place":
+            scores = (q @ k.transpose(-1, -2)).mul_(self.scale)
+            scores += bias
+        else:
+            keys = k.flatten(0, 1).transpose(-1, -2)
+            scores = torch.baddbmm(bias, q.flatten(0, 1), keys, alpha=self.scale)
+            scores = scores.reshape(*q.shape[:2], *bias.shape)
+        mask = torch.full_like(bias, -math.inf).triu(1)
+        mixed = (scores + mask).softmax(-1) @ v
+        return self.last((x + self.o(mixed.transpose(1, 2).flatten(2))).mean(1))
+
+
+@pytest.mark.parametrize("how", ["added", "in place", "baddbmm"])
+def test_biases_of_positions_are_no_part_of_scores(how: str) -> None:
+    def factory(scale: str) -> Any:
+        return factory_of(lambda width: Biased(width, how, scale), data=tokens_of)
+
+    healthy = guarded(factory("1/d"))
+    assert_healthy(healthy, "q.weight", "k.weight", "v.weight", "o.weight", "tokens.weight")
+    assert scores_of(healthy) == [pytest.approx(-0.5, abs=0.1)]
+    assert the_fault(guarded(factory("1/sqrt d"))) == ("attention scale", [])
+
+
 def test_heads_of_a_fixed_size_keep_their_scale() -> None:
     check(lambda width: Attention(width, "fused", "fixed"), "o.weight", data=tokens_of)
 

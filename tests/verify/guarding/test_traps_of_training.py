@@ -160,6 +160,33 @@ def test_muon_beside_another_optimizer() -> None:
     assert the_fault(guarded(factory_with("2.bias"))) == ("rate", ["2.bias"])
 
 
+@pytest.mark.skipif(not hasattr(torch.optim, "Muon"), reason="torch has no Muon")
+@pytest.mark.parametrize(("power", "verdict"), [(0.0, "inconclusive"), (0.5, "rejected")])
+def test_a_change_that_grows_only_up_to_its_limit_is_no_fault(power: float, verdict: str) -> None:
+    """Muon's step has as many directions as the gradient: more, until width passes the inputs.
+
+    Its norm is that of the rate, and says how far that goes.
+    """
+
+    def factory(width: int, seed: int) -> Any:
+        model = mlp(width)
+        matrix = model.get_parameter("2.weight")
+        muon = torch.optim.Muon([matrix], lr=0.1 * (width / 16) ** power, weight_decay=0.0)
+        groups = [g for g in groups_of(model, width) if g["params"][0] is not matrix]
+        batch = batch_of(seed, 256, INPUTS)
+        return model, [muon, torch.optim.Adam(groups, eps=1e-12)], batch, cross_entropy
+
+    found = guarded(factory, widths=(16, 32, 64, 128), seeds=16)
+    own = next(e for e in found.entries if (e.parameter, e.quantity) == ("2.weight", "own"))
+    assert own.interval.low > 0.1
+    assert own.verdict == verdict
+    if power:
+        assert the_fault(found) == ("rate", ["2.weight"])
+    else:
+        assert not found.faults
+        assert own.note.startswith("it grows towards a limit that goes as")
+
+
 def test_lbfgs_needs_a_step() -> None:
     def factory(width: int, seed: int) -> Any:
         model = mlp(width)
