@@ -73,6 +73,8 @@ def causes_of(judged: Mapping[Name, Judged], axis: Axis) -> tuple[list[Cause], s
     else:
         causes = _in_depth(parameters, rescaled)
     causes = _without_consequences(causes, here)
+    if axis is Axis.WIDTH and not causes:
+        causes = _of_readouts(parameters, here)
     causes += _of_scores(here, [*causes, *rescaled])
     causes += [
         Cause(name.quantity.value, one.series.line, name.module, one.departure, one, 0.0)
@@ -83,6 +85,24 @@ def causes_of(judged: Mapping[Name, Judged], axis: Axis) -> tuple[list[Cause], s
     if not causes and rescaled and any(o.rejected for n, o in here.items() if n not in right):
         return rescaled, set()  # what is left over says that it matters
     return causes, {name for name in right if here[name].rejected}
+
+
+def _of_readouts(parameters: Sequence[_Parameter], here: Mapping[Name, Judged]) -> list[Cause]:
+    """Readouts whose outputs start at order one, where others then change them by too much.
+
+    Changes of features are aligned with the readout's initial weights: those of deviation n^-1/2
+    turn them into n^1/2. In muP it is n^-1 (arXiv 2203.03466, Table 3).
+    """
+    grows = any(
+        one.rejected and one.departure > 0 and name.quantity is Quantity.SHARE
+        for name, one in here.items()
+    )
+    return [
+        _cause("initialization", one.line, one.gain, -0.5)
+        for one in parameters
+        if grows and one.line.role.to_fixed_outputs and not one.line.role.inner
+        if one.gain is not None and one.gain.estimate > -0.25
+    ]
 
 
 def _is_of(name: Name, cause: Cause) -> bool:
@@ -186,7 +206,7 @@ def _without_consequences(causes: Sequence[Cause], here: Mapping[Name, Judged]) 
         around = next((m for m in multipliers if _is_around(m, cause)), None)
         if around is not None:
             made.append(replace(cause, kind=around.kind))
-        elif not _by_epsilon(cause, here) and not (earlier and _is_slight(cause)):
+        elif not _by_epsilon(cause, here) and not (earlier and _is_blurred(cause)):
             made.append(cause)
     return made
 
@@ -203,9 +223,15 @@ def _is_around(multiplier: Cause, cause: Cause) -> bool:
     )
 
 
-def _is_slight(cause: Cause) -> bool:
-    """Less than a power that would mend it: an own change that an earlier cause blurs."""
-    return cause.kind in ("rate", "depth rate") and abs(cause.departure) < _SLIGHT
+def _is_blurred(cause: Cause) -> bool:
+    """Whether an earlier cause may have moved the own change.
+
+    It is off by less than a power that would mend it, or the update is as large as it should be.
+    """
+    if cause.kind not in ("rate", "depth rate"):
+        return False
+    limit = cause.evidence.series.limit
+    return abs(cause.departure) < _SLIGHT or abs(limit - cause.expected) < _SLIGHT / 2
 
 
 def _by_epsilon(cause: Cause, here: Mapping[Name, Judged]) -> bool:
