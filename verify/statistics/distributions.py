@@ -17,8 +17,12 @@ from theory.arrays import FloatArray
 @overload
 def student_quantile(probability: float, degrees: float) -> float: ...
 @overload
-def student_quantile(probability: FloatArray, degrees: float) -> FloatArray: ...
-def student_quantile(probability: float | FloatArray, degrees: float) -> float | FloatArray:
+def student_quantile(probability: FloatArray, degrees: float | FloatArray) -> FloatArray: ...
+@overload
+def student_quantile(probability: float, degrees: FloatArray) -> FloatArray: ...
+def student_quantile(
+    probability: float | FloatArray, degrees: float | FloatArray
+) -> float | FloatArray:
     """The value below which Student's t lies with a probability."""
     quantile: float | FloatArray = special.stdtrit(degrees, probability)
     return quantile
@@ -27,8 +31,8 @@ def student_quantile(probability: float | FloatArray, degrees: float) -> float |
 @overload
 def student_above(value: float, degrees: float) -> float: ...
 @overload
-def student_above(value: FloatArray, degrees: float) -> FloatArray: ...
-def student_above(value: float | FloatArray, degrees: float) -> float | FloatArray:
+def student_above(value: FloatArray, degrees: float | FloatArray) -> FloatArray: ...
+def student_above(value: float | FloatArray, degrees: float | FloatArray) -> float | FloatArray:
     """The probability that Student's t lies above a value."""
     tail: float | FloatArray = special.stdtr(degrees, -value)
     return tail

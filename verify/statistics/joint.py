@@ -1,4 +1,4 @@
-"""Did an estimate move between two runs? Joint t intervals of differences. Imports scipy."""
+"""Did an estimate move between two runs? Joint t intervals of differences."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
 
 from theory.arrays import FloatArray
+from verify.statistics.distributions import student_above, student_quantile
 from verify.statistics.equivalence import Intervals
 from verify.statistics.multiplicity import holm_levels
 
@@ -26,7 +26,7 @@ class Estimate(NamedTuple):
 def standard_errors(estimates: Sequence[Estimate]) -> FloatArray:
     """Those behind the intervals: shape (estimates,); nan where there is no interval."""
     _, low, high, confidence, replicates = np.array(estimates, dtype=np.float64).reshape(-1, 5).T
-    quantiles = stats.t.ppf((1 + confidence) / 2, replicates - 1)
+    quantiles = student_quantile((1 + confidence) / 2, replicates - 1)
     errors: FloatArray = (high - low) / 2 / quantiles
     return errors
 
@@ -50,6 +50,6 @@ def joint_intervals(
         distance = np.abs(estimate) / error
     freedom = np.where(error > 0, freedom, 1.0)  # without spread, nothing hangs on it
     distance = np.where((error == 0) & (estimate == 0), 0.0, distance)
-    levels = holm_levels(2 * stats.t.sf(distance, freedom), alpha)
-    reach = stats.t.ppf(1 - levels / 2, freedom) * error
+    levels = holm_levels(2 * student_above(distance, freedom), alpha)
+    reach = student_quantile(1 - levels / 2, freedom) * error
     return Intervals(estimate, estimate - reach, estimate + reach, levels)

@@ -214,8 +214,15 @@ def _age(path: Path) -> float:
 
 
 def _slug(name: str) -> str:
-    """A test's name as that of a file."""
-    plain = re.sub(r"[^\w.=-]+", "-", name.replace("/", ".")).strip("-")
-    if len(plain) <= _LONGEST:
+    """A test's name as that of a file, another one for every test.
+
+    ``tests/test_net.py::test_guard[small]`` becomes ``tests.test_net.py-test_guard-small``. Where
+    more than these signs has to go, a digest follows.
+    """
+    readable = name.replace("/", ".").replace("::", "-")
+    if readable.endswith("]"):
+        readable = readable[:-1].replace("[", "-", 1)
+    plain = re.sub(r"[^\w.=-]+", "-", readable)
+    if plain == readable and len(plain) <= _LONGEST:
         return plain
     return f"{plain[:_LONGEST]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"

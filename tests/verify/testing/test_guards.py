@@ -42,7 +42,8 @@ def test_any_other_factory_is_repeated_by_a_call() -> None:
     ("test", "file"),
     [
         ("tests/test_net.py::test_scales", "tests.test_net.py-test_scales"),
-        ("test_net.py::Test::test_a[0.5-x y]", "test_net.py-Test-test_a-0.5-x-y"),
+        ("test_net.py::Test::test_a[0.5-x y]", "test_net.py-Test-test_a-0.5-x-y-ce274673"),
+        ("test_net.py::Test::test_a[0.5-x-y]", "test_net.py-Test-test_a-0.5-x-y"),
     ],
 )
 def test_a_lock_file_has_the_name_of_its_test(test: str, file: str) -> None:
