@@ -67,10 +67,13 @@ def _require_a_power(
 ) -> None:
     """Raises ``NoTheoryError`` where signals do not follow one power in this direction."""
     _require_one_step(setting, axis)
-    if count.accumulated.along(axis) > 0 or not count.critical:
+    # Networks are tried along depth where they are wide: what grows with width has grown there.
+    axes = (Axis.WIDTH, Axis.DEPTH) if axis is Axis.DEPTH else (Axis.WIDTH,)
+    unstable = [each for each in axes if count.accumulated.along(each) > 0]
+    if unstable or not count.critical:
         raise NoTheoryError(
-            f"{setting.parameterization.name} is not stable in {axis} at initialization: "
-            f"{observable} need not follow a power of {axis.symbol}"
+            f"{setting.parameterization.name} is not stable in {(*unstable, axis)[0]} at "
+            f"initialization: {observable} need not follow a power of {axis.symbol}"
         )
     if _saturates(setting, axis):
         raise NoTheoryError(
@@ -79,8 +82,6 @@ def _require_a_power(
         )
     if observable in _OF_CHANGES:
         _require_a_step(setting, observable, axis)
-    # Networks are tried along depth where they are wide: what grows with width has grown there.
-    axes = (Axis.WIDTH, Axis.DEPTH) if axis is Axis.DEPTH else (Axis.WIDTH,)
     started = setting.parameterization[Role.INPUT].scale
     grows = any(started.along(each) < count.accumulated.along(each) for each in axes)
     if setting.architecture.normalized and grows and observable not in _AT_ONE_PLACE:

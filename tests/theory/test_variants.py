@@ -87,6 +87,14 @@ def test_what_has_no_power_at_the_sizes_that_are_tried_says_why() -> None:
     )
 
 
+def test_branches_that_grow_with_width_show_no_power_of_depth() -> None:
+    """Networks are as wide as they are along depth: branches of n^1/2 / L are large in all."""
+    large = Change((Role.BRANCH_FIRST,), "initialization", Power(width="1/2")).applied(completep())
+    said = unpredicted(residual(2), large, Axis.DEPTH)
+    assert len(said) == 10
+    assert all("is not stable in width at initialization" in one for one in said)
+
+
 def test_chains_are_tried_along_a_ray_where_width_shows_nothing() -> None:
     assert "chains are tried along n = 16 L, where n^-1/2 is seen, too" in " ".join(
         unpredicted(chain(), ntk(), Axis.DEPTH)
