@@ -82,13 +82,27 @@ def _require_a_power(
         )
     if observable in _OF_CHANGES:
         _require_a_step(setting, observable, axis)
-    started = setting.parameterization[Role.INPUT].scale
-    grows = any(started.along(each) < count.accumulated.along(each) for each in axes)
-    if setting.architecture.normalized and grows and observable not in _AT_ONE_PLACE:
+    if setting.architecture.normalized:
+        _require_one_leader(setting, count, observable, axis)
+
+
+def _require_one_leader(
+    setting: Setting, count: PowerCount, observable: Observable, axis: Axis
+) -> None:
+    """Raises ``NoTheoryError`` where a normalized stream is now its input and now its branches."""
+    started, name = setting.parameterization[Role.INPUT].scale, setting.parameterization.name
+    ahead = {each: started.along(each) - count.accumulated.along(each) for each in Axis}
+    in_turn = axis is Axis.DEPTH and ahead[Axis.WIDTH] * ahead[Axis.DEPTH] < 0
+    if in_turn and observable is Observable.FORWARD_SECOND_MOMENT:
         raise NoTheoryError(
-            f"{setting.parameterization.name}: the stream starts smaller than its branches, and "
-            f"grows from block to block: {observable} is a sum over blocks of several powers of "
-            f"{axis.symbol}"
+            f"{name}: of input and branches, one is larger in wide networks and the other in deep "
+            "ones"
+        )
+    behind = ahead[Axis.WIDTH] < 0 or (axis is Axis.DEPTH and ahead[Axis.DEPTH] < 0)
+    if behind and observable not in _AT_ONE_PLACE:
+        raise NoTheoryError(
+            f"{name}: the stream starts smaller than its branches, and grows from block to block: "
+            f"{observable} is a sum over blocks of several powers of {axis.symbol}"
         )
 
 

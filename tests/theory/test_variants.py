@@ -95,6 +95,16 @@ def test_branches_that_grow_with_width_show_no_power_of_depth() -> None:
     assert all("is not stable in width at initialization" in one for one in said)
 
 
+def test_a_stream_that_starts_small_in_width_only_has_no_power_of_depth() -> None:
+    """Sizes squared: 1/n of the input and 1/L of the branches. A single branch has L^-2."""
+    small = Change((Role.INPUT,), "initialization", Power(width="-1/2")).applied(completep())
+    said = " ".join(unpredicted(transformer(), small, Axis.DEPTH))
+    assert "depth.forward_second_moment: completep(1)" in said
+    assert "one is larger in wide networks and the other in deep ones" in said
+    asked = [one.observable for one in predictions_of(transformer(), small, Axis.DEPTH)]
+    assert asked[0] is Observable.BRANCH_SECOND_MOMENT
+
+
 def test_chains_are_tried_along_a_ray_where_width_shows_nothing() -> None:
     assert "chains are tried along n = 16 L, where n^-1/2 is seen, too" in " ".join(
         unpredicted(chain(), ntk(), Axis.DEPTH)
