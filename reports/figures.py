@@ -95,8 +95,8 @@ def _heights(cells: Sequence[CellEntry]) -> tuple[float, float]:
     """Ends around all intervals, and around all replicates that are not far from them."""
     low, high = value_range([end for cell in cells for end in (cell.low, cell.high)])
     reach = (high / low) ** _MOST_REACH
-    single = [value for cell in cells for value in cell.values if low / reach < value < high * reach]
-    return value_range([low, high, *single]) if single else (low, high)
+    near = (value for cell in cells for value in cell.values if low / reach < value < high * reach)
+    return value_range([low, high, *near])
 
 
 def axes(sizes: Sequence[float], across: Scale, up: Scale) -> str:
