@@ -41,6 +41,6 @@ html_title = "scaleproof"
 html_copy_source = False
 html_show_sourcelink = False
 html_show_sphinx = False
-templates_path: list[str] = []
+templates_path = ["templates"]
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True

@@ -142,6 +142,12 @@ class CellEntry(_Frozen):
     high: float
     fitted: float | None
     predicted: float | None = Field(description="only where the theory gives a value")
+    values: tuple[float, ...] = Field(
+        default=(),
+        exclude=True,
+        repr=False,
+        description="what each replicate gave, where it is known; the store keeps it, no document",
+    )
 
 
 class RivalEntry(VerdictEntry):

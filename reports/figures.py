@@ -1,7 +1,7 @@
 """The figure of one prediction on a page, as SVG text. Imports numpy, ``theory`` and ``reports``.
 
-Above, the cells with the fit, the band that accepts, and a rival; below, where an exponent was
-fitted, the exponents between neighbouring sizes. Colours come from the page.
+Above, every replicate and the cells with the fit, the band that accepts, and a rival; below, where
+an exponent was fitted, the exponents between neighbouring sizes. Colours come from the page.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ WIDTH = 400
 LEFT, RIGHT, TOP, BOTTOM = 56.0, WIDTH - 10.0, 8.0, 226.0
 _LOCAL_TOP, _LOCAL_BOTTOM = 274.0, 346.0
 _LEAST_RANGE = 2.0  # a narrower one would make noise look like a trend
+_MOST_REACH = 1.5  # by so many ranges of the means, at either side, a figure grows for replicates
 _LETTER = 8.0  # about the width of a digit
+_COLUMNS, _COLUMN = 11, 1.3  # replicates of a cell stand in so many columns, so far apart
 
 
 def scaling_figure(entry: PredictionEntry) -> str:
@@ -39,8 +41,7 @@ def scaling_figure(entry: PredictionEntry) -> str:
         return ""
     sizes = sizes_of(entry)
     across = size_scale(sizes.tolist())
-    low, high = value_range([end for cell in entry.cells for end in (cell.low, cell.high)])
-    up = Scale(low, high, BOTTOM, TOP, math.log)
+    up = Scale(*_heights(entry.cells), BOTTOM, TOP, math.log)
     drawn = "".join(_drawn(entry, sizes, across, up))
     local = "".join(_local(entry, across))
     bottom = _LOCAL_BOTTOM + 20 if local else BOTTOM + 36
@@ -64,6 +65,8 @@ def symbol_of(axis: str) -> str:
 def figure_keys(entry: PredictionEntry) -> list[tuple[str, str]]:
     """Each kind of mark in the figure, by class, with what it shows."""
     keys = [("measured", f"mean of {entry.replicates} replicates, with its 95 percent interval")]
+    if any(cell.values for cell in entry.cells):
+        keys.insert(0, ("replicate", "a replicate"))
     if _has_fit(entry):
         keys.append(("fit", "fit"))
     ends = _ends_alone(entry)
@@ -88,6 +91,14 @@ def value_range(values: Sequence[float]) -> tuple[float, float]:
     return low / wider, high * wider
 
 
+def _heights(cells: Sequence[CellEntry]) -> tuple[float, float]:
+    """Ends around all intervals, and around all replicates that are not far from them."""
+    low, high = value_range([end for cell in cells for end in (cell.low, cell.high)])
+    reach = (high / low) ** _MOST_REACH
+    near = (value for cell in cells for value in cell.values if low / reach < value < high * reach)
+    return value_range([low, high, *near])
+
+
 def axes(sizes: Sequence[float], across: Scale, up: Scale) -> str:
     """Grid and numbers: every size that has room, and round values."""
     grid, labels, last = "", [], -math.inf
@@ -109,7 +120,7 @@ def _can_be_drawn(cell: CellEntry) -> bool:
 
 
 def _drawn(entry: PredictionEntry, sizes: FloatArray, across: Scale, up: Scale) -> Iterator[str]:
-    """Band, prediction, rival, fit and cells, each above the one before."""
+    """Band, replicates, prediction, rival, fit and cells, each above the one before."""
 
     def places(values: Sequence[float] | FloatArray) -> list[Place]:
         return [(across(s), up(v)) for s, v in zip(sizes.tolist(), values, strict=True)]
@@ -123,6 +134,8 @@ def _drawn(entry: PredictionEntry, sizes: FloatArray, across: Scale, up: Scale) 
         lower = [up.low] * len(sizes) if low is None else line_of(entry, sizes, low)
         upper = [up.high] * len(sizes) if high is None else line_of(entry, sizes, high)
         yield path("band", area(places(lower), places(upper)))
+    single = [_replicates(cell, across(cell.size), up) for cell in entry.cells]
+    yield path("replicate", "".join(single))
     yield path("predicted", line(places(line_of(entry, sizes, entry.predicted))))
     rival = entry.rival
     if rival is not None and reads_the_same(entry, rival):
@@ -140,6 +153,20 @@ def _ends_alone(entry: PredictionEntry) -> bool:
 
 def _has_fit(entry: PredictionEntry) -> bool:
     return all(cell.fitted is not None for cell in entry.cells)
+
+
+def _replicates(cell: CellEntry, x: float, up: Scale) -> str:
+    """A dot for each replicate, in columns beside the mean; one beyond the figure is at its edge.
+
+    Those that fall on the same dot are drawn once, so that many replicates make no large page.
+    """
+    dots = {
+        (count % _COLUMNS, math.floor(up(max(value, up.low)) + 0.5))
+        for count, value in enumerate(cell.values)
+        if not math.isnan(value)
+    }
+    columns = [number(x + (column - _COLUMNS // 2) * _COLUMN) for column in range(_COLUMNS)]
+    return "".join(f"M{columns[column]} {y}h0" for column, y in sorted(dots))
 
 
 def _cell(cell: CellEntry, x: float, up: Scale) -> str:

@@ -113,8 +113,9 @@ def engines_text(entry: PredictionEntry) -> str:
 def family_text(report: Report) -> str:
     """How many relations were judged together, and at which error rate."""
     looks = f", shared by {report.looks} announced looks" if report.looks > 1 else ""
+    plural = "" if report.family == 1 else "s"
     return (
-        f"{report.family} relations judged together at a nominal family-wise error rate of "
+        f"{report.family} relation{plural} judged together at a nominal family-wise error rate of "
         f"{report.family_alpha:g} (Holm){looks}"
     )
 

@@ -40,6 +40,10 @@ class Chromium:
         """A page of this text in a window of this width."""
         path = self.folder / f"{name}.html"
         path.write_text(html, encoding="utf-8")
+        return self.visit(path.as_uri(), width, **context)
+
+    def visit(self, address: str, width: int = 1440, **context: Any) -> Opened:
+        """The page of an address in a window of this width."""
         viewport = {"width": width, "height": 900}
         page = self.browser.new_context(viewport=viewport, **context).new_page()
         page.set_default_timeout(_PATIENCE)
@@ -47,8 +51,8 @@ class Chromium:
         page.on("console", lambda message: opened.complaints.append(message.text))
         page.on("pageerror", lambda error: opened.complaints.append(str(error)))
         page.on("request", lambda request: opened.requests.append(request.url))
-        page.goto(path.as_uri())
-        opened.requests.remove(path.as_uri())
+        page.goto(address)
+        opened.requests.remove(address)
         return opened
 
     def keep(self, opened: Opened, name: str) -> None:
@@ -56,8 +60,9 @@ class Chromium:
         opened.page.screenshot(path=self.folder / f"{name}.png", full_page=True)
 
 
-def _missing(what: str) -> NoReturn:
-    said = f"{what} is not installed; CONTRIBUTING.md says how the pages are tested"
+def missing(what: str) -> NoReturn:
+    """Skip, or fail where SCREENSHOTS is set, because something is not installed or built."""
+    said = f"{what} is not here; CONTRIBUTING.md says how the pages are tested"
     if "SCREENSHOTS" in os.environ:
         pytest.fail(said)
     pytest.skip(said)
@@ -66,10 +71,10 @@ def _missing(what: str) -> NoReturn:
 def launched(folder: Path) -> Iterator[Chromium]:
     """A browser for as long as it is needed; skips where there is none."""
     if find_spec("playwright") is None:
-        _missing("Playwright")
+        missing("Playwright")
     found = next(filter(None, map(shutil.which, NAMES)), None)
     if found is None:
-        _missing(" or ".join(NAMES))
+        missing(" or ".join(NAMES))
     kept = Path(os.environ.get("SCREENSHOTS", folder))
     kept.mkdir(parents=True, exist_ok=True)
     # The browser refuses to put itself into a sandbox as root.
@@ -83,7 +88,7 @@ def launched(folder: Path) -> Iterator[Chromium]:
 def axe_violations(opened: Opened) -> list[str]:
     """What axe-core finds wrong with a page; skips where it is not installed."""
     if not AXE.is_file():
-        _missing("axe-core")
+        missing("axe-core")
     opened.page.evaluate(AXE.read_text(encoding="utf-8"))
     found = opened.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
     return [

@@ -114,6 +114,16 @@ def test_a_page_asks_for_nothing_and_complains_of_nothing(chromium: Chromium, na
 def test_without_script_everything_is_there(chromium: Chromium) -> None:
     opened = chromium.open("plain", PAGES["campaign"], java_script_enabled=False)
     assert len(shown(opened)) == 12
+    for entry in _many().predictions:
+        card = opened.page.query_selector(f"[id='{entry.id}']")
+        assert card.query_selector("figure > svg").is_visible()
+        said = " ".join(card.inner_text().split())
+        assert f"{entry.verdict.capitalize()}: " in said
+        assert entry.reason in said
+        assert card.query_selector("summary").is_visible()
+    links = opened.page.query_selector_all("nav a, tbody[data-item] a")
+    assert len(links) > 12
+    assert all(link.is_visible() for link in links)
     assert not opened.page.is_visible("#filters")
     assert not opened.page.is_visible("button")
 

@@ -92,6 +92,40 @@ def test_a_one_sided_value_is_shaded_to_the_edge_of_the_figure() -> None:
     assert max(y for _, y in area) == 226.0
 
 
+def single(svg: str) -> list[tuple[float, float]]:
+    """Where replicates stand."""
+    return [place for one in paths(svg, "replicate") for place in one]
+
+
+def test_every_replicate_is_a_dot_beside_its_cell_and_behind_it() -> None:
+    cells = [
+        cell.model_copy(update={"values": (0.8 * cell.measured, 1.25 * cell.measured)})
+        for cell in CELLS
+    ]
+    svg = scaling_figure(prediction("A1", cells=cells))
+    rise, one = heights(svg)
+    wanted = [math.log(value) for cell in cells for value in cell.values]
+    assert [(one - y) / rise for _, y in single(svg)] == pytest.approx(wanted, abs=0.02)
+    for (x, _), (middle, _) in zip(single(svg)[::2], circles(svg), strict=True):
+        assert x == pytest.approx(middle, abs=8)
+    assert svg.index('"replicate"') < svg.index('"predicted"') < svg.index('"cell"')
+    assert figure_keys(prediction("A1", cells=cells))[0] == ("replicate", "a replicate")
+
+
+def test_dots_that_fall_together_are_drawn_once_and_far_ones_at_the_edge() -> None:
+    values = (*[CELLS[0].measured] * 5000, 0.0, -1.0, 1e99, math.inf, math.nan)
+    cells = [CELLS[0].model_copy(update={"values": values}), *CELLS[1:]]
+    found = single(scaling_figure(prediction("A1", cells=cells)))
+    assert len(found) == 11 + 4
+    assert {min(y for _, y in found), max(y for _, y in found)} == {8.0, 226.0}
+    assert len({y for _, y in found}) == 3
+
+
+def test_no_replicate_is_invented() -> None:
+    assert single(scaling_figure(prediction("A1"))) == []
+    assert "replicate" not in dict(figure_keys(prediction("A1")))
+
+
 def test_a_rival_is_drawn_where_it_is_about_the_same_numbers() -> None:
     others = [cell.model_copy(update={"measured": 1.0}) for cell in CELLS]
     for one, drawn in ((rival(), True), (rival(cells=others), False), (None, False)):

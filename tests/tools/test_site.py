@@ -16,6 +16,7 @@ from theory.catalogue.records import records_of
 from tools.publish import MEASUREMENTS, REPORT
 from tools.publish import main as publish
 from tools.site import catalogue, formats, links, python
+from tools.site.accessible import accessible
 from tools.site.published import archive
 
 
@@ -90,6 +91,23 @@ def test_a_link_that_leads_nowhere_is_found(tmp_path: Path) -> None:
         "a.html links no.svg: no such file",
         "a.html loads https://cdn.invalid/x.js",
     ]
+
+
+def test_what_themes_leave_out_is_repaired() -> None:
+    long = (
+        '<dl>\n<dd><em class="sig-param">a</em>,</dd>\n<dd><em class="sig-param">b</em></dd>\n</dl>'
+    )
+    defined = "<dl><dt>a</dt><dd>b</dd></dl>"
+    for before, after in {
+        "<pre>a</pre>": '<pre tabindex="0">a</pre>',
+        '<th class="head"><p></p></th>': '<td class="head"></td>',
+        '<th class="head"><p>a</p></th>': '<th class="head"><p>a</p></th>',
+        '<p role="heading">a</p>': '<p role="heading" aria-level="2">a</p>',
+        defined: defined,
+    }.items():
+        assert accessible(before) == after == accessible(after)
+    assert accessible(long).count("<li>") == 2
+    assert "<d" not in accessible(long)
 
 
 def test_a_folder_without_a_site_is_refused(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tools.site import catalogue, formats, published, python
+from tools.site.accessible import accessible
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -25,6 +26,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """Register what Sphinx calls."""
     app.connect("builder-inited", _write_pages)
     app.connect("source-read", _link_pages)
+    app.connect("html-page-context", _offer_repairs)
     app.connect("autodoc-process-docstring", _escape)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
@@ -37,6 +39,13 @@ def _write_pages(app: Sphinx) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             if not path.exists() or path.read_text(encoding="utf-8") != text:
                 path.write_text(text, encoding="utf-8")
+
+
+def _offer_repairs(
+    _app: Sphinx, _page: str, _template: str, context: dict[str, object], _tree: object
+) -> None:
+    """Give templates of ``docs/templates`` what they call."""
+    context["accessible"] = accessible
 
 
 def _link_pages(_app: Sphinx, page: str, source: list[str]) -> None:

@@ -14,7 +14,7 @@ from theory.parameterization import Optimizer
 from theory.prediction import Control, Grid, Prediction, Profile, Standing
 from theory.presets import is_preset, preset
 from theory.verdict import Verdict
-from verify.cli.columns import in_columns, output_width
+from verify.cli.columns import in_columns, output_width, wrapped
 from verify.cli.options import json_option, patterns_argument
 
 
@@ -118,8 +118,10 @@ def list_predictions(patterns: tuple[str, ...], as_json: bool) -> None:
         click.echo(json.dumps([_summary(prediction) for prediction in chosen], indent=2))
         return
     headings = ("prediction", "on record", "standing", "margin", "relation")
-    click.echo("\n".join(in_columns([headings, *map(_row, chosen)], output_width())))
-    click.echo(_rejections(chosen))
+    width = output_width()
+    click.echo("\n".join(in_columns([headings, *map(_row, chosen)], width)))
+    said = _rejections(chosen)
+    click.echo(said if width is None else "\n".join(wrapped(said, width)))
 
 
 def _row(prediction: Prediction) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """The page of a claim: what is said of it in plain words, and what it takes to try it again.
 
-Imports click, rich and ``verify``. Minutes come from the cost model, which imports torch.
+Imports click, ``reports``, ``theory`` and ``verify``. Minutes come from the cost model, which
+imports torch.
 """
 
 from __future__ import annotations
@@ -11,14 +12,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import click
-from rich.markup import escape
-from rich.table import Table
 
+from reports.outcome import WORST_FIRST
 from theory.catalogue import Recorded, recorded
 from theory.catalogue.records import Finding
 from theory.prediction import Prediction, Profile, Standing
 from theory.verdict import Verdict
-from verify.cli.output import stdout_console
+from verify.cli.columns import output_width, wrapped
 
 _VERDICTS: Mapping[Verdict, str] = {
     Verdict.ACCEPTED: "the whole interval lies within the margin of what is claimed",
@@ -31,7 +31,7 @@ _STANDINGS: Mapping[Standing, str] = {
     Standing.READING: "one of two readings of an open sentence",
     Standing.PROJECT: "this project says so, and no source does",
 }
-_HEADINGS = ("prediction and what it says", "standing", "on record", "estimate [interval]", "claim")
+_PIPED_WIDTH = 80
 
 
 def show_claim(asked: str, predictions: Sequence[Prediction], as_json: bool) -> None:
@@ -46,9 +46,9 @@ def show_claim(asked: str, predictions: Sequence[Prediction], as_json: bool) -> 
         }
         click.echo(json.dumps(document, indent=2))
         return
-    stdout_console().print(_table(predictions))
-    for line in _lines(asked, predictions, tried):
-        click.echo(line)
+    width = (output_width() or _PIPED_WIDTH) - 1  # a terminal may write +- instead of one letter
+    for text in _text(asked, predictions, tried):
+        click.echo("\n".join(wrapped(text, width)))
 
 
 def _entry(prediction: Prediction) -> dict[str, object]:
@@ -78,36 +78,45 @@ def _finding(finding: Finding | None) -> dict[str, object] | None:
     return {name: getattr(finding, name) for name in names}
 
 
-def _table(predictions: Sequence[Prediction]) -> Table:
-    table = Table(show_lines=True)
-    for heading in _HEADINGS:
-        table.add_column(escape(heading), overflow="fold", max_width=72)
+def _text(
+    asked: str, predictions: Sequence[Prediction], minutes: Mapping[Profile, float]
+) -> Iterator[str]:
+    """The verdicts, the worst first, and what is said about all of them."""
+    groups: dict[Verdict | None, list[Prediction]] = {}
     for prediction in predictions:
-        record, rival = recorded(prediction), prediction.rival
-        table.add_row(
-            f"[bold]{escape(prediction.id)}[/]\n{escape(prediction.sentence)}",
-            prediction.standing,
-            *_shown(record),
-            escape(f"{prediction.relation} ± {float(prediction.margin):g}"),
-        )
-        if rival is not None:
-            table.add_row(
-                f"  its rival: {escape(rival.sentence)}",
-                "",
-                *_shown(None if record is None else record.rival),
-                escape(str(rival.relation)),
-            )
-    return table
+        record = recorded(prediction)
+        groups.setdefault(None if record is None else record.verdict, []).append(prediction)
+    for verdict in (*WORST_FIRST, None):
+        if verdict in groups:
+            heading = "not on record" if verdict is None else verdict
+            yield f"{heading.upper()} {len(groups[verdict])}"
+        for prediction in groups.get(verdict, ()):
+            yield from _verdict(prediction)
+            yield ""
+    yield from _lines(asked, predictions, minutes)
 
 
-def _shown(finding: Finding | None) -> tuple[str, str]:
-    """The verdict, and the estimate with its interval."""
-    if finding is None:
-        return "-", "-"
-    if finding.estimate is None or finding.interval is None:
-        return finding.verdict, "-"
+def _verdict(prediction: Prediction) -> Iterator[str]:
+    """What a prediction says, what was claimed and found, and the same of its rival."""
+    record, rival = recorded(prediction), prediction.rival
+    yield f"  {prediction.id}  ({prediction.standing})"
+    yield f"    {prediction.sentence}"
+    yield f"    claimed: {prediction.relation} ± {float(prediction.margin):g}"
+    if found := _found(record):
+        yield f"    found: {found}"
+    if rival is not None:
+        finding = None if record is None else record.rival
+        verdict = "not on record" if finding is None else finding.verdict
+        found = _found(finding)
+        yield f"    its rival, {verdict}{found and f' ({found})'}: {rival.sentence}"
+
+
+def _found(finding: Finding | None) -> str:
+    """The estimate with its interval; nothing where there is none."""
+    if finding is None or finding.estimate is None or finding.interval is None:
+        return ""
     low, high = finding.interval
-    return finding.verdict, escape(f"{finding.estimate:+.3f} [{low:+.3f}, {high:+.3f}]")
+    return f"{finding.estimate:+.3f} [{low:+.3f}, {high:+.3f}]"
 
 
 def _lines(
@@ -129,6 +138,7 @@ def _lines(
         takes = f"the first look takes about {_duration(time)} of one core"
         yield f"Try again: scaleproof verify {asked}{option}  ({takes})"
     yield f"How one of them is tried: scaleproof show {predictions[0].id}"
+    yield f"What was found, and why: docs/findings/index.md, or the site's page of {asked}."
 
 
 def _sources(

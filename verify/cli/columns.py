@@ -46,6 +46,19 @@ def in_columns(rows: Sequence[Sequence[str]], width: int | None) -> Iterator[str
         yield from (" " * before + more for more in last[1:])
 
 
+def wrapped(text: str, width: int) -> list[str]:
+    """A text in lines; those that go on are indented once more, and no word is broken."""
+    indent = " " * (len(text) - len(text.lstrip()))
+    return textwrap.wrap(
+        text.strip(),
+        max(width, _NARROWEST_LAST + len(indent)),
+        initial_indent=indent,
+        subsequent_indent=indent + _INDENT,
+        break_long_words=False,
+        break_on_hyphens=False,
+    ) or [""]
+
+
 def _joined(cells: Sequence[str], widths: Sequence[int], gap: str, filled: bool = False) -> str:
     line = gap.join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
     return line if filled else line.rstrip()

@@ -7,15 +7,37 @@ import io
 import sys
 
 _NAME = "scaleproof.ascii"
+_SEVEN_BITS = "scaleproof_seven_bits"  # click takes a stream named ascii for a mistaken utf-8 one
 _LIKE = str.maketrans({"\N{PLUS-MINUS SIGN}": "+-", "\N{HORIZONTAL ELLIPSIS}": "..."})
 
 
 def write_what_can_be_written() -> None:
     """Have stdout and stderr replace letters that their encoding lacks, in place of failing."""
     codecs.register_error(_NAME, _replaced)
+    codecs.register(_seven_bits)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors=_NAME)
+            ascii_only = codecs.lookup(stream.encoding).name == "ascii"
+            encoding = _SEVEN_BITS if ascii_only else stream.encoding
+            stream.reconfigure(encoding=encoding, errors=_NAME)
+
+
+def _seven_bits(name: str) -> codecs.CodecInfo | None:
+    """ASCII by another name."""
+    known = codecs.lookup("ascii")
+    return (
+        codecs.CodecInfo(
+            known.encode,
+            known.decode,
+            known.streamreader,
+            known.streamwriter,
+            known.incrementalencoder,
+            known.incrementaldecoder,
+            name=name,
+        )
+        if name == _SEVEN_BITS
+        else None
+    )
 
 
 def _replaced(error: UnicodeError) -> tuple[str, int]:

@@ -173,7 +173,8 @@ def _cell_entries(evidence: Evidence | None) -> list[CellEntry]:
     if isinstance(evidence, Exponents):
         means = mean_intervals(evidence.logs, CHECK_LEVEL)
         ends = [np.exp(part) for part in (means.estimate, means.low, means.high)]
-        return _cells(evidence.claim, ends, fitted=evidence.law.fitted(evidence.logs))
+        fitted, single = evidence.law.fitted(evidence.logs), np.exp(evidence.logs)
+        return _cells(evidence.claim, ends, fitted=fitted, single=single)
     if isinstance(evidence, Line):
         points = np.exp(evidence.logs)
         low, high = (points, points) if evidence.ends is None else np.exp(evidence.ends)
@@ -182,11 +183,11 @@ def _cell_entries(evidence: Evidence | None) -> list[CellEntry]:
     if isinstance(evidence, InCells):
         claim = evidence.claim
         means = mean_intervals(evidence.samples, CHECK_LEVEL)
-        ratios = [means.estimate, means.low, means.high]
+        ratios = [means.estimate, means.low, means.high, evidence.samples]
         if claim.relation.summary is Summary.LOGARITHM:
             ratios = [np.exp(part) for part in ratios]
-        values = [claim.predicted * part for part in ratios]
-        return _cells(claim, values, predicted=claim.predicted)
+        *ends, single = (claim.predicted * part for part in ratios)
+        return _cells(claim, ends, predicted=claim.predicted, single=single)
     return []
 
 
@@ -195,7 +196,9 @@ def _cells(
     ends: Sequence[FloatArray],
     fitted: FloatArray | None = None,
     predicted: FloatArray | None = None,
+    single: FloatArray | None = None,
 ) -> list[CellEntry]:
+    """An entry a cell; ``single`` (replicates, cells) is what each replicate gave."""
     return [
         CellEntry(
             label=label,
@@ -205,6 +208,7 @@ def _cells(
             high=float(ends[2][i]),
             fitted=None if fitted is None else float(fitted[i]),
             predicted=None if predicted is None else float(predicted[i]),
+            values=() if single is None else tuple(single[:, i].tolist()),
         )
         for i, label in enumerate(claim.labels)
     ]

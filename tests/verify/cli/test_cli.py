@@ -13,6 +13,7 @@ import click
 import pytest
 
 from reports import Report
+from reports.outcome import WORST_FIRST
 from theory import Prediction, Verdict
 from theory.catalogue import PREDICTIONS, find, recorded
 from theory.prediction import Profile
@@ -148,6 +149,10 @@ def test_show_of_a_claim_has_every_sentence_verdict_and_how_to_try_it_again(
     chosen = [p for p in PREDICTIONS if p.id.startswith("A17.")]
     for prediction in chosen:
         assert prediction.id in text
+    assert max(map(len, text.splitlines())) < 80
+    found = [verdict for verdict in WORST_FIRST if f"{verdict.upper()} " in text]
+    assert len(found) > 1
+    assert found == sorted(found, key=lambda verdict: text.index(f"{verdict.upper()} "))
     record = recorded(find("A17.drift.depth"))
     assert record is not None
     assert record.interval is not None

@@ -2,7 +2,7 @@
 
 import pytest
 
-from verify.cli.columns import in_columns
+from verify.cli.columns import in_columns, wrapped
 
 ROWS = [
     ("prediction", "margin", "relation"),
@@ -35,3 +35,12 @@ def test_a_name_stands_above_its_cells_and_the_last_is_wrapped() -> None:
 def test_nothing_but_the_last_cell_is_broken() -> None:
     lines = list(in_columns(ROWS, 10))
     assert "A1.a-name-that-has-no-room" in lines
+
+
+def test_a_text_is_wrapped_under_its_indent_and_no_word_is_broken() -> None:
+    assert wrapped("  A1.a-name-that-has-no-room of a claim that goes on", 26) == [
+        "  A1.a-name-that-has-no-room",
+        "    of a claim that goes",
+        "    on",
+    ]
+    assert wrapped("", 80) == [""]
