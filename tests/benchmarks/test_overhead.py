@@ -22,6 +22,9 @@ from verify.measuring.loop import begin, store_groups
 from verify.measuring.schedule import Group, missing, schedule
 from verify.measuring.store import Plan
 
+# Another cluster may have Dask's favourite port, and Dask leaves a socket open then.
+pytestmark = pytest.mark.filterwarnings("default")
+
 TRIALS, SHORT, LONG = 10_000, 1e-3, 0.5  # seconds of work that is expected
 
 

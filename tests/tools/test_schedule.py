@@ -112,6 +112,5 @@ def test_half_way_is_where_the_coordinator_takes_as_long_as_the_workers() -> Non
     assert 150 <= found <= 2 * ceil(1.0 / 0.01)
 
 
-@pytest.mark.slow
 def test_the_page_is_committed_as_it_is_simulated() -> None:
     assert page() == (ROOT / PAGE).read_text(encoding="utf-8"), "python -m tools.schedule"
