@@ -242,23 +242,6 @@ def _lines(trials: Sequence[Trials]) -> list[str]:
     return markdown_table(header, rows)
 
 
-def half_way(trials: Sequence[Trials], coordinator: Coordinator) -> int:
-    """The most workers with which a campaign is at least half as fast as the ideal allows.
-
-    More workers than groups have nothing to do.
-    """
-
-    def keeps_up(workers: int) -> bool:
-        seconds = simulated(trials, workers, coordinator).seconds
-        return ideal(trials, workers) >= 0.5 * seconds
-
-    enough, many = 1, len(trials) + 1
-    while many - enough > 1 + enough // 20:  # to a twentieth
-        middle = (enough + many) // 2
-        enough, many = (middle, many) if keeps_up(middle) else (enough, middle)
-    return enough
-
-
 def page() -> str:
     """The text of the page."""
     trials, cost = first_look(Profile.STANDARD), MEASURED
@@ -276,8 +259,8 @@ The coordinator is the process that deals out trials and stores what comes back.
 {1e6 * cost.group:.0f} us for a group in it, {1e6 * cost.value:.1f} us for a value. All planning comes first.
 
 The campaign has {len(trials):,} groups, which give {values:,} values and take {total:,.0f} s. The longest
-takes {max(each.cost for each in trials):.1f} s, and the coordinator {handled:.1f} s in all. With {half_way(trials, MEASURED):,} workers the campaign is
-still half as fast as the ideal: from there on, more workers mostly wait for the coordinator.
+takes {max(each.cost for each in trials):.1f} s: more workers than {total / max(each.cost for each in trials):.0f} wait for that. The coordinator takes {handled:.1f} s in all.
+So it is enough for {total / handled:.0f} workers, however many such groups a campaign has, and does not scale further.
 
 {table}
 

@@ -1,7 +1,6 @@
 """The simulated schedule: what holds whatever is dealt out, and the page as it is committed."""
 
 import random
-from math import ceil
 
 import pytest
 
@@ -14,7 +13,6 @@ from tools.schedule import (
     Coordinator,
     Slots,
     Trials,
-    half_way,
     ideal,
     page,
     simulated,
@@ -105,11 +103,11 @@ def test_the_same_seed_gives_the_same_course(trials: list[Trials]) -> None:
     assert first != other
 
 
-def test_half_way_is_where_the_coordinator_takes_as_long_as_the_workers() -> None:
-    """A second each, ten milliseconds to handle: a hundred workers fill the coordinator."""
-    trials = [Trials(1.0, 1)] * 4000
-    found = half_way(trials, Coordinator(0.0, 0.01, 0.0, 0.0))
-    assert 150 <= found <= 2 * ceil(1.0 / 0.01)
+def test_a_coordinator_is_enough_for_so_many_workers_as_it_has_time_for() -> None:
+    """A second each, ten milliseconds to handle: a hundred workers, and no more."""
+    trials, coordinator = [Trials(1.0, 1)] * 4000, Coordinator(0.0, 0.01, 0.0, 0.0)
+    assert simulated(trials, 50, coordinator).seconds < 1.1 * total(trials) / 50
+    assert simulated(trials, 400, coordinator).seconds >= 0.01 * 4000
 
 
 def test_the_page_is_committed_as_it_is_simulated() -> None:
