@@ -35,12 +35,12 @@ def junit_text(
     made = TestSuite(suite)
     for name, value in properties.items():
         made.add_property(name, _legal(value))
-    for case in cases:
-        made.add_testcase(_test_case(case))
+    tests = [_test_case(case) for case in cases]
     if stopped:
         unfinished = TestCase("complete", classname=suite)
         unfinished.result = [Error(stopped)]
-        made.add_testcase(unfinished)
+        tests.append(unfinished)
+    made.add_testcases(tests)  # together: each time, all of the suite are counted
     document = JUnitXml(suite)
     document.add_testsuite(made)
     document.update_statistics()  # type: ignore[no-untyped-call]

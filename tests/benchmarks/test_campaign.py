@@ -17,9 +17,9 @@ from verify import (
     build_report,
     judge_campaign,
     measure,
-    measuring,
     select,
 )
+from verify.measuring import loop
 from verify.measuring.loop import run
 from verify.measuring.schedule import Group
 
@@ -48,7 +48,7 @@ def test_time_outside_torch(benchmark: BenchmarkFixture, monkeypatch: pytest.Mon
         profiling += entered - started + perf_counter() - left
         return found
 
-    monkeypatch.setattr(measuring, "run", profiled)
+    monkeypatch.setattr(loop, "run", profiled)
 
     def campaign() -> float:
         started = perf_counter()

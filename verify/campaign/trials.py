@@ -118,10 +118,7 @@ class Trials:
         """(complete replicates, cells) of every part."""
         observable = self.question.prediction.observable
         columns = [
-            [
-                self.plan.values(part.setting, cell, observable, self.replicates)
-                for cell in part.cells
-            ]
+            self.plan.values(part.setting, part.cells, observable, self.replicates)
             for part in self.parts()
         ]
         complete = min(len(values) for part in columns for values in part)

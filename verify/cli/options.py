@@ -130,6 +130,18 @@ fail_on_option = click.option(
     "the one on record, or accepted. Also, where named: what is rejected or undecided at all.",
 )
 
+
+def _seconds(_context: click.Context, _option: click.Parameter, text: str | None) -> float | None:
+    from verify.measuring.budget import seconds_of
+
+    return None if text is None else seconds_of(text)
+
+
+def budget_option(does: str) -> Callable[[Command], Command]:
+    """``--budget``, in seconds, or ``None``; ``does`` is its help."""
+    return click.option("--budget", metavar="TIME", callback=_seconds, help=does)
+
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 

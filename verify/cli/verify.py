@@ -12,6 +12,7 @@ from theory.prediction import Profile
 from verify.campaign.design import Campaign
 from verify.cli.campaign import measured_part, verified
 from verify.cli.options import (
+    budget_option,
     chosen,
     data_option,
     device_option,
@@ -28,7 +29,7 @@ from verify.cli.options import (
     workers_option,
 )
 from verify.cli.output import finish, folder
-from verify.measuring.budget import Budget, seconds_of
+from verify.measuring.budget import Budget
 from verify.measuring.executors import LOCAL, check_executor
 from verify.measuring.loop import check_engine
 from verify.measuring.shards import Shard
@@ -36,10 +37,6 @@ from verify.measuring.shards import Shard
 
 def _shard(_context: click.Context, _option: click.Parameter, text: str | None) -> Shard | None:
     return None if text is None else Shard.read(text)
-
-
-def _budget(_context: click.Context, _option: click.Parameter, text: str | None) -> float | None:
-    return None if text is None else seconds_of(text)
 
 
 def _executor(_context: click.Context, _option: click.Parameter, name: str) -> str:
@@ -62,13 +59,6 @@ shard_option = click.option(
     help="Measure part K of N only; scaleproof store merge joins the parts.",
 )
 
-budget_option = click.option(
-    "--budget",
-    metavar="TIME",
-    callback=_budget,
-    help="Measure so long only, such as 10m, what is most likely to be decided for its cost.",
-)
-
 
 @click.command("verify")
 @patterns_argument
@@ -81,7 +71,7 @@ budget_option = click.option(
 @workers_option
 @executor_option
 @shard_option
-@budget_option
+@budget_option("Measure so long only, such as 10m, what is most likely to be decided for its cost.")
 @out_option("reports (html, json, md, junit.xml) and the measurements", Path("scaleproof-report"))
 @fail_on_option
 @json_option

@@ -68,8 +68,10 @@ def _engines(campaign: Campaign, plan: Plan, answer: Answer) -> dict[str, list[s
     own = at_rate(answer.question.prediction.setting, Fraction(1))
     engines: dict[str, list[str]] = {}
     for part in Trials(campaign, plan, answer.question, 0).parts():
-        for cell in part.cells if at_rate(part.setting, Fraction(1)) == own else ():
-            planned = plan.trial(part.setting, cell)
+        if at_rate(part.setting, Fraction(1)) != own:
+            continue
+        trials = plan.trials(part.setting, part.cells)
+        for cell, planned in zip(part.cells, trials, strict=True):
             cells = [] if planned is None else engines.setdefault(planned.engine, [])
             if str(cell) not in cells:
                 cells.append(str(cell))

@@ -73,28 +73,48 @@ class Budget:
         ``missing`` are the expected seconds that each group still takes; ``asked`` says of every
         question what it needs, and how likely it is to be decided.
         """
-        wants = [{i for i, group in enumerate(groups) if _serves(group, n)} for n, _ in asked]
+        return [groups[i] for i in sorted(self.bought(groups, missing, asked))]
+
+    def bought(
+        self,
+        groups: Sequence[Group],
+        missing: Sequence[float],
+        asked: Sequence[tuple[Needed, float]],
+    ) -> set[int]:
+        """The places of what is ``affordable``."""
+        wants = wanted(groups, [need for need, _ in asked])
         chances = [max(chance, _LEAST_CHANCE) for _, chance in asked]
         left = max(0.0, self._end - self._clock()) / self._pace if self._pace else np.inf
         bought: set[int] = set()
-        open_questions = set(range(len(asked)))
+        open_costs = {question: sum(missing[i] for i in own) for question, own in enumerate(wants)}
+        while open_costs:
+            best = min(open_costs, key=lambda q: (open_costs[q] / chances[q], q))
+            cost = open_costs.pop(best)
+            if cost > left:
+                continue
+            left -= cost
+            new, bought = wants[best] - bought, bought | wants[best]
+            for question in open_costs:  # what is bought already costs others nothing
+                if not new.isdisjoint(wants[question]):
+                    open_costs[question] = sum(missing[i] for i in wants[question] - bought)
+        return bought
 
-        def cost(question: int) -> float:
-            return sum(missing[i] for i in wants[question] - bought)
 
-        while open_questions:
-            best = min(open_questions, key=lambda q: (cost(q) / chances[q], q))
-            open_questions.remove(best)
-            if cost(best) <= left:
-                left -= cost(best)
-                bought |= wants[best]
-        return [group for i, group in enumerate(groups) if i in bought]
-
-
-def _serves(group: Group, needed: Needed) -> bool:
-    return any(
-        group.replicates[0] < needed.get((setting, group.cell), 0) for setting in group.settings
-    )
+def wanted(groups: Sequence[Group], needs: Sequence[Needed]) -> list[set[int]]:
+    """Of every question, by what it needs, the places of the groups that serve it."""
+    places: dict[tuple[Setting, Cell], list[int]] = {}
+    for i, group in enumerate(groups):
+        for setting in group.settings:
+            places.setdefault((setting, group.cell), []).append(i)
+    return [
+        {
+            i
+            for place, replicates in need.items()
+            for i in places.get(place, ())
+            if groups[i].replicates[0] < replicates
+        }
+        for need in needs
+    ]
 
 
 def needed(campaign: Campaign, plan: Plan, question: Question, look: int) -> Needed:

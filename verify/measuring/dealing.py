@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Future, wait
+from concurrent.futures import BrokenExecutor, CancelledError, Future
 from dataclasses import dataclass
 from functools import partial
+from queue import Empty, SimpleQueue
 from time import monotonic
 from typing import Generic, TypeVar
 
@@ -52,6 +53,8 @@ class Dealer(Generic[Task, Result]):
         self._code = fingerprint() if pool.elsewhere else None
         self._again: deque[Batch[Task]] = deque()
         self._out: dict[Future[list[Result]], Batch[Task]] = {}
+        self._ended: SimpleQueue[Future[list[Result]]] = SimpleQueue()
+        self._glanced = monotonic()
         self._pace = 0.0  # the most seconds that an expected one took
 
     def results(self, batches: Iterable[Batch[Task]]) -> Iterator[list[tuple[Task, Result]]]:
@@ -61,18 +64,23 @@ class Dealer(Generic[Task, Result]):
             self._hand_out(coming)
             if not self._out:
                 return
-            done, _ = wait(self._out, timeout=_GLANCE, return_when=FIRST_COMPLETED)
-            for future in done:
-                batch = self._out.pop(future)
-                try:
-                    measured = future.result()
-                except BrokenExecutor:
-                    self._strike(batch)
-                except CancelledError:  # no fault of theirs
-                    self._again.append(batch)
-                else:
-                    self._pace = max(self._pace, (monotonic() - batch.started) / batch.cost)
-                    yield list(zip(batch.tasks, measured, strict=True))
+            try:
+                future = self._ended.get(timeout=_GLANCE)
+            except Empty:
+                self._abandon_what_hangs()
+                continue
+            batch = self._out.pop(future)
+            try:
+                measured = future.result()
+            except BrokenExecutor:
+                self._strike(batch)
+            except CancelledError:  # no fault of theirs
+                self._again.append(batch)
+            else:
+                self._pace = max(self._pace, (monotonic() - batch.started) / batch.cost)
+                if self._pool.elsewhere:  # workers go on while this one is stored
+                    self._hand_out(coming)
+                yield list(zip(batch.tasks, measured, strict=True))
             self._abandon_what_hangs()
 
     def _hand_out(self, coming: Iterator[Batch[Task]]) -> None:
@@ -84,7 +92,9 @@ class Dealer(Generic[Task, Result]):
                 return
             batch.started = monotonic()
             work = partial(run_batch, self._function, batch.tasks, self._code)
-            self._out[self._pool.submit(work)] = batch
+            future = self._pool.submit(work)
+            self._out[future] = batch
+            future.add_done_callback(self._ended.put)
 
     def _strike(self, batch: Batch[Task]) -> None:
         """Try the tasks again, each alone, to see which one it is; or give one up."""
@@ -97,11 +107,13 @@ class Dealer(Generic[Task, Result]):
             self._give_up(task, strikes)
 
     def _abandon_what_hangs(self) -> None:
-        if not self._pace:
+        now = monotonic()
+        if not self._pace or now - self._glanced < _GLANCE:
             return
+        self._glanced = now
         for future, batch in self._out.items():
             patience = PATIENCE + TIMES_SLOWER * self._pace * batch.cost
-            if monotonic() - batch.started > patience:
+            if now - batch.started > patience:
                 self._pool.abandon(future)
 
 

@@ -91,7 +91,7 @@ class Workers:
         pool = self._pool_for(sum(costs))
         dealer = Dealer(pool, function, give_up or _refuse)
         try:
-            yield from dealer.results(self._batched(tasks, costs, pool))
+            yield from dealer.results(self.batched(tasks, costs, pool))
         except torch.OutOfMemoryError as error:
             less = "--device cpu has another" if pool is self._here else "fewer --workers take less"
             raise TooLittleMemoryError(f"the memory of the device is too little; {less}") from error
@@ -110,17 +110,19 @@ class Workers:
         self._started = SpawnPool(self._count)
         return self._started
 
-    def _batched(
-        self, tasks: Sequence[Task], costs: Sequence[float], pool: Pool
+    @classmethod
+    def batched(
+        cls, tasks: Sequence[Task], costs: Sequence[float], pool: Pool
     ) -> Iterator[Batch[Task]]:
-        here = pool is self._here
+        """The tasks in batches for a pool: in order in this process, else the longest first."""
+        here = isinstance(pool, InProcess)
         order = sorted(range(len(tasks)), key=lambda i: 0 if here else -costs[i])
         left, held, cost = sum(costs), [], 0.0
         for i in order:
             held.append(tasks[i])
             cost += costs[i]
-            most = min(left * self.SHARE / pool.slots, pool.longest_batch)
-            if cost >= max(self.SHORTEST_BATCH, most):
+            most = min(left * cls.SHARE / pool.slots, pool.longest_batch)
+            if cost >= max(cls.SHORTEST_BATCH, most):
                 yield Batch(held, cost)
                 left, held, cost = left - cost, [], 0.0
         if held:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -105,13 +106,18 @@ def groups_of(
 
 def missing(plan: Plan, store: Store, group: Group) -> Group:
     """The group without what is stored: settings of which nothing lacks, replicates of no use."""
-    lacking = {
-        setting: set(group.replicates)
-        - store.replicates(planned_trial(plan, setting, group.cell), group.replicates)
+    stored = {
+        setting: store.replicates(planned_trial(plan, setting, group.cell), group.replicates)
         for setting in group.settings
     }
-    settings = tuple(setting for setting in group.settings if lacking[setting])
-    replicates = tuple(sorted(set().union(*lacking.values())))
+    return lacking(group, stored)
+
+
+def lacking(group: Group, held: Mapping[Setting, AbstractSet[int]]) -> Group:
+    """The group without the replicates that are held of its settings."""
+    wanted = {setting: set(group.replicates) - held[setting] for setting in group.settings}
+    settings = tuple(setting for setting in group.settings if wanted[setting])
+    replicates = tuple(sorted(set().union(*wanted.values())))
     return replace(group, settings=settings, replicates=replicates)
 
 

@@ -321,7 +321,12 @@ class Plan:
 
     def trial(self, setting: Setting, cell: Cell) -> PlannedTrial | None:
         """The trial that answers for a setting and a cell, if it is planned."""
-        return self._trials.get((_key_of(setting), cell.width, cell.depth))
+        return self.trials(setting, (cell,))[0]
+
+    def trials(self, setting: Setting, cells: Iterable[Cell]) -> list[PlannedTrial | None]:
+        """The same of several cells: to look a setting up takes longer than all the rest."""
+        key = _key_of(setting)
+        return [self._trials.get((key, cell.width, cell.depth)) for cell in cells]
 
     def enter_trials(self, trials: Mapping[tuple[Setting, Cell], PlannedTrial]) -> None:
         """Plan trials; another process that measures the same plan enters the same ones."""
@@ -350,13 +355,15 @@ class Plan:
         self._trials |= new
 
     def values(
-        self, setting: Setting, cell: Cell, observable: Observable, replicates: int
-    ) -> FloatArray:
-        """Values of the first replicates of a planned trial; none of another."""
-        planned = self.trial(setting, cell)
-        if planned is None:
-            return np.empty(0)
-        return self._store.values(planned.trial, observable, replicates)
+        self, setting: Setting, cells: Iterable[Cell], observable: Observable, replicates: int
+    ) -> list[FloatArray]:
+        """Values of the first replicates of the planned trials of some cells; none of others."""
+        return [
+            np.empty(0)
+            if planned is None
+            else self._store.values(planned.trial, observable, replicates)
+            for planned in self.trials(setting, cells)
+        ]
 
     def sweep(self, name: str) -> Sweep:
         """How far a sweep was widened."""
