@@ -29,7 +29,7 @@ from tools.soak.cluster import Cluster
 from tools.soak.faults import FAULTS, NEED_IMPATIENCE, NEED_MOUNTS, Scene, small_disk
 
 _GLANCE = 0.02  # seconds
-_PATIENCE = 30.0  # seconds until everyone has ended
+_PATIENCE = 120.0  # seconds until everyone has ended
 _INSIDE = "SOAK_HAS_MOUNTS"
 
 
@@ -45,6 +45,7 @@ class Soak:
     cluster: Cluster | None
     struck: Counter[str] = field(default_factory=Counter)
     measuring: int = 0  # how many struck a run that had stored something already
+    lingering: float = 0.0  # the most seconds that anyone took to end after the main process
     ends: Counter[int] = field(default_factory=Counter)
 
     @property
@@ -110,11 +111,12 @@ class Soak:
         code = run.process.returncode
         if wrong := run.complaint((*RESULTS, *GOES_ON, -signal.SIGKILL)):
             raise SystemExit(wrong)
-        patience = time.monotonic() + _PATIENCE
+        ended = time.monotonic()
         while left := run.left_behind:
-            if time.monotonic() > patience:
+            if time.monotonic() > ended + _PATIENCE:
                 raise SystemExit(f"left behind: {left}")
             time.sleep(_GLANCE)
+        self.lingering = max(self.lingering, time.monotonic() - ended)
         self.ends[code] += 1
         if code in GOES_ON:
             click.echo(f"  exit code {code}: {run.said}", err=True)
@@ -189,6 +191,7 @@ def soak(faults: int, kinds: str | None, seed: int, executor: str, pause: float)
         if cluster is not None:
             cluster.close()
     click.echo(f"{disturber.measuring} struck a run that had stored measurements already.")
+    click.echo(f"The last process ended {disturber.lingering:.1f} s after its main one at most.")
     click.echo(f"Exit codes of all runs: {dict(disturber.ends)}")
 
 

@@ -28,10 +28,6 @@ import os
 import time
 from pathlib import Path
 
-from verify.cli import main
-from verify.measuring import dealing
-from verify.measuring.executors import Workers
-
 _JUMPS, _real = Path(os.environ["SOAK_CLOCK"]), time.time
 
 
@@ -40,15 +36,21 @@ def _now():
 
 
 class _Jumping(datetime.datetime):
+    __slots__ = ()
+
     @classmethod
     def now(cls, tz=None):
         return cls.fromtimestamp(_now(), tz)
 
 
 time.time, datetime.datetime = _now, _Jumping
-Workers.WORTH_STARTING, Workers.SHORTEST_BATCH = 0.0, 0.05
-dealing.PATIENCE = float(os.environ["SOAK_PATIENCE"])
 if __name__ == "__main__":
+    from verify.cli import main
+    from verify.measuring import dealing
+    from verify.measuring.executors import Workers
+
+    Workers.WORTH_STARTING, Workers.SHORTEST_BATCH = 0.0, 0.05
+    dealing.PATIENCE = float(os.environ["SOAK_PATIENCE"])
     main()
 '''
 _SAID = re.compile(r"(look \d|scaleproof: |Exit code \d|The budget is spent|Report: )")
