@@ -44,6 +44,7 @@ class Soak:
     chance: random.Random
     cluster: Cluster | None
     struck: Counter[str] = field(default_factory=Counter)
+    waits: bool = True  # for something to be stored, before the next fault
     measuring: int = 0  # how many struck a run that had stored something already
     lingering: float = 0.0  # the most seconds that anyone took to end after the main process
     ends: Counter[int] = field(default_factory=Counter)
@@ -73,38 +74,39 @@ class Soak:
 
     def _strike(self, scene: Scene) -> bool:
         """Let faults strike a run until it ends; whether any did."""
-        run, any_struck = scene.run, False
-        end, due = time.monotonic() + LONGEST, None
-        before = scene.campaign.stored()
+        run, any_struck, end = scene.run, False, time.monotonic() + LONGEST
+        before = stored = scene.campaign.stored()
+        due: float | None = None
         while run.look():
             if time.monotonic() > end:
                 run.process.kill()
                 raise SystemExit("it hangs")
             if self.cluster is not None:
                 self.cluster.tend()
-            if due is None and self._measures(scene, before):
-                due = self._due()
+            if due is None and self._is_time(scene, before, stored):
+                due = time.monotonic() + self.chance.expovariate(1 / self.pause)
             if due is not None and time.monotonic() >= due and not self.over and not scene.lifts:
                 kind = self.chance.choice(self.kinds)
+                stored = scene.campaign.stored()
                 if FAULTS[self.executor][kind](scene):
                     any_struck = True
                     self.struck[kind] += 1
-                    self.measuring += scene.campaign.stored() > before
+                    self.measuring += stored > before
                     click.echo(f"{self.struck.total()}: {kind}", err=True)
-                due = self._due()
+                due, self.waits = None, self.chance.random() < 0.5
             time.sleep(_GLANCE)
         return any_struck
 
-    def _due(self) -> float:
-        """When the next one strikes: soon after the last one as often as long after it."""
-        pause = self.pause * self.chance.choice((0.2, 1.8))
-        return time.monotonic() + self.chance.expovariate(1 / pause)
+    def _is_time(self, scene: Scene, before: int, stored: int) -> bool:
+        """Whether there is a pool, and, every other time, it has stored more since the last fault.
 
-    def _measures(self, scene: Scene, before: int) -> bool:
-        """Whether there is a pool; one that is joined is seen by what it has measured."""
-        if self.cluster is None:
-            return len(scene.workers) >= 2
-        return scene.campaign.stored() > before
+        A pool that was joined is seen by what it has measured only.
+        """
+        if self.cluster is None and len(scene.workers) < 2:
+            return False
+        if self.waits:
+            return scene.campaign.stored() > stored
+        return self.cluster is None or scene.campaign.stored() > before
 
     def _check(self, run: Run) -> None:
         """Raise unless a run ended as it should, and left nobody behind."""
@@ -152,7 +154,10 @@ def _with_mounts() -> None:
 @click.option("--seed", default=0, show_default=True, help="Of what strikes when.")
 @click.option("--executor", type=click.Choice(list(FAULTS)), default="local", show_default=True)
 @click.option("--pause", default=2.0, show_default=True, help="Seconds between faults, on average.")
-def soak(faults: int, kinds: str | None, seed: int, executor: str, pause: float) -> None:
+@click.option("--warm", is_flag=True, help="Fork processes from one that has imported torch.")
+def soak(
+    faults: int, kinds: str | None, seed: int, executor: str, pause: float, warm: bool
+) -> None:
     """Disturb campaigns until so many faults have struck, and compare with an undisturbed one."""
     chosen = list(FAULTS[executor]) if kinds is None else kinds.split(",")
     if unknown := set(chosen) - set(FAULTS[executor]):
@@ -168,7 +173,7 @@ def soak(faults: int, kinds: str | None, seed: int, executor: str, pause: float)
         with tempfile.TemporaryDirectory() as temporary:
             place = Path(temporary)
             driver = write_driver(place)
-            calm = Campaign(driver, place / "calm", "local", patience)
+            calm = Campaign(driver, place / "calm", "local", patience, warm)
             _wait(run := calm.run())
             if wrong := run.complaint(RESULTS):
                 raise SystemExit(wrong)
@@ -176,9 +181,8 @@ def soak(faults: int, kinds: str | None, seed: int, executor: str, pause: float)
             while not disturber.over:
                 number += 1
                 out = place / str(number)
-                campaign = Campaign(
-                    driver, out, cluster.executor if cluster else executor, patience
-                )
+                where = cluster.executor if cluster else executor
+                campaign = Campaign(driver, out, where, patience, warm)
                 with small_disk(out) if mounts else nullcontext():
                     disturber.disturb(campaign)
                     if campaign.measurements() != calm.measurements():

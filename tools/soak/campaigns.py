@@ -11,8 +11,12 @@ import sys
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tools.soak.processes import Pid, descendants
+
+if TYPE_CHECKING:
+    from tools.soak.warm import Warm
 
 Row = tuple[str, int, str, float]
 
@@ -29,6 +33,8 @@ import time
 from pathlib import Path
 
 _JUMPS, _real = Path(os.environ["SOAK_CLOCK"]), time.time
+if hasattr(_real, "jumps"):  # in a worker that was forked
+    _real = _real.jumps
 
 
 def _now():
@@ -41,6 +47,7 @@ class _Jumping(datetime.datetime):
         return cls.fromtimestamp(_now(), tz)
 
 
+_now.jumps = _real
 time.time = _now
 if __name__ == "__main__":
     from verify.cli import campaign, main
@@ -67,12 +74,16 @@ def write_driver(place: Path) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Campaign:
-    """A campaign of a folder; ``patience`` is how long a worker may be silent, in seconds."""
+    """A campaign of a folder; ``patience`` is how long a worker may be silent, in seconds.
+
+    ``warm``: its processes are forked from this one (``tools.soak.warm``).
+    """
 
     driver: Path
     out: Path
     executor: str
     patience: float
+    warm: bool
 
     @property
     def clock(self) -> Path:
@@ -84,15 +95,20 @@ class Campaign:
         options = ["--seed", "3", "--workers", "2", "--executor", self.executor]
         # Long enough for everything, and short for a clock that jumps by days.
         options += ["--budget", "20h", "--out", str(self.out)]
+        command = [str(self.driver), "verify", *_PATTERNS, *options]
+        environment = {"SOAK_CLOCK": str(self.clock), "SOAK_PATIENCE": str(self.patience)}
         said = self.out.with_name(f"{self.out.name}.stderr")
+        if self.warm:
+            from tools.soak.warm import Warm
+
+            return Run(Warm(command, environment, said), said)
         with said.open("wb") as stderr:
             process = subprocess.Popen(  # noqa: S603 - our own command
-                [sys.executable, str(self.driver), "verify", *_PATTERNS, *options],
+                [sys.executable, *command],
                 stdout=subprocess.DEVNULL,
                 stderr=stderr,
                 start_new_session=True,
-                env=os.environ
-                | {"SOAK_CLOCK": str(self.clock), "SOAK_PATIENCE": str(self.patience)},
+                env=os.environ | environment,
             )
         return Run(process, said)
 
@@ -124,7 +140,7 @@ class Campaign:
 class Run:
     """One run of its command, and every process that was seen below it."""
 
-    def __init__(self, process: subprocess.Popen[bytes], said: Path) -> None:
+    def __init__(self, process: subprocess.Popen[bytes] | Warm, said: Path) -> None:
         self.process, self._said = process, said
         self._seen: set[Pid] = set()
 

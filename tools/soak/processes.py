@@ -64,7 +64,8 @@ def descendants(number: int) -> list[Pid]:
 
 def workers(number: int) -> list[Pid]:
     """The processes below one that measure: what tracks resources is none."""
-    return [pid for pid in descendants(number) if "spawn_main" in _command_line(pid.number)]
+    below = descendants(number)
+    return [pid for pid in below if "resource_tracker" not in _command_line(pid.number)]
 
 
 def _command_line(number: int) -> str:
