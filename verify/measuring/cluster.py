@@ -116,11 +116,10 @@ class DaskPool(Pool):
     ) -> Future[Result]:
         """Hand a task to the scheduler."""
         future: Future[Result] = Future()
-        # Any worker, if none of those that answered is left.
-        where = {"workers": list(self._threads()), "allow_other_workers": True}
-        theirs = self._client.submit(
-            fn, *args, **kwargs, pure=False, retries=0, **where if self._silent else {}
-        )
+        where: dict[str, Any] = {}
+        if self._silent:  # another one only if none of those that answer is left
+            where = {"workers": list(self._threads()), "allow_other_workers": True}
+        theirs = self._client.submit(fn, *args, **kwargs, pure=False, retries=0, **where)
         self._waiting[future] = theirs
         theirs.add_done_callback(lambda _: self._settle(future))
         return future

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.verify.campaigns import of
-from tests.verify.cli.test_cli import run
+from tests.verify.cli.test_cli import HANGS, run
 from tests.verify.measuring.test_executors import dies_at, dies_once
 from tests.verify.measuring.test_store import contents
 from tests.verify.measuring.wires import Processes, Wire, free_port, processes
@@ -26,8 +26,10 @@ pytest.importorskip("distributed", reason="the extra dask is not installed")
 
 
 @pytest.fixture
-def cluster() -> Iterator[Processes]:
-    """A scheduler, to which a test adds workers."""
+def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Processes]:
+    """A scheduler, to which a test adds workers; it may take its time."""
+    monkeypatch.setattr("verify.measuring.cluster._CONNECTS", HANGS)
+    monkeypatch.setattr("verify.measuring.cluster._RETURNS", HANGS)
     with processes() as started:
         yield started
 
