@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -51,15 +52,20 @@ def descendants(number: int) -> list[Pid]:
     """Every process below one, nearest first."""
     found, ahead = [], [number]
     while ahead:
-        parent = ahead.pop(0)
-        try:
-            children = Path(f"/proc/{parent}/task/{parent}/children").read_text(encoding="ascii")
-        except OSError:
-            continue
-        new = [int(child) for child in children.split()]
+        new = _children(ahead.pop(0))
         found += [pid for pid in map(process, new) if pid is not None]
         ahead += new
     return found
+
+
+def _children(number: int) -> list[int]:
+    """Those that any of its threads started."""
+    children: list[int] = []
+    with suppress(OSError):
+        for thread in Path(f"/proc/{number}/task").iterdir():
+            with suppress(OSError):
+                children += map(int, (thread / "children").read_text(encoding="ascii").split())
+    return children
 
 
 def workers(number: int) -> list[Pid]:

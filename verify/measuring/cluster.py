@@ -68,7 +68,12 @@ class DaskPool(Pool):
         dask.config.set({"distributed.scheduler.allowed-failures": 0})
         with unheard_signals():  # threads that are started inside inherit the silence
             return self._distributed.LocalCluster(
-                n_workers=count, threads_per_worker=1, dashboard_address=None, silence_logs=50
+                n_workers=count,
+                threads_per_worker=1,
+                dashboard_address=None,
+                silence_logs=50,
+                # Any free port: it would warn where another cluster of this machine has its own.
+                scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
             )
 
     def _joined(self, seconds: float) -> Any:
