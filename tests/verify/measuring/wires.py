@@ -87,9 +87,9 @@ class Processes:
         return self._running[-1]
 
     def close(self) -> None:
-        """End all of them."""
+        """End all of them; a worker ends with its nanny."""
         for process in self._running:
-            process.terminate()
+            process.kill()
         for process in self._running:
             process.wait(HANGS)
 
