@@ -180,7 +180,9 @@ class DaskPool(Pool):
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002
         """Stop at once: what runs is lost. A cluster that was joined goes on."""
         waiting, self._waiting = self._waiting, {}
-        self._client.cancel(list(waiting.values()))
-        self._client.close()
+        if waiting and self._client.status == "running":
+            self._client.cancel(list(waiting.values()))
+        with suppress(OSError):  # of a scheduler that is gone
+            self._client.close()
         if self._cluster is not None:
             self._cluster.close()
