@@ -94,7 +94,7 @@ def test_the_command_measures_on_a_cluster_that_loses_a_worker(
 ) -> None:
     monkeypatch.setattr("theory.catalogue.PREDICTIONS", (prediction,))
     distributed: Any = importlib.import_module("distributed")
-    with distributed.Client(scheduler.replace("dask", "tcp")) as client:
+    with distributed.Client(scheduler.replace("dask", "tcp"), timeout=HANGS) as client:
         client.wait_for_workers(2)
         victim = next(iter(client.run(os.getpid).values()))
     os.kill(victim, signal.SIGKILL)
@@ -204,5 +204,5 @@ def test_a_scheduler_that_stays_away_is_one_line(
 
 def _wait_for_workers(executor: str, count: int) -> None:
     distributed: Any = importlib.import_module("distributed")
-    with distributed.Client(executor.replace("dask", "tcp", 1)) as client:
+    with distributed.Client(executor.replace("dask", "tcp", 1), timeout=HANGS) as client:
         client.wait_for_workers(count)
