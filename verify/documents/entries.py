@@ -233,5 +233,5 @@ def times(started: datetime, since: datetime) -> Times:
     """When it began, and how long the work took that ``since`` then was done."""
     return Times(
         started=started.isoformat(timespec="seconds"),
-        seconds=(datetime.now(UTC) - since).total_seconds(),
+        seconds=max(0.0, (datetime.now(UTC) - since).total_seconds()),  # clocks are set back
     )

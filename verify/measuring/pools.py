@@ -1,4 +1,4 @@
-"""Where trials run: this process, or several on this machine. Imports torch.
+"""Where trials run: this process, or several on this machine. Imports ``verify.measuring``.
 
 Each is a ``concurrent.futures.Executor`` that also says how many tasks it runs at a time, and how
 many seconds of work it takes at once. ``verify.measuring.cluster`` has the one for many machines.
@@ -9,7 +9,6 @@ own raises ``CancelledError``.
 from __future__ import annotations
 
 import multiprocessing
-import os
 import signal
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
@@ -17,12 +16,10 @@ from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExec
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing import resource_tracker
-from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
-from threading import Thread
 from typing import Any, ClassVar, ParamSpec, TypeVar
 
-import torch
+from verify.measuring.watching import end_with_parent
 
 P = ParamSpec("P")
 Result = TypeVar("Result")
@@ -130,7 +127,7 @@ class SpawnPool(Pool):
         free = [lane for lane in self._lanes if not lane.futures]
         if not free and len(self._lanes) < self._count:
             spawn = multiprocessing.get_context("spawn")
-            free = [_Lane(ProcessPoolExecutor(1, spawn, initializer=_settle))]
+            free = [_Lane(ProcessPoolExecutor(1, spawn, initializer=end_with_parent))]
             self._lanes += free
         return min(free or self._lanes, key=lambda lane: len(lane.futures))
 
@@ -165,19 +162,3 @@ def unheard_signals() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _settle() -> None:
-    """Of a new worker: one thread, no interest in Ctrl-C, and no life after its parent's."""
-    torch.set_num_threads(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM,))
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
-
-
-def _end_with(sentinel: int) -> None:
-    wait([sentinel])
-    os._exit(1)

@@ -10,7 +10,12 @@ ROOT = Path(__file__).parents[3]
 
 
 @pytest.mark.slow
-def test_campaigns_under_random_faults_are_the_undisturbed_one() -> None:
-    command = [sys.executable, "-m", "tools.soak", "--faults", "20"]
+@pytest.mark.parametrize("executor", ["local", "dask", "cluster"])
+def test_campaigns_under_random_faults_are_the_undisturbed_one(executor: str) -> None:
+    if executor != "local":
+        pytest.importorskip("distributed", reason="the extra dask is not installed")
+    kinds = "kill,kill-worker,stop-worker,interrupt,terminate,clock"
+    command = [sys.executable, "-m", "tools.soak", "--warm", "--faults", "12"]
+    command += ["--executor", executor, "--kinds", kinds]
     done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

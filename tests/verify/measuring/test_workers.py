@@ -116,3 +116,8 @@ def _lives(pid: int) -> bool:
     except (FileNotFoundError, ProcessLookupError):
         return False
     return state != "Z"
+
+
+def test_a_worker_watches_its_parent_before_it_imports_torch() -> None:
+    code = "import sys, verify.measuring.watching; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,1 @@
+"""Campaigns under random faults, against an undisturbed one: ``tox run -e soak``."""
