@@ -72,9 +72,13 @@ class Watch:
         self._seen = {}
 
     def close(self) -> None:
-        """Take the hooks away."""
+        """Take the hooks away, and let go of outputs.
+
+        Their graph has hooks of a recorder that knows this watch, a cycle that no collector sees.
+        """
         for handle in self._handles:
             handle.remove()
+        self.start()
 
     def where(self) -> str:
         """The module that is running."""

@@ -1,5 +1,7 @@
 """Optimizers, steps and losses that are not plain: each was met in practice."""
 
+import gc
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -185,6 +187,22 @@ def test_a_change_that_grows_only_up_to_its_limit_is_no_fault(power: float, verd
     else:
         assert not found.faults
         assert own.note.startswith("it grows towards a limit that goes as")
+
+
+def test_no_network_outlives_its_cell() -> None:
+    """Neither after steps to the end, nor where the last pass is the recorded one."""
+    made: list[weakref.ref[nn.Module]] = []
+
+    def network(width: int) -> nn.Module:
+        model = mlp(width)
+        made.append(weakref.ref(model))
+        return model
+
+    for seeds, steps in ((2, (1, 2)), (3, (1,))):
+        guarded(factory_of(network, "2.weight"), seeds=seeds, steps=steps)
+    gc.collect()
+    assert len(made) > 15
+    assert not any(one() for one in made)
 
 
 def test_lbfgs_needs_a_step() -> None:
