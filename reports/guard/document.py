@@ -98,7 +98,7 @@ class Fault(_Frozen):
     sentence: str
     spoils: list[str] = Field(description="what else is off, and goes when this is mended")
     mend: Mend | None
-    verified: bool | None = Field(description="on fresh seeds; None where it was not tried")
+    verified: bool | None = Field(description="on fresh seeds; None where undecided or not tried")
     verification: str = Field(description="what was seen when the mend was tried, or nothing")
 
 

@@ -141,7 +141,9 @@ def mend_text(fault: Fault) -> str:
     seen = {
         True: "Fresh seeds verified this mend.",
         False: "On fresh seeds this mend did not set it right.",
-        None: "The guard did not try this mend.",
+        None: "On fresh seeds this mend is undecided."
+        if fault.verification
+        else "The guard did not try this mend.",
     }[fault.verified]
     parts = [f"Mend: {sentence(fault.mend.sentence)}", seen, sentence(fault.verification)]
     return " ".join(filter(None, parts))

@@ -26,8 +26,8 @@ def mended(
     found: Sequence[tuple[Fault, dict[str, Powers]]],
     seeds: range,
 ) -> list[tuple[Fault, dict[str, Powers]]]:
-    """Every mend at once, on fresh seeds: is anything still rejected?"""
-    still: dict[Axis, set[str]] = {}
+    """Every mend at once, on fresh seeds: is anything still rejected, or undecided?"""
+    still: dict[Axis, tuple[set[str], set[str]]] = {}
     for plan in plans:
         powers: dict[str, Powers] = {}
         for fault, some in found:
@@ -40,7 +40,7 @@ def mended(
         others = _without_mended(judged, powers, {f.cause for f, _ in found})
         again, _ = faults_of(others, [plan.axis])
         again = divergences({plan.axis: one}) + again
-        still[plan.axis] = {fault.sentence for fault, _ in again} | _undecided(others)
+        still[plan.axis] = {fault.sentence for fault, _ in again}, _undecided(others)
     return [(_with_verdict(fault, still), powers) for fault, powers in found]
 
 
@@ -83,9 +83,13 @@ def _both(first: Powers | None, second: Powers) -> Powers:
     )
 
 
-def _with_verdict(fault: Fault, still: Mapping[Axis, set[str]]) -> Fault:
+def _with_verdict(fault: Fault, still: Mapping[Axis, tuple[set[str], set[str]]]) -> Fault:
     if fault.mend is None or fault.axis not in still:
         return fault
-    left = still[fault.axis]
-    said = "" if not left else f"No single mend suffices: {sorted(left)[0]}"
-    return fault.model_copy(update={"verified": not left, "verification": said})
+    wrong, undecided = still[fault.axis]
+    seen: dict[str, object] = {"verified": True, "verification": ""}
+    if wrong:
+        seen = {"verified": False, "verification": f"No single mend suffices: {min(wrong)}"}
+    elif undecided:
+        seen = {"verified": None, "verification": min(undecided)}
+    return fault.model_copy(update=seen)

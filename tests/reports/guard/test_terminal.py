@@ -61,15 +61,18 @@ def test_faults_come_first_with_mend_verification_and_what_they_spoil() -> None:
 
 
 @pytest.mark.parametrize(
-    ("verified", "words"),
+    ("verified", "verification", "words"),
     [
-        (True, "Fresh seeds verified this mend."),
-        (False, "On fresh seeds this mend did not set it right."),
-        (None, "The guard did not try this mend."),
+        (True, "", "Fresh seeds verified this mend."),
+        (False, "", "On fresh seeds this mend did not set it right."),
+        (None, "", "The guard did not try this mend."),
+        (None, "The own of a is undecided.", "On fresh seeds this mend is undecided. The own of a"),
     ],
 )
-def test_whether_a_mend_was_verified_is_said(verified: bool | None, words: str) -> None:
-    one = fault(verified=verified, verification="")
+def test_whether_a_mend_was_verified_is_said(
+    verified: bool | None, verification: str, words: str
+) -> None:
+    one = fault(verified=verified, verification=verification)
     assert words in together(render(guard_report([rejected()], faults=[one])))
 
 

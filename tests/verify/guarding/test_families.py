@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.verify.guarding import families_first, families_second, mistakes, zoo
+from verify.guarding import mending
 from verify.guarding.result import Guard
 from verify.guarding.run import guard
 from verify.guarding.structure import folded
@@ -118,6 +119,17 @@ def test_a_mend_is_tried_on_fresh_seeds() -> None:
     assert fault.mend is not None
     assert fault.mend.power == "-1/4"
     assert fault.verified is True
+
+
+def test_a_mend_that_seeds_leave_undecided_is_neither_verified_nor_wrong(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    family, mutant = of("mlp_adam", "width", "rate+1/4 blocks.1.weight")
+    monkeypatch.setattr(mending, "_undecided", lambda _: {"The own of another is undecided."})
+    found = guarded(family, mutant.factory, "width", QUICK_WIDTHS, mend=True)
+    (fault,) = found.faults
+    assert fault.verified is None
+    assert fault.verification == "The own of another is undecided."
 
 
 ALL = [(family, axis) for family in FAMILIES.values() for axis in family.axes]
