@@ -9,7 +9,7 @@ from __future__ import annotations
 from fractions import Fraction
 from functools import cache
 
-from theory.architecture import Activation, Architecture, Family, Role
+from theory.architecture import HOMOGENEOUS, Activation, Architecture, Family, Role
 from theory.errors import NoTheoryError
 from theory.experiments import OneStep, Setting
 from theory.observables import FINITE_SIZE, Observable
@@ -75,11 +75,7 @@ def _require_a_power(
             f"{setting.parameterization.name} is not stable in {(*unstable, axis)[0]} at "
             f"initialization: {observable} need not follow a power of {axis.symbol}"
         )
-    if _saturates(setting, axis):
-        raise NoTheoryError(
-            f"{setting.parameterization.name}: what enters {setting.architecture.activation} grows "
-            f"with {axis}, and a saturated activation follows no power of it"
-        )
+    _require_one_regime(setting, axis)
     if observable in _OF_CHANGES:
         _require_a_step(setting, observable, axis)
     if setting.architecture.normalized:
@@ -249,19 +245,32 @@ def contributions(setting: Setting, observable: Observable, axis: Axis) -> list[
     return sorted(found, reverse=True)
 
 
-def _saturates(setting: Setting, axis: Axis) -> bool:
-    """Whether a signal grows that enters an activation with a largest value."""
+def _require_one_regime(setting: Setting, axis: Axis) -> None:
+    """Raises ``NoTheoryError`` where an activation is neither small nor large all the time."""
+    activation, name = setting.architecture.activation, setting.parameterization.name
+    entering = [power.along(axis) for power in _entering(setting)]
+    if activation in (Activation.TANH, Activation.ERF) and any(p > 0 for p in entering):
+        raise NoTheoryError(
+            f"{name}: what enters {activation} grows with {axis}, and a saturated activation "
+            "follows no power of it"
+        )
+    slow = [p for p in entering if 0 < abs(p) < Fraction(1, 2)]
+    if slow and activation not in HOMOGENEOUS:
+        raise NoTheoryError(
+            f"{name}: {axis.symbol}^{slow[0]} enters {activation}, which is neither of small nor "
+            "of large numbers at the sizes that are tried"
+        )
+
+
+def _entering(setting: Setting) -> list[Power]:
+    """The sizes of what enters activations, at initialization."""
     architecture, parameterization = setting.architecture, setting.parameterization
-    if architecture.activation not in (Activation.TANH, Activation.ERF):
-        return False
     signal = ONE if architecture.normalized else parameterization[Role.INPUT].scale
     entering = [] if architecture.normalized else [signal]
     for role in architecture.branch_roles:
         signal = signal * parameterization[role].scale * ROOT_WIDTH
         entering.append(signal)
-    if not architecture.ends_with_activation:
-        entering = entering[:-1]
-    return any(power.along(axis) > 0 for power in entering)
+    return entering if architecture.ends_with_activation else entering[:-1]
 
 
 def _state(setting: Setting, count: PowerCount) -> Power:

@@ -119,6 +119,16 @@ def test_what_grows_into_a_saturating_activation_has_no_power() -> None:
         predictions_of(tanh, large, Axis.WIDTH)
 
 
+@pytest.mark.parametrize(("power", "slow"), [("-1/4", True), ("-1/2", False)])
+def test_what_shrinks_slowly_into_a_curved_activation_has_no_power(power: str, slow: bool) -> None:
+    """From 64 to 512 units, n^-1/4 falls from 0.35 to 0.21: tanh is a line for neither."""
+    network = residual(1, Activation.TANH)
+    small = Change((Role.INPUT,), "initialization", Power(width=power)).applied(mup())
+    said = [one for one in unpredicted(network, small, Axis.WIDTH) if "enters tanh" in one]
+    assert bool(said) == slow
+    assert not [one for one in unpredicted(residual(1), small, Axis.WIDTH) if "enters" in one]
+
+
 def test_sizes_relative_to_a_branch_follow_the_stream() -> None:
     """An input of n^-1/4 without normalization: branches are as much smaller, too."""
     small = Change((Role.INPUT,), "initialization", Power(width="-1/4")).applied(
