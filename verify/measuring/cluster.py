@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, CancelledError, Future
 from contextlib import suppress
+from time import monotonic
 from typing import Any, ParamSpec, TypeVar
 
 from theory.errors import UnavailableError
@@ -22,6 +23,7 @@ _CONNECTS = 20.0  # seconds
 # A scheduler that died, or was moved, has so many seconds to come back at its address.
 _RETURNS = 60.0
 _CLOSES = 5.0  # seconds
+_ASKS = 1.0  # seconds between questions for workers: asked at every batch, they keep those waiting
 _FETCHES = 60.0  # seconds for a result, which is a few numbers
 # Who reports lost connections, with tracebacks; this module says in one line what matters.
 _TALKERS = ("distributed", "distributed.client", "tornado.application", "asyncio")
@@ -50,6 +52,8 @@ class DaskPool(Pool):
         self._name = scheduler or "this machine"
         self._waiting: dict[Future[Any], Any] = {}
         self._silent: set[str] = set()  # workers that did not answer
+        self._known: dict[str, int] = {}  # workers and their threads, as they were last asked for
+        self._asked = 0.0
         self._cluster = self._local(count) if scheduler is None else None
         self._address = self._cluster or f"tcp://{scheduler}"
         try:
@@ -94,16 +98,18 @@ class DaskPool(Pool):
             connection = self._client.scheduler_comm
             if connection is None or connection.closed():
                 self._join_again()
-            try:
-                threads: dict[str, int] = self._client.nthreads()
-            except OSError:  # it went away meanwhile
-                self._join_again()
-                continue
-            answering = {name: n for name, n in threads.items() if name not in self._silent}
-            return answering or threads
+            if not self._known or monotonic() > self._asked + _ASKS:
+                try:
+                    self._known = self._client.nthreads()
+                except OSError:  # it went away meanwhile
+                    self._join_again()
+                    continue
+                self._asked = monotonic()
+            answering = {name: n for name, n in self._known.items() if name not in self._silent}
+            return answering or self._known
 
     def _join_again(self) -> None:
-        waiting, self._waiting = self._waiting, {}
+        waiting, self._waiting, self._known = self._waiting, {}, {}
         with suppress(OSError):
             self._client.close(timeout=_CLOSES)
         try:
