@@ -155,7 +155,7 @@ def test_tasks_of_a_worker_that_is_cut_off_go_to_another_and_none_is_given_up(
     contact = ["--worker-port", str(port), "--contact-address", f"tcp://127.0.0.1:{back.port}"]
     far = cluster.start_worker("--no-nanny", *contact, through=there.port)
     _wait_for_workers(cluster.executor, 2)
-    found = []
+    found: list[int] = []
     with Workers(2, cluster.executor) as workers:
         # The first two are expected to take long, so that patience with the others is short.
         costs = [100.0] * 2 + [0.1] * 20
