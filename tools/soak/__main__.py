@@ -110,8 +110,8 @@ class Soak:
 
     def _check(self, run: Run) -> None:
         """Raise unless a run ended as it should, and left nobody behind."""
-        code = run.process.returncode
-        assert code is not None  # it has ended
+        code = run.process.poll()
+        assert code is not None
         if wrong := run.complaint((*RESULTS, *GOES_ON, -signal.SIGKILL)):
             raise SystemExit(wrong)
         ended = time.monotonic()
