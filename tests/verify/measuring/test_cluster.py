@@ -149,11 +149,10 @@ def test_tasks_of_a_worker_that_is_cut_off_go_to_another_and_none_is_given_up(
 ) -> None:
     monkeypatch.setattr(dealing, "PATIENCE", 10.0)
     monkeypatch.setattr(dealing, "_GLANCE", 0.1)
-    port = free_port()
-    there, back = Wire(cluster.port), Wire(port)
     cluster.start_worker()
-    contact = ["--worker-port", str(port), "--contact-address", f"tcp://127.0.0.1:{back.port}"]
-    far = cluster.start_worker("--no-nanny", *contact, through=there.port)
+    _wait_for_workers(cluster.executor, 1)
+    there, back = Wire(cluster.port), Wire(free_port())
+    far = cluster.start_far_worker(there, back)
     _wait_for_workers(cluster.executor, 2)
     found: list[int] = []
     with Workers(2, cluster.executor) as workers:

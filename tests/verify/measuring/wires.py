@@ -9,6 +9,8 @@ from threading import Event, Thread
 
 from tests.verify.cli.test_cli import HANGS
 
+_HERE = ("--host", "127.0.0.1")
+
 
 def free_port() -> int:
     """A port of loopback that nobody has."""
@@ -24,7 +26,7 @@ class Wire:
     """
 
     def __init__(self, target: int) -> None:
-        self._target, self._cut = target, Event()
+        self.target, self._cut = target, Event()
         self._sockets = [socket.create_server(("127.0.0.1", 0))]
         self.port = int(self._sockets[0].getsockname()[1])
         Thread(target=self._listen, daemon=True).start()
@@ -42,7 +44,7 @@ class Wire:
         with contextlib.suppress(OSError):
             while True:
                 near, _ = self._sockets[0].accept()
-                far = socket.create_connection(("127.0.0.1", self._target))
+                far = socket.create_connection(("127.0.0.1", self.target))
                 self._sockets += [near, far]
                 Thread(target=self._carry, args=(near, far), daemon=True).start()
                 Thread(target=self._carry, args=(far, near), daemon=True).start()
@@ -71,17 +73,25 @@ class Processes:
 
     def start_scheduler(self) -> subprocess.Popen[bytes]:
         """Start it, or a new one at its address."""
-        self.scheduler = self._run("dask_scheduler", "--port", str(self.port))
+        self.scheduler = self._run("dask_scheduler", *_HERE, "--port", str(self.port))
         return self.scheduler
 
-    def start_worker(self, *options: str, through: int | None = None) -> subprocess.Popen[bytes]:
-        """Start a worker with one thread; ``through`` is a port that leads to the scheduler."""
-        address = f"tcp://127.0.0.1:{through or self.port}"
-        return self._run("dask_worker", address, "--nthreads", "1", *options)
+    def start_worker(self) -> subprocess.Popen[bytes]:
+        """Start a worker with one thread, below a nanny."""
+        return self._worker(self.port, *_HERE)
+
+    def start_far_worker(self, there: Wire, back: Wire) -> subprocess.Popen[bytes]:
+        """Start a worker with one thread at the far ends of two wires, and nothing above it."""
+        listen, contact = f"tcp://127.0.0.1:{back.target}", f"tcp://127.0.0.1:{back.port}"
+        addresses = ["--listen-address", listen, "--contact-address", contact]
+        return self._worker(there.port, "--no-nanny", *addresses)
+
+    def _worker(self, port: int, *options: str) -> subprocess.Popen[bytes]:
+        return self._run("dask_worker", f"tcp://127.0.0.1:{port}", "--nthreads", "1", *options)
 
     def _run(self, name: str, *options: str) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", f"distributed.cli.{name}", *options]
-        command += ["--no-dashboard", "--host", "127.0.0.1"]
+        command += ["--no-dashboard"]
         quiet = subprocess.DEVNULL
         self._running.append(subprocess.Popen(command, stdout=quiet, stderr=quiet))
         return self._running[-1]
