@@ -190,7 +190,8 @@ def room(device: str) -> int:
     """How many numbers of 4 bytes a group may hold."""
     if device == "cpu":
         return CPU_NUMBERS
-    return int(CARD_SHARE * torch.cuda.get_device_properties(device).total_memory) // 4
+    free, total = torch.cuda.mem_get_info(device)
+    return int(min(CARD_SHARE * total, free / 2)) // 4  # others may use the card, too
 
 
 def seconds(setting: Setting, cell: Cell, device: str, engine: Engine, members: int) -> float:

@@ -1,7 +1,6 @@
 """Which engine runs a trial, and how many members together: decided by what they cost."""
 
 from dataclasses import replace
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -96,18 +95,18 @@ def test_groups_are_just_large_enough_for_the_calls_not_to_matter(
 def test_groups_on_an_accelerator_leave_room_for_other_processes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Ten processes of full groups, and no group of none, on a card of any size."""
+    """Ten processes of full groups, and no group of none, on a card of any size or use."""
     cell, setting = Cell(4096, 64), replace(FIRST_STEP, architecture=chain())
     each = estimate(
         Engine.MATRIX_FREE, network_of(setting, cell), setting.experiment, COSTS["cuda"]
     ).numbers
     sizes = []
-    for networks in (1, 24, 48):
-        card = SimpleNamespace(total_memory=4 * networks * each)
-        monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _device, c=card: c)
+    for networks, used in ((1, 0), (24, 0), (48, 0), (48, 44)):
+        memory = 4 * (networks - used) * each, 4 * networks * each
+        monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _device, held=memory: held)
         sizes.append(group_size(setting, cell, "cuda", Engine.MATRIX_FREE))
-        assert sizes[-1] == 1 or 10 * sizes[-1] * each * 4 <= card.total_memory
-    assert sizes == [1, 2, 4]
+        assert sizes[-1] == 1 or 10 * sizes[-1] * each * 4 <= memory[1]
+    assert sizes == [1, 2, 4, 2]  # the last one: where others have taken most of it
 
 
 def test_the_model_counts_the_products_that_the_engine_makes() -> None:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+
+import numpy as np
+import torch
 
 from probes.data.images import load
 from probes.trials import Measurements, resolve_device, run_sweep
@@ -70,23 +74,50 @@ def check_engine(campaign: Campaign) -> None:
 def run(seed: int, device: str, group: Group) -> list[Measurements]:
     """Measure a group: one result for each of its settings.
 
-    Raises ``UnavailableError`` where this process reads other images than the one that planned it.
+    Raises ``UnavailableError`` where this process reads other images than the one that planned it,
+    and ``torch.OutOfMemoryError`` where one replicate is too much.
     """
     if tuple(image_digests(group.settings)) != group.images:
         raise UnavailableError(
             f"{group.settings[0].experiment.images}: the images have changed since the campaign "
             "began; put them back, or run the command again to begin another campaign on these"
         )
+    return _in_halves(partial(_measured, seed, device, group), group.replicates)
+
+
+def _measured(
+    seed: int, device: str, group: Group, replicates: tuple[int, ...]
+) -> list[Measurements]:
     rates = [setting.experiment.rate for setting in group.settings]
     return run_sweep(
         group.settings[0],
         rates,
         group.cell,
         seed,
-        group.replicates,
+        replicates,
         resolve_device(device),
         engine=group.engine,
     )
+
+
+def _in_halves(
+    measured: Callable[[tuple[int, ...]], list[Measurements]], replicates: tuple[int, ...]
+) -> list[Measurements]:
+    """All at once, or half by half where a device has too little memory for that.
+
+    Numbers of a replicate do not depend on what it is measured with.
+    """
+    with suppress(torch.OutOfMemoryError):  # what it held is free before the halves begin
+        return measured(replicates)
+    torch.cuda.empty_cache()
+    half = len(replicates) // 2
+    if not half:
+        return measured(replicates)
+    parts = [_in_halves(measured, part) for part in (replicates[:half], replicates[half:])]
+    return [
+        {name: np.concatenate([first[name], second[name]]) for name in first}
+        for first, second in zip(*parts, strict=True)
+    ]
 
 
 def store_groups(

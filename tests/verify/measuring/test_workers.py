@@ -7,11 +7,13 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from probes.trials import Measurements, run_sweep
 from tests.verify.cli.test_cli import HANGS
 from theory import Profile
 from theory.catalogue import find
@@ -62,6 +64,28 @@ def test_too_little_memory_of_a_device_is_one_clear_line(
         pytest.raises(TooLittleMemoryError, match=f"device is too little; {advice}"),
     ):
         list(pool.results(_takes_too_much, ["cuda"], [1.0]))
+
+
+def test_a_group_that_a_device_cannot_hold_is_split_and_gives_the_same_numbers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    campaign = Campaign((find("A1.forward.depth"),), Profile.QUICK, seed=4)
+    sizes, found = list[int](), []
+
+    def small(*arguments: Any, **options: Any) -> list[Measurements]:
+        sizes.append(len(arguments[4]))
+        if len(arguments[4]) > 2:
+            raise torch.OutOfMemoryError("cuda out of memory")
+        return run_sweep(*arguments, **options)
+
+    for sweep in (run_sweep, small):
+        monkeypatch.setattr("verify.measuring.loop.run_sweep", sweep)
+        store = Store(tmp_path / f"{sweep.__name__}.sqlite")
+        measure(campaign, store)
+        (answer,) = judge_campaign(campaign, store)
+        found.append(answer.measured.values)
+    assert max(sizes) > 2 > min(sizes) - 1
+    np.testing.assert_array_equal(found[0], found[1])
 
 
 def test_a_campaign_without_memory_says_that_what_was_measured_is_kept(
