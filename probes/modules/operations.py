@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_flatten
 
-# Steps of the power method: the norm is a percent short where the largest values are close.
+# Steps of the power method: the norm is a few percent short where the largest values are close.
 _POWER_STEPS = 8
 _TINY = 1e-30
 PRODUCTS = ("bmm", "baddbmm", "matmul", "mm")
@@ -72,6 +72,18 @@ def tensors_of(arguments: Any) -> Iterator[Tensor]:
             yield one
         elif isinstance(one, list | tuple):
             yield from tensors_of(one)
+
+
+def mapped(change: Callable[[Any], Any], arguments: Any) -> list[Any]:
+    """Arguments of an operation with every tensor changed."""
+    return [
+        mapped(change, one)
+        if isinstance(one, list | tuple)
+        else change(one)
+        if isinstance(one, Tensor)
+        else one
+        for one in arguments
+    ]
 
 
 def widened(tensor: Tensor) -> Tensor:

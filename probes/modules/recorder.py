@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from probes.modules.operations import Operation, Read, Scores, tensors_of, widened
+from probes.modules.operations import Operation, Read, Scores, mapped, tensors_of, widened
 from probes.modules.problem import own_work
 from probes.modules.scores import FUSED, SOFTMAX, scores_of
 
@@ -54,18 +54,6 @@ def _called(function: Any) -> tuple[str, bool]:
     name: str = function.overloadpacket.__name__
     mutates = name.endswith("_") and not name.endswith("__")
     return (name.rstrip("_") if mutates else name), mutates
-
-
-def _mapped(change: Callable[[Any], Any], arguments: Any) -> Any:
-    """Arguments of an operation with every tensor changed."""
-    return [
-        _mapped(change, one)
-        if isinstance(one, list | tuple)
-        else change(one)
-        if isinstance(one, Tensor)
-        else one
-        for one in arguments
-    ]
 
 
 class Recorder(TorchDispatchMode):
@@ -184,15 +172,15 @@ class Recorder(TorchDispatchMode):
             return copy if argument is tensor else argument
 
         for read in reads:
-            read.data = tuple(_mapped(renamed, read.data))
-            read.args = tuple(_mapped(renamed, read.args))
+            read.data = tuple(mapped(renamed, read.data))
+            read.args = tuple(mapped(renamed, read.args))
         if not is_chain:
             self._data.add(id(copy))
             return copy
         for chain in self._chains.values():
             if chain.operation is not None:
                 function, args, kwargs = chain.operation
-                chain.operation = function, tuple(_mapped(renamed, args)), kwargs
+                chain.operation = function, tuple(mapped(renamed, args)), kwargs
         self._chains[id(copy)] = self._chains[id(tensor)]
         return copy
 
@@ -302,7 +290,7 @@ class Recorder(TorchDispatchMode):
                 return substitutes[id(argument)]
             return widened(self._again(argument, values, cache))
 
-        args = _mapped(value, read.args)
+        args = mapped(value, read.args)
         kwargs = {
             name: value(one) if isinstance(one, Tensor) else one
             for name, one in read.operation.kwargs.items()
@@ -311,7 +299,7 @@ class Recorder(TorchDispatchMode):
         if read.operation.mutates:
             args = [args[0].clone(), *args[1:]]
         elif "batch_norm" in read.operation.name:  # writes running statistics
-            args = _mapped(torch.clone, args)
+            args = mapped(torch.clone, args)
         out = function(*args, **kwargs)
         result: Tensor = out if isinstance(out, Tensor) else out[0]
         return result
@@ -332,7 +320,7 @@ class Recorder(TorchDispatchMode):
             if _called(function)[0] == "_to_copy":
                 cache[id(tensor)] = again(args[0])
             else:
-                arguments = _mapped(again, args)
+                arguments = mapped(again, args)
                 if _called(function)[1]:
                     arguments[0] = arguments[0].clone()
                 made = function(*arguments, **kwargs)

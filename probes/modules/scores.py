@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from probes.modules.operations import PRODUCTS, Operation, Scores, rms, tensors_of
+from probes.modules.operations import PRODUCTS, Operation, Scores, mapped, rms, tensors_of
 
 if TYPE_CHECKING:
     from probes.modules.recorder import Recorder
@@ -83,18 +83,15 @@ def _without_product(path: Sequence[Operation]) -> Tensor:
     return made
 
 
-def _again(operation: Operation, values: dict[int, Tensor]) -> Tensor:
+def _again(operation: Operation, values: Mapping[int, Tensor]) -> Tensor:
+    """The operation with other tensors for some of its inputs, by their numbers."""
     numbers = iter(operation.inputs)
 
-    def changed(argument: object) -> object:
-        if isinstance(argument, Tensor):
-            return values.get(next(numbers), argument.detach())
-        return (
-            [changed(one) for one in argument] if isinstance(argument, list | tuple) else argument
-        )
+    def changed(argument: Tensor) -> Tensor:
+        return values.get(next(numbers), argument.detach())
 
-    args = [changed(one) for one in operation.args]
-    kwargs = {name: changed(one) for name, one in operation.kwargs.items()}
+    args = mapped(changed, operation.args)
+    kwargs = dict(zip(operation.kwargs, mapped(changed, operation.kwargs.values()), strict=True))
     if operation.mutates and isinstance(args[0], Tensor):
         args[0] = args[0].clone()
     return next(tensors_of((operation.function(*args, **kwargs),)))
