@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from reports import RENDERERS
 from tests.benchmarks.synthetic import middles, synthetic
+from tests.reports.documents import whole_catalogue
 from theory import Profile
 from verify import Campaign, Store, measure, select
 from verify.measuring import loop
@@ -52,3 +54,9 @@ def test_a_report_of_a_million_measurements(benchmark: BenchmarkFixture, measure
     shown = {"measurements": count, "least s": min(spent), "most s": max(spent), "load": load}
     benchmark.extra_info |= shown | {"target": BUDGET}
     assert (measured / "report.html").exists()
+
+
+def test_a_page_of_the_whole_catalogue(benchmark: BenchmarkFixture) -> None:
+    """241 predictions with their replicates; budget 3 s."""
+    page = benchmark(RENDERERS["html"], whole_catalogue())  # type: ignore[no-untyped-call]
+    benchmark.extra_info |= {"bytes": len(page.encode()), "target": 3.0}

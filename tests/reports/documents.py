@@ -270,3 +270,12 @@ REPORTS = {
     "the report of a table": _table(),
     "a report of every verdict and reason": _everything(),
 }
+
+
+def whole_catalogue() -> Report:
+    """As many predictions, cells and replicates as the standard profile has."""
+    cells = [
+        cell.model_copy(update={"values": tuple(cell.measured * 2 ** (k / 70) for k in range(143))})
+        for cell in [*CELLS, *CELLS[1:]]
+    ]
+    return report(*(prediction(f"A1.number-{k}", cells=cells, rival=rival()) for k in range(241)))
