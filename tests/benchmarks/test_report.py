@@ -58,5 +58,5 @@ def test_a_report_of_a_million_measurements(benchmark: BenchmarkFixture, measure
 
 def test_a_page_of_the_whole_catalogue(benchmark: BenchmarkFixture) -> None:
     """241 predictions with their replicates; budget 3 s."""
-    page = benchmark(RENDERERS["html"], whole_catalogue())  # type: ignore[no-untyped-call]
+    page = benchmark(RENDERERS["html"], whole_catalogue())
     benchmark.extra_info |= {"bytes": len(page.encode()), "target": 3.0}

@@ -4,6 +4,7 @@ import pytest
 
 from reports import RENDERERS, Report
 from tests.reports.documents import (
+    CELLS,
     REPORTS,
     because,
     control,
