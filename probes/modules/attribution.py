@@ -57,10 +57,10 @@ class Attribution:
     @own_work
     def run(self) -> None:
         """Put the numbers of the step, and facts at the first, into the ledger."""
-        scored: dict[str, set[int]] = {}
+        scored: dict[int, dict[str, None]] = {}
         for scores in self.recorder.scores:
-            nearest = self.graph.before_other_reads(scores.sources)
-            scored.setdefault(scores.module, set()).update(nearest)
+            for value in self.graph.before_other_reads(scores.sources):
+                scored.setdefault(value, {})[scores.module] = None
             if self.step == 1:
                 self.numbers[Key(scores.module, "", 0, "scores", 0)] = scores.size
                 self.measuring.cell.head_sizes[scores.module] = scores.head_size
@@ -190,7 +190,7 @@ class _ReadProbe:
         wide = torch.promote_types(self.input.dtype, torch.float32)
         return {place: drawn.to(self.input.device, wide)}
 
-    def facts(self, inner: set[int], scored: Mapping[str, set[int]]) -> ReadFacts:
+    def facts(self, inner: set[int], scored: Mapping[int, Mapping[str, None]]) -> ReadFacts:
         operation = self.first.operation.name
         same = alike(self.name, self.place, operation, self.before.shape)
         of_any_size = alike(self.name, self.place, operation, ())
@@ -214,11 +214,7 @@ class _ReadProbe:
             additive=additive,
             integer_input=self.input is None,
             inner=self.end in inner or any(read.value in inner for read in self.reads),
-            scores=tuple(
-                module
-                for module, values in scored.items()
-                if any(read.value in values for read in self.reads)
-            ),
+            scores=tuple({m: None for read in self.reads for m in scored.get(read.value, ())}),
             ends_branch=self.attribution.graph.ends_branch(self.end),
             on_stream=self.attribution.graph.on_stream(self.end),
             rate=math.nan if owner is None else float(owner[1].get("lr", math.nan)),

@@ -25,7 +25,7 @@ from probes.modules.problem import (
     own_work,
 )
 from probes.modules.recorder import Recorder
-from probes.modules.surroundings import Randomness, eager
+from probes.modules.surroundings import Randomness, eager, without_collections
 from probes.modules.training import leave_gradients, scalar, use_fused_kernels
 from probes.modules.watch import Watch
 from theory.errors import InputError
@@ -198,6 +198,7 @@ class _Measuring(Ledger):
                 parameter = self.parameters[key]
                 parameter.copy_(value + self.mending[key].update * (parameter - value))
 
+    @without_collections()
     def _attributed_step(self, watch: Watch, step: int) -> None:
         recorder = Recorder(
             list(self.parameters.values()), tensors_in(self.problem.batch), watch.where

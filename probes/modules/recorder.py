@@ -43,6 +43,7 @@ class _Call:
     name: str
     mutates: bool
     given: list[Tensor]
+    ids: list[int]
     inputs: tuple[int, ...]
     chains: list[_Chain]
     args: tuple[Any, ...]
@@ -112,24 +113,27 @@ class Recorder(TorchDispatchMode):
         given = list(tensors_of(args))
         if kwargs:
             given += tensors_of(kwargs.values())
+        ids = [id(tensor) for tensor in given]
         inputs = tuple(map(self._value, given))
         name, mutates = _called(func)
-        chains = [self._chains[id(t)] for t in given if id(t) in self._chains]
+        chains = [chain for one in ids if (chain := self._chains.get(one)) is not None]
         recorded = args
         if mutates and isinstance(args[0], Tensor):
             self._catch(args[0])
             recorded = (self._before(args[0], bool(chains)), *args[1:])
-        return _Call(name, mutates, given, inputs, chains, recorded)
+        return _Call(name, mutates, given, ids, inputs, chains, recorded)
 
     @own_work
     def _has_run(self, call: _Call, func: Any, kwargs: Mapping[str, Any], out: Any) -> None:
         name, chains = call.name, call.chains
         made = list(tensors_of((out,)))
-        is_data = self._is_data(name, call.given, bool(chains))
+        is_data = self._is_data(call)
+        numbers = []
         for tensor in made:
             self._alive.append(tensor)
-            self._values[id(tensor)] = len(self._alive) * 2  # a new value, also where one mutates
-        outputs = tuple(self._values[id(tensor)] for tensor in made)
+            number = self._values[id(tensor)] = len(self._alive) * 2  # new, also where one mutates
+            numbers.append(number)
+        outputs = tuple(numbers)
         operation = Operation(
             func, name, call.mutates, call.args, kwargs, call.inputs, outputs, self._where()
         )
@@ -184,14 +188,16 @@ class Recorder(TorchDispatchMode):
         self._chains[id(copy)] = self._chains[id(tensor)]
         return copy
 
-    def _is_data(self, name: str, given: Sequence[Tensor], has_chain: bool) -> bool:
-        if any(id(tensor) in self._data for tensor in given):
+    def _is_data(self, call: _Call) -> bool:
+        if not self._data.isdisjoint(call.ids):
             return True
-        plain = [tensor for tensor in given if id(tensor) not in self._chains]
+        if not call.chains:
+            return self._all_is_data
+        plain = [tensor for tensor in call.given if id(tensor) not in self._chains]
         made_here = any(self._values[id(tensor)] in self.producers for tensor in plain)
-        if has_chain and made_here and name in _MATRIX_PRODUCTS:
+        if made_here and call.name in _MATRIX_PRODUCTS:
             return True  # such as an initial state
-        return self._all_is_data and (bool(plain) or not has_chain)
+        return self._all_is_data and bool(plain)
 
     def _of_data(
         self,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import gc
 import random
 import sys
 from collections.abc import Iterator
@@ -97,6 +98,18 @@ def threads_for(problem: Problem) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+@contextlib.contextmanager
+def without_collections() -> Iterator[None]:
+    """Python's collector waits: it would go through all that is recorded, and find it in use."""
+    before = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if before:
+            gc.enable()
 
 
 @contextlib.contextmanager

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from torch import Tensor, nn
+from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 from torch.nn.utils.parametrize import ParametrizationList
 from torch.utils._pytree import tree_map
+from torch.utils.hooks import RemovableHandle
 
 from probes.modules.operations import tensors_in
 from probes.modules.problem import own_work
@@ -40,10 +42,17 @@ class Watch:
             if isinstance(module, ParametrizationList)
             for one in module.modules()
         }
-        self._modules = {
-            name: module
+        self._names = {
+            module: name
             for name, module in model.named_modules()
             if module is not model and module not in made_of_parameters
+        }
+        # Hooks of the user's run inside ours; what is compiled warns of hooks on all modules.
+        compiled = any(hasattr(module, "_orig_mod") for module in model.modules())
+        self._hooked = {
+            module
+            for module in self._names
+            if compiled or module._forward_pre_hooks or module._forward_hooks
         }
         self._handles = [
             model.register_forward_pre_hook(self._given, with_kwargs=True),
@@ -53,11 +62,7 @@ class Watch:
     @contextlib.contextmanager
     def looking(self, wanted: bool = True) -> Iterator[None]:
         """Keep the first output of every module, where it is wanted."""
-        handles = []
-        if wanted:
-            for name, module in self._modules.items():
-                handles.append(module.register_forward_pre_hook(self._enter(name)))
-                handles.append(module.register_forward_hook(self._leave(name), always_call=True))
+        handles = self._hooks() if wanted else []
         self._looking = wanted
         try:
             yield
@@ -65,6 +70,20 @@ class Watch:
             self._looking = False
             for handle in handles:
                 handle.remove()
+
+    def _hooks(self) -> list[RemovableHandle]:
+        """Two for all modules, and two for each that needs its own.
+
+        torch takes ten microseconds for every hook that it registers.
+        """
+        handles = list[RemovableHandle]()
+        if len(self._hooked) < len(self._names):
+            handles.append(register_module_forward_pre_hook(self._enter_any))
+            handles.append(register_module_forward_hook(self._leave_any, always_call=True))
+        for module in self._hooked:
+            handles.append(module.register_forward_pre_hook(self._enter))
+            handles.append(module.register_forward_hook(self._leave, always_call=True))
+        return handles
 
     def start(self) -> None:
         """A new forward pass begins."""
@@ -88,19 +107,26 @@ class Watch:
         if self.recorder is not None:
             self.recorder.is_given(tensors_in((args, kwargs)))
 
-    def _enter(self, name: str) -> Callable[..., None]:
-        def enter(_module: nn.Module, _args: Any) -> None:
+    def _enter_any(self, module: nn.Module, args: Any) -> None:
+        if module not in self._hooked:
+            self._enter(module, args)
+
+    def _leave_any(self, module: nn.Module, args: Any, output: Any) -> None:
+        if module not in self._hooked:
+            self._leave(module, args, output)
+
+    def _enter(self, module: nn.Module, _args: Any) -> None:
+        name = self._names.get(module)
+        if name is not None:
             self.running.append(name)
 
-        return enter
-
-    def _leave(self, name: str) -> Callable[..., None]:
-        def leave(_module: nn.Module, _args: Any, output: Any) -> None:
-            if self.running:
-                self.running.pop()
-            self._look(name, output)
-
-        return leave
+    def _leave(self, module: nn.Module, _args: Any, output: Any) -> None:
+        name = self._names.get(module)
+        if name is None:
+            return
+        if self.running:
+            self.running.pop()
+        self._look(name, output)
 
     def _leave_root(self, _module: nn.Module, _args: Any, output: Any) -> Any:
         self._look(OUTPUT, output)

@@ -409,3 +409,20 @@ def test_a_loss_that_never_calls_forward() -> None:
         return model
 
     check(network, "body.2.weight", loss=lambda model, batch: model.loss(batch))
+
+
+def test_a_module_is_seen_as_its_own_hooks_leave_it() -> None:
+    def doubled(_module: nn.Module, _inputs: Any, output: Tensor) -> Tensor:
+        return output * 2
+
+    def sizes(hook: bool) -> dict[int, float]:
+        def network(width: int) -> nn.Module:
+            model = nn.Sequential(linear(INPUTS, width), nn.Tanh(), readout(width))
+            if hook:
+                model[1].register_forward_hook(doubled)
+            return model
+
+        entries = guarded(factory_of(network), seeds=2).entries
+        return next(one.values for one in entries if one.module == "1" and one.quantity == "size")
+
+    assert sizes(True) == pytest.approx({n: 2 * size for n, size in sizes(False).items()})
