@@ -41,7 +41,7 @@ def scaling_figure(entry: PredictionEntry) -> str:
         return ""
     sizes = sizes_of(entry)
     across = size_scale(sizes.tolist())
-    up = Scale(*_heights(entry.cells), BOTTOM, TOP, math.log)
+    up = Scale(*heights(entry.cells), BOTTOM, TOP, math.log)
     drawn = "".join(_drawn(entry, sizes, across, up))
     local = "".join(_local(entry, across))
     bottom = _LOCAL_BOTTOM + 20 if local else BOTTOM + 36
@@ -91,7 +91,7 @@ def value_range(values: Sequence[float]) -> tuple[float, float]:
     return low / wider, high * wider
 
 
-def _heights(cells: Sequence[CellEntry]) -> tuple[float, float]:
+def heights(cells: Sequence[CellEntry]) -> tuple[float, float]:
     """Ends around all intervals, and around all replicates that are not far from them."""
     low, high = value_range([end for cell in cells for end in (cell.low, cell.high)])
     reach = (high / low) ** _MOST_REACH

@@ -1,7 +1,7 @@
 """Pictures of a verdict, as SVG text. Imports matplotlib, numpy, ``theory`` and ``reports``.
 
-Pages draw figures of their own (``reports.figures``). Nothing in a picture depends on the clock or
-on a random identifier: the same report gives the same bytes.
+Pages draw figures of their own (``reports.figures``), as high as these. Nothing in a picture
+depends on the clock or on a random identifier: the same report gives the same bytes.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reports.document import CellEntry, PredictionEntry, RivalEntry, VerdictEntry
+from reports.figures import heights
 from reports.lines import line_of, reads_the_same, sizes_of
 from reports.text import estimate_text, predicted_text
 from theory.arrays import FloatArray
@@ -52,6 +53,7 @@ _STATISTICS = {
     Summary.LOGARITHM: "logarithm of measured / predicted",
 }
 _LONGEST_LABEL = 40
+_COLUMNS, _COLUMN = 11, 0.012  # replicates stand in so many columns, so many octaves apart
 _TICKS = [sign * tick for tick in (100, 30, 10, 3, 1) for sign in (-1, 1)] + [0]
 _LINEAR_MARGINS = 2.0  # a forest is linear so far from the prediction, and logarithmic beyond
 
@@ -145,8 +147,9 @@ def svg_text(figure: Figure) -> str:
 
 
 def draw_cells(axes: Axes, entry: Drawable) -> None:
-    """Points with 95 percent intervals, the fit, and the predicted line with its band."""
+    """Replicates, means with 95 percent intervals, fit, and the predicted line with its band."""
     sizes = sizes_of(entry)
+    _draw_replicates(axes, entry.cells, sizes)
     measured = np.array([cell.measured for cell in entry.cells])
     errors = np.array([[c.measured - c.low, c.high - c.measured] for c in entry.cells]).T
     axes.errorbar(sizes, measured, errors, fmt="o", color=MEASURED, ms=4, label="measured")
@@ -158,6 +161,21 @@ def draw_cells(axes: Axes, entry: Drawable) -> None:
     axes.set_xlabel(AXES.get(entry.axis, _plain(entry.axis)))
     axes.set_ylabel(_plain(entry.plotted.replace("_", " ")))
     axes.legend(frameon=False, fontsize=8)
+
+
+def _draw_replicates(axes: Axes, cells: Sequence[CellEntry], sizes: FloatArray) -> None:
+    """A dot for each replicate, in columns about the mean; one beyond the figure is at its edge."""
+    low, high = heights(cells)
+    pairs = [
+        (size * 2 ** (_COLUMN * (count % _COLUMNS - _COLUMNS // 2)), min(max(value, low), high))
+        for size, cell in zip(sizes.tolist(), cells, strict=True)
+        for count, value in enumerate(cell.values)
+        if not math.isnan(value)
+    ]
+    if pairs:
+        across, up = zip(*pairs, strict=True)
+        look: dict[str, Any] = {"color": MEASURED, "ms": 2.2, "alpha": 0.35, "mew": 0}
+        axes.plot(across, up, "o", label="a replicate", zorder=1, **look)
 
 
 def _plain(text: str) -> str:

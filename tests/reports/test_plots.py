@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from reports.document import PredictionEntry
 from reports.lines import sizes_of
-from reports.plots import _draw_prediction, verdict_picture
+from reports.plots import _draw_prediction, draw_cells, verdict_picture
 from tests.reports.documents import CELLS, EXACT_CELLS, NOT_MEASURED, REJECTED, prediction, rival
 from theory.errors import InputError
 from theory.expectations import Summary
@@ -83,6 +83,19 @@ def test_a_rival_is_drawn_where_it_is_about_the_same_numbers() -> None:
     assert label not in drawn(prediction("A1", rival=rival(cells=[])))[0]
     exact = rival(**values, cells=EXACT_CELLS)
     np.testing.assert_allclose(drawn(prediction("A1", rival=exact))[0]["rival: value = 1"], 1.0)
+
+
+def test_a_dot_for_every_replicate_stands_beside_its_mean_and_within_the_figure() -> None:
+    values = (0.9, 1.1, 1e9, math.nan)
+    cells = [cell.model_copy(update={"values": values}) for cell in CELLS]
+    axes = Figure().add_subplot()
+    draw_cells(axes, prediction("A1", cells=cells))
+    (dots,) = [line for line in axes.lines if line.get_label() == "a replicate"]
+    across, up = np.asarray(dots.get_xdata()), np.asarray(dots.get_ydata())
+    sizes = np.repeat([cell.size for cell in CELLS], 3)  # one was no number
+    np.testing.assert_allclose(across, sizes, rtol=0.05)
+    assert list(up[:2]) == [0.9, 1.1]
+    assert axes.get_ylim()[0] < up.min() < up.max() < axes.get_ylim()[1]
 
 
 def test_the_picture_of_a_verdict_shows_both_verdicts_and_their_numbers() -> None:

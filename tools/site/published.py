@@ -25,8 +25,8 @@ from verify.measuring.store import Store
 _INTRODUCTION = """# Gallery
 
 One picture for each kind of statistic and verdict, from [the published campaign](../published.md).
-On the left stand the measurements with 95 percent intervals, the fit and the prediction. On the
-right stand the interval that decided, and the margins of the prediction and of its rival.
+On the left stand every replicate, the means with 95 percent intervals, the fit and the prediction.
+On the right stand the interval that decided, and the margins of the prediction and of its rival.
 [The report](report.html) has all of its predictions.
 """
 
