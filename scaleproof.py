@@ -295,14 +295,18 @@ def __dir__() -> list[str]:
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line, in a process of its own."""
     from verify.cli import main as run_command_line
+    from verify.cli.interrupts import end_in_peace
 
     if not sys.warnoptions:  # nobody at a shell can mend what a library warns of
         warnings.simplefilter("ignore")
         os.environ.setdefault("PYTHONWARNINGS", "ignore")  # and workers do the same
     logging.lastResort = logging.NullHandler()
-    run_command_line()
+    try:
+        run_command_line()
+    finally:
+        end_in_peace()
 
 
 def _intruder() -> str | None:

@@ -50,7 +50,8 @@ class _Jumping(datetime.datetime):
 _now.jumps = _real
 time.time = _now
 if __name__ == "__main__":
-    from verify.cli import campaign, main
+    from scaleproof import main
+    from verify.cli import campaign
     from verify.documents import entries
     from verify.measuring import dealing, loop
     from verify.measuring.executors import Workers

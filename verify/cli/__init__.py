@@ -19,6 +19,7 @@ from reports.exits import Exit
 from reports.names import shortened
 from theory.errors import DomainError
 from verify.cli.encoding import write_what_can_be_written
+from verify.cli.interrupts import heeding_sigterm
 
 _LONGEST_LINE = 2000
 
@@ -148,10 +149,14 @@ def scaleproof() -> None:
 
 
 def main() -> None:
-    """Run the command line; every error that a user can mend is one line and exit code 2."""
+    """Run the command line; every error that a user can mend is one line and exit code 2.
+
+    SIGTERM does what Ctrl-C does.
+    """
     write_what_can_be_written()
     try:
-        code = scaleproof.main(standalone_mode=False) or 0
+        with heeding_sigterm():
+            code = scaleproof.main(standalone_mode=False) or 0
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
         code = Exit.USAGE

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from types import FrameType
-from typing import NoReturn
 
 import click
 
@@ -26,21 +21,6 @@ from verify.measuring.shards import WHOLE, Shard
 from verify.measuring.store import Store
 
 
-@contextmanager
-def _stopped_by_sigterm() -> Iterator[None]:
-    """SIGTERM does what Ctrl-C does."""
-
-    def stop(_number: int, _frame: FrameType | None) -> NoReturn:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-@_stopped_by_sigterm()
 def verified(
     campaign: Campaign,
     kept: Path,
@@ -49,10 +29,10 @@ def verified(
     executor: str = LOCAL,
     budget: Budget | None = None,
 ) -> Report:
-    """The report of a campaign whose measurements are in a folder; Ctrl-C leaves it incomplete.
+    """The report of a campaign measured into a folder; an interruption leaves it incomplete.
 
-    ``arguments`` are those of the command line that chose the predictions. A second Ctrl-C leaves
-    no report.
+    ``arguments`` are those of the command line that chose the predictions. A second interruption
+    leaves no report.
     """
     started = datetime.now(UTC)
     store = opened(kept / FILE)
@@ -75,7 +55,6 @@ def verified(
     return report
 
 
-@_stopped_by_sigterm()
 def measured_part(
     campaign: Campaign,
     kept: Path,

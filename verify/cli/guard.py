@@ -16,7 +16,7 @@ from reports.outcome import FailOn
 from theory.errors import InputError
 from theory.module_scaling import Demand
 from theory.scaling import Axis
-from verify.cli.interrupts import interruptible
+from verify.cli.interrupts import judging_nothing
 from verify.cli.options import Place, fail_on_option, json_option, out_option
 from verify.cli.output import folder
 from verify.cli.progress import progress
@@ -61,7 +61,7 @@ _MOST = 1_000_000  # a width, a depth or a number of steps
 @out_option("reports (html, json, md, junit.xml)")
 @fail_on_option
 @json_option
-@interruptible()
+@judging_nothing()
 def guard_network(
     target: str,
     widths: str | None,

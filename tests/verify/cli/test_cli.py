@@ -255,6 +255,22 @@ def test_the_same_seed_gives_the_same_report_but_for_times(
     assert reports[0]["predictions"][0]["estimate"] != reports[2]["predictions"][0]["estimate"]
 
 
+@pytest.mark.usefixtures("small_catalogue")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_the_report_is_written_is_one_line(
+    number: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("verify.cli.verify.finish", lambda *_: signal.raise_signal(number))
+    before = signal.getsignal(signal.SIGTERM)
+    assert run("verify", "--out", tmp_path) == 4
+    assert signal.getsignal(signal.SIGTERM) == before
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    assert last == "scaleproof: interrupted; what verify has measured is kept"
+
+
 def test_ctrl_c_leaves_what_was_measured_and_the_next_run_goes_on(tmp_path: Path) -> None:
     command = [sys.executable, "-c", "from verify.cli import main; main()"]
     command += ["verify", "--out", str(tmp_path)]

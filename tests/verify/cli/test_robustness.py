@@ -60,6 +60,17 @@ def test_a_warning_of_a_library_is_not_shown_unless_asked_for() -> None:
     assert "UserWarning: loud" in asked.stderr
 
 
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_no_signal_changes_an_exit_code_once_it_is_known(name: str) -> None:
+    program = (
+        "import atexit, signal, sys, scaleproof; sys.argv = ['scaleproof', 'list', 'A1'];"
+        f"atexit.register(signal.raise_signal, signal.{name});"
+        "scaleproof.main()"
+    )
+    done = shell(f'{sys.executable} -c "{program}"')
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 PLACES = {
     "report": ("",),
     "compare": ("", ""),
