@@ -46,6 +46,12 @@ def in_columns(rows: Sequence[Sequence[str]], width: int | None) -> Iterator[str
         yield from (" " * before + more for more in last[1:])
 
 
+def filled(text: str) -> str:
+    """A sentence in lines as wide as the terminal, or in one line in a pipe."""
+    width = output_width()
+    return text if width is None else textwrap.fill(text, width, break_on_hyphens=False)
+
+
 def wrapped(text: str, width: int) -> list[str]:
     """A text in lines; those that go on are indented once more, and no word is broken."""
     indent = " " * (len(text) - len(text.lstrip()))

@@ -17,7 +17,7 @@ from reports.renderers.terminal import WIDTH
 from theory.prediction import Profile
 from verify.campaign.design import Campaign
 from verify.campaign.power import Outlook, outlooks, total_seconds
-from verify.cli.columns import in_columns, output_width
+from verify.cli.columns import filled, in_columns, output_width
 from verify.cli.options import (
     budget_option,
     chosen,
@@ -80,22 +80,18 @@ def plan_predictions(
         return
     click.echo("\n".join(_lines(entries, profile)))
     first, last = total_seconds(campaign, pilot)
-    _say(
+    said = [
         f"In all: {first:.0f} s of one core to the first look, {last:.0f} s to the last; what "
         "predictions share is counted once."
-    )
+    ]
     for outlook in entries:
         if outlook.problem:
-            _say(f"{outlook.id}: the pilot says nothing: {reason_text(outlook.problem)}")
+            said.append(f"{outlook.id}: the pilot says nothing: {reason_text(outlook.problem)}")
         elif outlook.underpowered:
-            _say(f"{_name(outlook)}: under-powered: {_remedy(outlook)}")
+            said.append(f"{_name(outlook)}: under-powered: {_remedy(outlook)}")
+    click.echo("\n".join(map(filled, said)))
     if budget is not None:
         click.echo("\n".join(_budget_lines(looks, budget, count)))
-
-
-def _say(text: str) -> None:
-    """A sentence in the width of the terminal, or in one line in a pipe."""
-    click.echo(textwrap.fill(text, output_width() or len(text), break_on_hyphens=False))
 
 
 def _document(outlook: Outlook, looks: Sequence[Expected]) -> dict[str, object]:

@@ -10,8 +10,6 @@ from fractions import Fraction
 from functools import partial
 
 import click
-from rich.markup import escape
-from rich.table import Table
 
 from probes.engines import Engine
 from theory.architecture import Activation
@@ -19,6 +17,7 @@ from theory.errors import InputError
 from theory.experiments import Setting
 from theory.scaling import Cell
 from verify.cli.architecture import FORMS, NAMES, architecture_of
+from verify.cli.columns import filled, in_columns, output_width
 from verify.cli.options import (
     device_option,
     engine_option,
@@ -27,11 +26,9 @@ from verify.cli.options import (
     seed_option,
     workers_option,
 )
-from verify.cli.output import stdout_console
 from verify.cli.progress import progress
 from verify.rates import (
     LEVEL,
-    DepthRate,
     RateTable,
     TunedRate,
     depth_cells,
@@ -143,10 +140,13 @@ def print_rates(
         click.echo(json.dumps(_document(table, setting, width, replicates, seed, tuned), indent=2))
         return
     where = f"n = {width}, {replicates} networks at each depth, seed {seed}"
-    click.echo(f"{setting}; {where}")
-    stdout_console().print(_table(table, tuned))
+    click.echo(filled(f"{setting}; {where}"))
+    click.echo("\n".join(in_columns(_of_depths(table), output_width())))
+    if tuned is not None:
+        click.echo(f"{tuned.rate:g} of L = {tuned.depth}, carried over by the exponent of depth:")
+        click.echo("\n".join(in_columns(_carried_over(table), output_width())))
     for line in _lines(table, tuned):
-        click.echo(line)
+        click.echo(filled(line))
 
 
 def _tuned(depth: int | None, rate: float | None, cells: Sequence[Cell]) -> TunedRate | None:
@@ -202,37 +202,32 @@ def _plain(value: object) -> object:
     return value
 
 
-def _table(table: RateTable, tuned: TunedRate | None) -> Table:
-    shown = Table()
-    headings = ["depth", f"eta* [{1 - LEVEL:.0%} interval]"]
-    if tuned is not None:
-        headings += [
-            f"{tuned.rate:g} of L = {tuned.depth}: measured",
+def _of_depths(table: RateTable) -> list[tuple[str, ...]]:
+    rates = [
+        f"{row.diverged} diverged" if row.diverged else _interval(row.maximal_update, ".4g")
+        for row in table.depths
+    ]
+    heading = "depth", f"eta* [{1 - LEVEL:.0%} interval]"
+    return [
+        heading,
+        *((str(row.depth), rate) for row, rate in zip(table.depths, rates, strict=True)),
+    ]
+
+
+def _carried_over(table: RateTable) -> list[tuple[str, ...]]:
+    rows = [
+        (
+            str(row.depth),
+            _interval(row.carried.measured, ".4g"),
             *(
-                source if power is None else f"{source}, {power}"
-                for source, power in (
-                    ("published", table.exponent.published),
-                    ("power counting", table.exponent.counted),
-                )
+                "-" if rate is None else f"{rate:.4g}"
+                for rate in (row.carried.published, row.carried.counted)
             ),
-        ]
-    for heading in headings:
-        shown.add_column(heading, justify="right")
-    for row in table.depths:
-        shown.add_row(*_row(row))
-    return shown
-
-
-def _row(row: DepthRate) -> list[str]:
-    rate = f"{row.diverged} diverged" if row.diverged else _interval(row.maximal_update, ".4g")
-    cells = [str(row.depth), rate]
-    if row.carried is not None:
-        cells.append(_interval(row.carried.measured, ".4g"))
-        cells += [
-            "-" if rate is None else f"{rate:.4g}"
-            for rate in (row.carried.published, row.carried.counted)
-        ]
-    return [escape(cell) for cell in cells]
+        )
+        for row in table.depths
+        if row.carried is not None
+    ]
+    return [("depth", f"measured [{1 - LEVEL:.0%} interval]", "published", "power counting"), *rows]
 
 
 def _interval(interval: Interval | None, style: str) -> str:

@@ -123,6 +123,20 @@ def test_the_same_seed_gives_the_same_rates(capsys: pytest.CaptureFixture[str]) 
     assert printed[0] != printed[2]
 
 
+def test_a_narrow_terminal_cuts_nothing(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("verify.cli.rate.output_width", lambda: 60)
+    monkeypatch.setattr("verify.cli.columns.output_width", lambda: 60)
+    tuned = ("--from-depth", 2, "--rate", 0.1)
+    assert run("rate", "residual-1", "--depth", "2,4", *SMALL, *tuned) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 60
+    heading = lines.index("0.1 of L = 2, carried over by the exponent of depth:") + 1
+    assert lines[heading].split("  ")[0] == "depth"
+    assert lines[heading + 1].split() == ["2", "0.1", "[0.1,", "0.1]", "0.1", "0.1"]
+
+
 def test_one_depth_has_a_rate_and_no_exponent(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("rate", "chain", "--depth", "4", *SMALL) == 0
     text = capsys.readouterr().out
@@ -136,9 +150,9 @@ def test_the_table_says_what_is_carried_over(capsys: pytest.CaptureFixture[str])
     assert run("rate", "chain", "--depth", "2,4,8", *SMALL, *tuned) == 0
     text = capsys.readouterr().out
     for said in (
-        "0.5 of L = 2: measured",
-        "published, -3/2",
-        "power counting, -3/2",
+        "0.5 of L = 2, carried over by the exponent of depth:",
+        "depth  measured [95% interval]",
+        "published  power counting",
         "0.0625",  # 0.5 (8 / 2)^-3/2
         "Exponent of depth, L = 2 to 8: measured -",
         "published rule -3/2; power counting -3/2.",
@@ -156,7 +170,7 @@ def test_what_no_source_speaks_of_has_no_published_rule(
     assert run("rate", "normalized-2", "--depth", "2,4", *SMALL, *tuned) == 0
     text = capsys.readouterr().out
     assert "published rule none; power counting" in text
-    assert "published, -3/2" not in text
+    assert "published rule -3/2" not in text
     assert run("rate", "normalized-2", "--depth", "2,4", *SMALL, *tuned, "--json") == 0
     document = json.loads(capsys.readouterr().out)
     assert document["exponent"]["published"] is None
