@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import tempfile
@@ -53,8 +54,8 @@ def _git(root: Path, *arguments: str) -> str:
 def write_files(texts: Mapping[Path, str]) -> None:
     """Write each file as a whole: a temporary one beside it takes its place.
 
-    All of them are on the disk before the first takes its place. An ``OSError`` while they are
-    written leaves every file as it was.
+    All of them are on the disk before the first takes its place. ``UnavailableError`` where one
+    cannot be written: then every file is as it was.
     """
     written: dict[Path, Path] = {}
     try:
@@ -66,6 +67,12 @@ def write_files(texts: Mapping[Path, str]) -> None:
             written[path].chmod(path.stat().st_mode if path.exists() else 0o644)
         for path, temporary in written.items():
             temporary.replace(path)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise UnavailableError(
+            f"cannot write {str(path)!r} ({reason}); make room, or choose another place"
+        ) from None
     finally:
         for temporary in written.values():
-            temporary.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # the disk may have become read-only
+                temporary.unlink()

@@ -129,13 +129,7 @@ def _listing(value: Any) -> str:
 
 def write_lock(report: GuardReport, path: Path) -> None:
     """Write a report's lock file as a whole; ``UnavailableError`` where that is impossible."""
-    try:
-        write_files({path: lock_text(lock_of(report))})
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise UnavailableError(
-            f"cannot write lock file {str(path)!r} ({reason}); choose another place"
-        ) from None
+    write_files({path: lock_text(lock_of(report))})
 
 
 def read_lock(path: Path) -> Lock:

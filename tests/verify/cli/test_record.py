@@ -33,6 +33,7 @@ from theory import (
 )
 from theory.catalogue import find
 from theory.catalogue.records import SECOND_SEED, Recorded, parse_records
+from theory.errors import UnavailableError
 from theory.prediction import product
 from theory.scaling import Power, rational
 from verify.campaign.design import Campaign
@@ -466,6 +467,14 @@ def test_files_are_written_as_a_whole_or_not_at_all(
     first.write_text("old")
     with pytest.raises(UnicodeEncodeError):
         write_files({first: "new", second: "\ud800"})
+    assert files_of(tmp_path) == {first: "old"}
+    nowhere = tmp_path / "nowhere" / "file"
+    with pytest.raises(UnavailableError) as refused:
+        write_files({first: "new", nowhere: "other"})
+    assert str(refused.value) == (
+        f"cannot write {str(nowhere)!r} (No such file or directory); make room, or choose another "
+        "place"
+    )
     assert files_of(tmp_path) == {first: "old"}
     inode = first.stat().st_ino
     write_files({first: "new", second: "other"})
