@@ -162,8 +162,12 @@ class _ReadProbe:
     def _replay(
         self, read: Read, value: Tensor, data: Mapping[int, Tensor] | None = None
     ) -> Tensor:
+        """z with another value of the parameter; all others are as they were before the step."""
+        before = self.attribution.before
+        values = {key: widened(before[key]) for key in read.parameters if key in before}
+        values[self.key] = widened(value)
         with torch.no_grad():
-            return self.attribution.recorder.replay(read, {self.key: widened(value)}, data or {})
+            return self.attribution.recorder.replay(read, values, data or {})
 
     def _contribution(self, read: Read, data: Mapping[int, Tensor] | None = None) -> Tensor:
         """z less z with the parameter at zero."""

@@ -25,7 +25,12 @@ from probes.modules.problem import (
     own_work,
 )
 from probes.modules.recorder import Recorder
-from probes.modules.surroundings import Randomness, eager, without_collections
+from probes.modules.surroundings import (
+    Randomness,
+    eager,
+    visible_attention,
+    without_collections,
+)
 from probes.modules.training import leave_gradients, scalar, use_fused_kernels
 from probes.modules.watch import Watch
 from theory.errors import InputError
@@ -205,7 +210,7 @@ class _Measuring(Ledger):
         )
         self._zero()
         watch.recorder = recorder
-        with recorder:
+        with recorder, visible_attention(recorder.is_chain):
             loss = self._loss(watch, step - 1)
         watch.recorder = None
         loss.backward()  # type: ignore[no-untyped-call]

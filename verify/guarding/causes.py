@@ -9,8 +9,9 @@ that is off is a consequence, unless nothing else is.
 
 from __future__ import annotations
 
+import math
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -23,6 +24,8 @@ from verify.guarding.structure import Line, folded
 # Two departures that differ by less have one exponent.
 _ALIKE = 0.15
 _SLIGHT = 0.2
+_MUCH_MORE = math.log(4)
+RESCALED, MOVED_ELSEWHERE = "rescaled downstream", "another read moves it"
 _ALPHAS = (0.5, 1.0)
 
 
@@ -45,6 +48,7 @@ class _Parameter:
     line: Line
     found: Mapping[Quantity, Judged]
     makes_both: bool  # queries and keys, as a fused projection
+    moved_elsewhere: bool  # another read of the same parameter has most of its updates
 
     @property
     def gain(self) -> Judged | None:
@@ -63,8 +67,8 @@ class _Parameter:
         return 2 if self.line.role.follows_gradient else 1
 
 
-def causes_of(judged: Mapping[Name, Judged], axis: Axis) -> tuple[list[Cause], set[Name]]:
-    """The causes along one axis, and entries that are right after all: rescaled downstream."""
+def causes_of(judged: Mapping[Name, Judged], axis: Axis) -> tuple[list[Cause], dict[Name, str]]:
+    """The causes along one axis, and why entries are right after all."""
     here = {name: one for name, one in judged.items() if name.axis is axis}
     parameters = _parameters(here.values())
     rescaled: list[Cause] = []
@@ -81,10 +85,11 @@ def causes_of(judged: Mapping[Name, Judged], axis: Axis) -> tuple[list[Cause], s
         for name, one in here.items()
         if one.rejected and name.quantity in (Quantity.EPSILON, Quantity.DECAY)
     ]
-    right = {name for name in here if any(_is_of(name, cause) for cause in rescaled)}
+    right = {name: RESCALED for name in here if any(_is_of(name, cause) for cause in rescaled)}
+    right |= {one.own.name: MOVED_ELSEWHERE for one in parameters if one.own and _is_aside(one)}
     if not causes and rescaled and any(o.rejected for n, o in here.items() if n not in right):
-        return rescaled, set()  # what is left over says that it matters
-    return causes, {name for name in right if here[name].rejected}
+        return rescaled, {}  # what is left over says that it matters
+    return causes, {name: why for name, why in right.items() if here[name].rejected}
 
 
 def _of_readouts(parameters: Sequence[_Parameter], here: Mapping[Name, Judged]) -> list[Cause]:
@@ -120,7 +125,33 @@ def _parameters(judged: Iterable[Judged]) -> list[_Parameter]:
         if line is not None:
             found.setdefault(line.order, (line, {}))[1][one.name.quantity] = one
     lines = [line for line, _ in found.values()]
-    return [_Parameter(line, table, _is_alone(line, lines)) for line, table in found.values()]
+    return [
+        _Parameter(line, table, _is_alone(line, lines), _is_moved_elsewhere(line, found.values()))
+        for line, table in found.values()
+    ]
+
+
+def _is_moved_elsewhere(
+    line: Line, others: Iterable[tuple[Line, Mapping[Quantity, Judged]]]
+) -> bool:
+    """Whether another read of the parameter makes the loss fall by much more, at the largest size.
+
+    One update is for all reads: it follows the gradient of that one.
+    """
+    shares = {
+        other.order: table[Quantity.SHARE].slope.means[-1]
+        for other, table in others
+        if other.parameter_itself == line.parameter_itself and Quantity.SHARE in table
+    }
+    mine = shares.pop(line.order, None)
+    return mine is not None and any(share - mine > _MUCH_MORE for share in shares.values())
+
+
+def _is_aside(one: _Parameter) -> bool:
+    """Whether its own change only falls because the updates follow another read."""
+    gain_off = one.gain is not None and one.gain.rejected
+    falls = one.own is not None and one.own.rejected and one.own.departure < 0
+    return one.moved_elsewhere and falls and not gain_off
 
 
 def _is_alone(line: Line, lines: Iterable[Line]) -> bool:
@@ -137,7 +168,7 @@ def _by_itself(one: _Parameter, axis: Axis, rescaled: list[Cause]) -> list[Cause
     """What is wrong with a parameter that is in no block, or along width."""
     gain, own = one.gain, one.own
     gain_off = gain is not None and gain.rejected
-    own_off = own is not None and own.rejected
+    own_off = own is not None and own.rejected and not _is_aside(one)
     if own_off and gain is not None:
         assert own is not None
         multiplier = _as_multiplier(one, gain, own)
@@ -420,10 +451,10 @@ def folded_names(names: Sequence[str], every: Sequence[str]) -> list[str]:
     return list(made)
 
 
-def unexplained(judged: Mapping[Name, Judged], axis: Axis, rescaled: set[Name]) -> list[Judged]:
+def unexplained(judged: Mapping[Name, Judged], axis: Axis, right: Collection[Name]) -> list[Judged]:
     """What is rejected along an axis, apart from what was found to be right after all."""
     return [
         one
         for name, one in judged.items()
-        if name.axis is axis and one.verdict is Verdict.REJECTED and name not in rescaled
+        if name.axis is axis and one.verdict is Verdict.REJECTED and name not in right
     ]

@@ -24,13 +24,13 @@ _SAME_RATE = 0.05
 
 def faults_of(
     judged: Mapping[Name, Judged], axes: Sequence[Axis]
-) -> tuple[list[tuple[Fault, dict[str, Powers]]], set[Name]]:
-    """Faults with the powers that mend them, and entries that are rescaled downstream."""
+) -> tuple[list[tuple[Fault, dict[str, Powers]]], dict[Name, str]]:
+    """Faults with the powers that mend them, and why entries are right after all."""
     made: list[tuple[Fault, dict[str, Powers]]] = []
-    rescaled: set[Name] = set()
+    right_after_all: dict[Name, str] = {}
     for axis in axes:
         causes, right = causes_of(judged, axis)
-        rescaled |= right
+        right_after_all |= right
         off = unexplained(judged, axis, right)
         groups = grouped(causes)
         own = {cause.evidence.name for cause in causes}
@@ -39,7 +39,7 @@ def faults_of(
             made.append(_fault(axis, group, judged, spoilt if place == 0 else []))
         if off and not groups:
             made.append((_without_cause(axis, off), {}))
-    return made, rescaled
+    return made, right_after_all
 
 
 def interval_of(one: Judged) -> Interval:
@@ -218,13 +218,9 @@ def _powers(
         if cause.kind == "attention scale":
             made |= _by_queries(cause, power, judged)
         elif cause.line is not None:
-            name = _in_the_model(cause.line.parameter)
-            made[name] = _power_of(cause, float(power), cause.line.role.follows_gradient)
+            follows = cause.line.role.follows_gradient
+            made[cause.line.parameter_itself] = _power_of(cause, float(power), follows)
     return made
-
-
-def _in_the_model(parameter: str) -> str:
-    return parameter.partition(" (read")[0]
 
 
 def _power_of(cause: Cause, power: float, follows_gradient: bool) -> Powers:
@@ -242,16 +238,18 @@ def _power_of(cause: Cause, power: float, follows_gradient: bool) -> Powers:
 
 def _by_queries(cause: Cause, power: Fraction, judged: Mapping[Name, Judged]) -> dict[str, Powers]:
     """A factor of the scores is a factor of the queries: of the first parameter that makes them."""
-    follows = {
-        name.parameter: one.series.line.role.follows_gradient
+    feeding = [
+        line
         for name, one in judged.items()
-        if one.series.line is not None
+        if (line := one.series.line) is not None
         and name.parameter is not None
-        and cause.module in one.series.line.scores
-    }
-    modules = [name.rpartition(".")[0] for name in follows]
+        and cause.module in line.scores
+    ]
     return {
-        _in_the_model(name): Powers(initial=float(power), update=float(power) * (2 if sgd else 1))
-        for name, sgd in follows.items()
-        if name.rpartition(".")[0] == modules[0]
+        line.parameter_itself: Powers(
+            initial=float(power),
+            update=float(power) * (2 if line.role.follows_gradient else 1),
+        )
+        for line in feeding
+        if line.module == feeding[0].module
     }

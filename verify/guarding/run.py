@@ -95,7 +95,7 @@ class _Work:
     target: str
     started: float
     found: list[tuple[Fault, dict[str, Powers]]] = field(default_factory=list)
-    rescaled: set[Name] = field(default_factory=set)
+    right: dict[Name, str] = field(default_factory=dict)
     moves: list[RateMove] = field(default_factory=list)
     stage: Literal["looks", "mends", "rates"] = "looks"
 
@@ -130,13 +130,13 @@ class _Work:
 
     def _find(self) -> None:
         measured = self.looks.measured
-        found, self.rescaled = faults_of(self.looks.judged, list(measured))
+        found, self.right = faults_of(self.looks.judged, list(measured))
         self.found = divergences(measured) + unowned(measured) + found
 
     def document(self, interruption: str = "") -> GuardReport:
         """All that was found; ``interruption`` says what is missing."""
         measured, judged = self.looks.measured, self.looks.judged
-        entries = [_entry(one, self.rescaled) for one in judged.values()]
+        entries = [_entry(one, self.right) for one in judged.values()]
         faults = [fault for fault, _ in self.found]
         code = _INTERRUPTED if interruption else _exit_code(faults, entries, self.moves)
         notes = [interruption] if interruption else []
@@ -223,10 +223,10 @@ def _other(
     return (min(widths) if widths else _WIDTH_OF_DEPTHS) if subject.takes["width"] else None
 
 
-def _entry(one: Judged, rescaled: set[Name]) -> Entry:
+def _entry(one: Judged, right: Mapping[Name, str]) -> Entry:
     verdict, note = one.verdict, one.note
-    if one.name in rescaled:
-        verdict, note = Verdict.ACCEPTED, "rescaled downstream"
+    if one.name in right:
+        verdict, note = Verdict.ACCEPTED, right[one.name]
     elif verdict is Verdict.ACCEPTED and _is_lazy(one):
         note = "lazy inside blocks (alpha = 1/2)"
     sizes = one.series

@@ -36,6 +36,11 @@ class Line:
     order: int
     rates: Mapping[int, float]
 
+    @property
+    def parameter_itself(self) -> str:
+        """The parameter's name, without the number of the read."""
+        return self.parameter.partition(" (read")[0]
+
 
 def folded(name: str) -> str:
     """A name with the numbers among its parts replaced by ``*``."""

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from probes.modules.surroundings import visible_attention
 from tests.verify.guarding.small import (
     WIDTHS,
     assert_healthy,
@@ -191,3 +192,70 @@ def test_encoder_layers_of_torch(training: bool) -> None:
             return self.last(self.layer(self.tokens(tokens)).mean(1))
 
     check(Encoder, "layer.linear2.weight", data=tokens_of)
+
+
+class Pooled(nn.Module):
+    """Learned queries look at the inputs, as in a Perceiver; they are part of the stream, too."""
+
+    def __init__(self, width: int, fused: bool, power: float) -> None:
+        super().__init__()
+        self.fused, self.power = fused, power
+        self.latents = nn.Parameter(torch.randn(1, 4, width))
+        self.tokens, self.norm = embedding(width), nn.LayerNorm(width)
+        self.q, self.k, self.v = (linear(width, width) for _ in range(3))
+        self.o, self.last = linear(width, width), readout(width)
+
+    def forward(self, tokens: Tensor) -> Any:
+        x = self.tokens(tokens)
+        latents = self.latents.expand(len(x), -1, -1)
+        q, k, v = (
+            made.unflatten(-1, (2, -1)).transpose(1, 2)
+            for made in (self.q(self.norm(latents)), self.k(x), self.v(x))
+        )
+        scale = 2 * q.shape[-1] ** self.power
+        if self.fused:
+            mixed = functional.scaled_dot_product_attention(q, k, v, scale=scale)
+        else:
+            mixed = (q @ k.transpose(-1, -2) * scale).softmax(-1) @ v
+        latents = latents + self.o(mixed.transpose(1, 2).flatten(2))
+        return self.last(latents.mean(1))
+
+
+@pytest.mark.parametrize("fused", [True, False])
+def test_learned_queries_meet_data_in_the_scores(fused: bool) -> None:
+    def found(wrong: str = "", power: float = -1.0) -> Guard:
+        return guarded(factory_of(lambda n: Pooled(n, fused, power), wrong, data=tokens_of))
+
+    assert_healthy(found(), "q.weight", "k.weight", "v.weight", "latents")
+    assert the_fault(found("q.weight")) == ("rate", ["q.weight"])
+    assert the_fault(found("latents")) == ("rate", ["latents (read 2)"])
+    first = found(power=-0.5).faults[0]
+    assert (first.cause, first.parameters) == ("multiplier", ["norm.weight", "q.weight"])
+
+
+def assert_same_attention(query: Tensor, key: Tensor, value: Tensor, **options: Any) -> None:
+    """It gives the same where its scores are shown."""
+    fused = functional.scaled_dot_product_attention(query, key, value, **options)
+    with visible_attention(lambda _: True):
+        seen = functional.scaled_dot_product_attention(query, key, value, **options)
+    torch.testing.assert_close(seen, fused)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"scale": 0.3},
+        {"is_causal": True},
+        {"attn_mask": torch.ones(5, 5, dtype=torch.bool).tril()},
+        {"attn_mask": torch.arange(25.0).reshape(5, 5)},
+    ],
+)
+def test_attention_that_shows_its_scores_is_the_same(options: dict[str, Any]) -> None:
+    query, key, value = torch.randn(3, 2, 4, 5, 8)
+    assert_same_attention(query, key, value, **options)
+
+
+def test_grouped_attention_that_shows_its_scores_is_the_same() -> None:
+    query, (key, value) = torch.randn(2, 4, 5, 8), torch.randn(2, 2, 2, 5, 8)
+    assert_same_attention(query, key, value, enable_gqa=True)
