@@ -158,7 +158,8 @@ class Run:
     def complaint(self, allowed: tuple[int, ...]) -> str | None:
         """What is wrong with its end: more than a result, or one line that says what happened."""
         code, said = self.process.returncode, self._said.read_text(encoding="utf-8")
-        strange = [line for line in said.splitlines() if not _SAID.match(line)]
+        # A shell shows ^C, so that click begins a new line.
+        strange = [line for line in said.splitlines() if line and not _SAID.match(line)]
         if strange:
             return f"it said:\n{said}"
         if code not in allowed:
