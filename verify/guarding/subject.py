@@ -113,6 +113,11 @@ def problem_of(made: Any, said: str) -> Problem:
             raise InputError(
                 f"{said}: LBFGS calls the loss by itself; return step(model, optimizer, batch), too"
             )
+        if isinstance(one, torch.optim.RAdam):
+            raise InputError(
+                f"{said}: RAdam's first five steps follow the length of the gradient and later ones "
+                "do not, so that few steps say nothing of its rates; give Adam in its place"
+            )
     if not callable(loss):
         raise InputError(
             f"{said}: the loss is a {type(loss).__name__}; expected loss(model, batch)"

@@ -205,6 +205,15 @@ def test_no_network_outlives_its_cell() -> None:
     assert not any(one() for one in made)
 
 
+def test_the_first_steps_of_radam_are_of_another_kind() -> None:
+    def factory(width: int, seed: int) -> Any:
+        model = mlp(width)
+        return model, torch.optim.RAdam(model.parameters()), batch_of(seed), cross_entropy
+
+    with pytest.raises(InputError, match=r"RAdam's first five steps .* give Adam in its place"):
+        guarded(factory)
+
+
 def test_lbfgs_needs_a_step() -> None:
     def factory(width: int, seed: int) -> Any:
         model = mlp(width)
