@@ -115,8 +115,8 @@ def problem_of(made: Any, said: str) -> Problem:
             )
         if isinstance(one, torch.optim.RAdam):
             raise InputError(
-                f"{said}: RAdam's first five steps follow the length of the gradient and later ones "
-                "do not, so that few steps say nothing of its rates; give Adam in its place"
+                f"{said}: RAdam's first five steps follow the length of the gradient, and later "
+                "ones do not, so that few steps say nothing of its rates; give Adam in its place"
             )
     if not callable(loss):
         raise InputError(

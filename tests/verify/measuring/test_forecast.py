@@ -139,6 +139,7 @@ def test_a_terminal_of_80_columns_has_room(
     narrow: Prediction, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("verify.cli.plan.output_width", lambda: 80)
+    monkeypatch.setattr("verify.cli.columns.output_width", lambda: 80)
     names = tuple(f"A{i}.forward.depth.of-many" for i in range(20))
     many = [Expected(names, names[:15], 2e6, 1e6), Expected(names[15:], names[15:], 1e6, 0.0)]
     monkeypatch.setattr("verify.cli.plan.forecast", lambda *_: many)
