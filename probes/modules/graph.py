@@ -28,6 +28,8 @@ class Graph:
         self._reads = {id(read.operation) for read in recorder.reads}
         self._consumers: dict[int, list[Operation]] = {}
         for operation in recorder.operations:
+            if operation.name == "detach":  # as torch keeps an output for the backward pass
+                continue
             for value in operation.inputs:
                 self._consumers.setdefault(value, []).append(operation)
 
@@ -35,17 +37,25 @@ class Graph:
         """By what constant the value is multiplied before anything else is done to it, and into
         which value.
 
-        What a matrix reads of a vector's output without a matrix before belongs to that matrix.
+        A sum inside a branch shares what multiplies it. What a matrix reads of a vector's output
+        without a matrix before belongs to that matrix.
         """
         first, factor = value, 1.0
         while True:
             consumers = [one for one in self._consumers.get(value, ()) if one.outputs]
-            by = None
-            if len(consumers) == 1 and value == consumers[0].inputs[0]:
-                by = self._constant(consumers[0])
-            if by is None:
+            if len(consumers) != 1:
                 break
-            factor, value = factor * by, consumers[0].outputs[0]
+            (next_one,) = consumers
+            if self._adds_activations(next_one):
+                factor *= _times(next_one, value)
+                if self._adds_to_stream(next_one, value):
+                    break
+            else:
+                by = self._constant(next_one) if value == next_one.inputs[0] else None
+                if by is None:
+                    break
+                factor *= by
+            value = next_one.outputs[0]
         read_next = any(self._is_matrix(one) for one in self._consumers.get(value, ()))
         if read_next and self.factor_before(value) != 1.0:
             return 1.0, first
@@ -71,9 +81,13 @@ class Graph:
         return id(operation) in self._reads and operation.name in _LOOKUPS
 
     def ends_branch(self, value: int) -> bool:
-        """Whether the value is added to an activation of its shape, and read nowhere else."""
+        """Whether the value is added to a stream of its shape, and read nowhere else."""
         consumers = self._consumers.get(value, ())
-        return len(consumers) == 1 and self._adds_activations(consumers[0])
+        return (
+            len(consumers) == 1
+            and self._adds_activations(consumers[0])
+            and self._adds_to_stream(consumers[0], value)
+        )
 
     def factor_outside(self, value: int) -> float:
         """By what constant the value is multiplied next; 1 for queries and keys."""
@@ -95,6 +109,18 @@ class Graph:
         if operation.name != "add" or len(tensors) != 2 or tensors[0].shape != tensors[1].shape:
             return False
         return not any(self._recorder.is_chain(one) for one in tensors)
+
+    def _adds_to_stream(self, addition: Operation, branch: int) -> bool:
+        """Whether what is added to a branch is read elsewhere, too, but for constants."""
+        for value in addition.inputs[:2]:
+            while value != branch:
+                if len(self._consumers.get(value, ())) > 1:
+                    return True
+                producer = self._recorder.producers.get(value)
+                if producer is None or not producer.inputs or self._constant(producer) is None:
+                    break
+                value = producer.inputs[0]
+        return False
 
     def before_other_reads(self, sources: Sequence[int]) -> set[int]:
         """Values of the contractions that these values come from, with none in between."""
@@ -131,6 +157,11 @@ class Graph:
                 return None
             other = float(other)
         return float(other) if operation.name == "mul" else 1.0 / float(other)
+
+
+def _times(addition: Operation, value: int) -> float:
+    """By what an addition multiplies a value: ``alpha`` is of the second."""
+    return float(addition.kwargs.get("alpha", 1)) if value == addition.inputs[1] else 1.0
 
 
 def groups_of(reads: Sequence[Read], parameters: Sequence[int]) -> Iterator[tuple[int, list[Read]]]:
