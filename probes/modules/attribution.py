@@ -143,6 +143,9 @@ class _ReadProbe:
         self.first = next((read for read in reads if any(map(_shows, read.data))), reads[0])
         graph = attribution.graph
         self.factor, self.end = graph.factor_after(self.first.value)
+        to_stream = graph.factor_to_stream(self.end)
+        self.ends_branch = to_stream is not None
+        self.factor *= 1.0 if to_stream is None else to_stream
         self.input = next((d for d in self.first.data if d.is_floating_point()), None)
         values = self.first.operation.inputs
         self.factor_before = 1.0
@@ -219,7 +222,7 @@ class _ReadProbe:
             integer_input=self.input is None,
             inner=self.end in inner or any(read.value in inner for read in self.reads),
             scores=tuple({m: None for read in self.reads for m in scored.get(read.value, ())}),
-            ends_branch=self.attribution.graph.ends_branch(self.end),
+            ends_branch=self.ends_branch,
             on_stream=self.attribution.graph.on_stream(self.end),
             rate=math.nan if owner is None else float(owner[1].get("lr", math.nan)),
         )

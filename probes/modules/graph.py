@@ -17,6 +17,11 @@ _SAME_NUMBERS = {
     *("expand", "clone", "alias", "detach", "_to_copy", "native_dropout", "_reshape_alias"),
     *("lift_fresh", "contiguous"),
 }
+# As dropout asks for a shape, and as torch keeps an output for the backward pass.
+_READ_NOTHING = {
+    *("detach", "empty_like", "zeros_like", "ones_like", "full_like", "rand_like", "randn_like"),
+    *("new_empty", "new_zeros", "new_ones", "new_full"),
+}
 _MOST_READS = 16
 
 
@@ -28,7 +33,7 @@ class Graph:
         self._reads = {id(read.operation) for read in recorder.reads}
         self._consumers: dict[int, list[Operation]] = {}
         for operation in recorder.operations:
-            if operation.name == "detach":  # as torch keeps an output for the backward pass
+            if operation.name in _READ_NOTHING:
                 continue
             for value in operation.inputs:
                 self._consumers.setdefault(value, []).append(operation)
@@ -47,15 +52,14 @@ class Graph:
                 break
             (next_one,) = consumers
             if self._adds_activations(next_one):
-                factor *= _times(next_one, value)
                 if self._adds_to_stream(next_one, value):
                     break
+                by = _times(next_one, value)
             else:
-                by = self._constant(next_one) if value == next_one.inputs[0] else None
-                if by is None:
+                scaled, by = self._scaling(next_one)
+                if scaled != value:
                     break
-                factor *= by
-            value = next_one.outputs[0]
+            factor, value = factor * by, next_one.outputs[0]
         read_next = any(self._is_matrix(one) for one in self._consumers.get(value, ()))
         if read_next and self.factor_before(value) != 1.0:
             return 1.0, first
@@ -68,10 +72,10 @@ class Graph:
         """
         factor = 1.0
         while (operation := self._recorder.producers.get(value)) is not None:
-            by = self._constant(operation)
-            if by is None or not operation.inputs:
+            scaled, by = self._scaling(operation)
+            if scaled is None:
                 return 1.0 if self._is_matrix(operation) else factor
-            factor, value = factor * by, operation.inputs[0]
+            factor, value = factor * by, scaled
         return factor
 
     def _is_matrix(self, operation: Operation) -> bool:
@@ -80,14 +84,29 @@ class Graph:
             return True
         return id(operation) in self._reads and operation.name in _LOOKUPS
 
-    def ends_branch(self, value: int) -> bool:
-        """Whether the value is added to a stream of its shape, and read nowhere else."""
-        consumers = self._consumers.get(value, ())
-        return (
-            len(consumers) == 1
-            and self._adds_activations(consumers[0])
-            and self._adds_to_stream(consumers[0], value)
-        )
+    def factor_to_stream(self, value: int) -> float | None:
+        """By what constant the value is multiplied until it is added to a stream of its shape.
+
+        Data may multiply it, too, as a mask or a gate does. ``None`` where something else becomes
+        of it, or a parameter multiplies it: then the branch ends there.
+        """
+        factor = 1.0
+        while True:
+            consumers = self._consumers.get(value, ())
+            if len(consumers) != 1:
+                return None
+            (next_one,) = consumers
+            if self._adds_activations(next_one):
+                factor *= _times(next_one, value)
+                if self._adds_to_stream(next_one, value):
+                    return factor
+            else:
+                scaled, by = self._scaling(next_one)
+                if scaled == value:
+                    factor *= by
+                elif next_one.name != "mul" or any(map(self._is_made_of_parameters, next_one.args)):
+                    return None
+            value = next_one.outputs[0]
 
     def factor_outside(self, value: int) -> float:
         """By what constant the value is multiplied next; 1 for queries and keys."""
@@ -117,9 +136,10 @@ class Graph:
                 if len(self._consumers.get(value, ())) > 1:
                     return True
                 producer = self._recorder.producers.get(value)
-                if producer is None or not producer.inputs or self._constant(producer) is None:
+                scaled = None if producer is None else self._scaling(producer)[0]
+                if scaled is None:
                     break
-                value = producer.inputs[0]
+                value = scaled
         return False
 
     def before_other_reads(self, sources: Sequence[int]) -> set[int]:
@@ -140,23 +160,39 @@ class Graph:
                 ahead.update(operation.inputs)
         return ahead
 
-    def _constant(self, operation: Operation) -> float | None:
-        """The factor, where the operation only multiplies its first argument by a constant."""
+    def _is_made_of_parameters(self, argument: object) -> bool:
+        return isinstance(argument, Tensor) and self._recorder.is_chain(argument)
+
+    def _scaling(self, operation: Operation) -> tuple[int | None, float]:
+        """Which input the operation only multiplies by a constant, and by which."""
+        if not operation.inputs:
+            return None, 1.0
+        first = operation.inputs[0]
         if operation.name in _SAME_NUMBERS:
-            return 1.0
+            return first, 1.0
         if operation.name == "neg":
-            return -1.0
-        if operation.name in ("add", "sub") and len(operation.args) > 1:
-            other = operation.args[1]
-            return 1.0 if isinstance(other, Tensor) and self._recorder.is_chain(other) else None
-        if operation.name not in ("mul", "div") or len(operation.args) < 2:
+            return first, -1.0
+        if len(operation.args) < 2:
+            return None, 1.0
+        one, other = operation.args[:2]
+        if operation.name in ("add", "sub"):
+            return (first if self._is_made_of_parameters(other) else None), 1.0
+        if operation.name == "div":
+            by = self._number(other)
+            return (None, 1.0) if by is None else (first, 1.0 / by)
+        if operation.name == "mul":
+            for number, scaled in ((other, first), (one, operation.inputs[-1])):
+                if (by := self._number(number)) is not None:
+                    return scaled, by
+        return None, 1.0
+
+    def _number(self, argument: object) -> float | None:
+        """A constant; ``None`` for what has several numbers, or is made of parameters."""
+        if not isinstance(argument, Tensor):
+            return float(argument)  # type: ignore[arg-type]
+        if argument.numel() != 1 or self._is_made_of_parameters(argument):
             return None
-        other = operation.args[1]
-        if isinstance(other, Tensor):
-            if other.numel() != 1 or self._recorder.is_chain(other):
-                return None
-            other = float(other)
-        return float(other) if operation.name == "mul" else 1.0 / float(other)
+        return float(argument)
 
 
 def _times(addition: Operation, value: int) -> float:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from tests.verify.guarding.small import (
     INPUTS,
@@ -61,11 +62,19 @@ class Stream(nn.Module):
     def forward(self, x: Tensor) -> Any:
         h = self.first(x)
         for block in self.blocks:
-            if self.how == "alpha":
-                h = h.add(block(h), alpha=self.multiplier)
-            else:
-                h = h + self.multiplier * block(h)
+            h = self.added(h, block(h))
         return self.last(self.norm(h))
+
+    def added(self, h: Tensor, branch: Tensor) -> Tensor:
+        if self.how == "alpha":
+            return h.add(branch, alpha=self.multiplier)
+        if self.how == "tensor":
+            return h + torch.tensor(self.multiplier) * branch
+        if self.how == "dropout":
+            return h + functional.dropout(branch, 0.2) * self.multiplier
+        if self.how == "mask":  # stochastic depth
+            return h + self.multiplier * branch * (torch.rand(len(h), 1) < 0.8)
+        return h + self.multiplier * branch
 
 
 def found(body: type[nn.Module], alpha: float, how: str = "multiplied", wrong: str = "-") -> Guard:
@@ -96,6 +105,13 @@ def test_branches_that_are_added_to_each_other_first(alpha: float, how: str) -> 
     )
     if how == "multiplied":
         assert the_fault(found(Parallel, alpha, "missing")) == ("depth multiplier", ends)
+
+
+@pytest.mark.parametrize("how", ["tensor", "dropout", "mask"])
+def test_what_else_may_multiply_a_branch(how: str) -> None:
+    assert_healthy(found(Skipping, 1.0, how), "blocks.*.first.weight", "blocks.*.end.weight")
+    wrong = the_fault(found(Skipping, 1.0, how, ".first.weight"))
+    assert wrong == ("rate", ["blocks.*.first.weight"])
 
 
 @pytest.mark.parametrize("alpha", [0.5, 1.0])
