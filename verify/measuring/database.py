@@ -44,7 +44,10 @@ def open_database(path: Path) -> sqlite3.Connection:
 
 
 def _opened(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None)
+    # Whichever thread collects a store that is gone closes it; no two use one at a time.
+    connection = sqlite3.connect(
+        path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False
+    )
     try:
         _check(connection)
         _bring_up_to_date(connection, path)

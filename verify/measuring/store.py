@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -117,6 +118,8 @@ class Store:
         self._begun: dict[str, int] = {}
         self.path = path
         self.connection = open_database(path)
+        # A store that nobody closes, as one in memory, is closed when it is gone.
+        weakref.finalize(self, self.connection.close)
 
     def read(self, query: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """The rows of a query; ``UnavailableError`` where the file does not give them."""

@@ -1,5 +1,6 @@
 """A store survives: older schemas, damage at any page, other processes, files of something else."""
 
+import gc
 import sqlite3
 import warnings
 from contextlib import closing
@@ -218,3 +219,12 @@ def test_a_group_is_kept_as_a_whole_or_not_at_all(store: Store) -> None:
             ]
         )
     assert contents(store) == []
+
+
+def test_a_store_that_is_gone_is_closed(tmp_path: Path) -> None:
+    store = Store(tmp_path / "measurements.sqlite")
+    connection = store.connection
+    del store
+    gc.collect()
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        connection.execute("SELECT 1")
