@@ -83,9 +83,11 @@ def count_text(row: Row) -> str:
 
 
 def needed_text(entries: Sequence[Entry]) -> str:
-    """How many seeds would decide what is undecided."""
-    needed = [entry.seeds_needed for entry in entries]
+    """How many seeds would decide what is undecided; nothing where a note says what is missing."""
+    needed = [entry.seeds_needed for entry in entries if not entry.note]
     known = [seeds for seeds in needed if seeds is not None]
+    if not needed:
+        return ""
     if len(known) < len(needed):
         return "more than a million seeds would be needed to decide"
     return f"about {max(known)} seeds would decide"
@@ -96,8 +98,8 @@ def remarks(row: Row) -> list[str]:
     said = []
     if len(row.worst) < len(row.members) and len(row.worst) <= 2:
         said.append("that is " + " and ".join(e.parameter or e.module for e in row.worst))
-    if row.verdict is Verdict.INCONCLUSIVE:
-        said.append(needed_text(row.worst))
+    if row.verdict is Verdict.INCONCLUSIVE and (needed := needed_text(row.worst)):
+        said.append(needed)
     said.extend(dict.fromkeys(entry.note for entry in row.worst if entry.note))
     return said
 

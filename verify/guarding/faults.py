@@ -13,6 +13,7 @@ from fractions import Fraction
 from reports.guard.document import Fault, Interval, Mend
 from theory.module_scaling import Quantity
 from theory.scaling import Axis
+from theory.verdict import Verdict
 from verify.guarding.causes import Cause, causes_of, folded_names, grouped, quarter, unexplained
 from verify.guarding.judge import Judged, Name
 from verify.guarding.measurements import Powers
@@ -20,26 +21,40 @@ from verify.guarding.structure import Line
 
 _MOST_SPOILT = 8
 _SAME_RATE = 0.05
+_LEAST_MISTAKE = 0.25
+_OF_SMALL_SIZES = "no parameter explains it: take larger sizes"
 
 
 def faults_of(
     judged: Mapping[Name, Judged], axes: Sequence[Axis]
-) -> tuple[list[tuple[Fault, dict[str, Powers]]], dict[Name, str]]:
-    """Faults with the powers that mend them, and why entries are right after all."""
+) -> tuple[list[tuple[Fault, dict[str, Powers]]], dict[Name, tuple[Verdict, str]]]:
+    """Faults with the powers that mend them, and entries of another verdict after all, with why."""
     made: list[tuple[Fault, dict[str, Powers]]] = []
-    right_after_all: dict[Name, str] = {}
+    after_all: dict[Name, tuple[Verdict, str]] = {}
     for axis in axes:
         causes, right = causes_of(judged, axis)
-        right_after_all |= right
+        after_all |= {name: (Verdict.ACCEPTED, why) for name, why in right.items()}
         off = unexplained(judged, axis, right)
         groups = grouped(causes)
         own = {cause.evidence.name for cause in causes}
         spoilt = [_label(one) for one in off if one.name not in own]
         for place, group in enumerate(groups):
             made.append(_fault(axis, group, judged, spoilt if place == 0 else []))
-        if off and not groups:
+        if off and not groups and all(map(_may_be_of_small_sizes, off)):
+            after_all |= {one.name: (Verdict.INCONCLUSIVE, _OF_SMALL_SIZES) for one in off}
+        elif off and not groups:
             made.append((_without_cause(axis, off), {}))
-    return made, right_after_all
+    return made, after_all
+
+
+def _may_be_of_small_sizes(one: Judged) -> bool:
+    """Whether a change is off by less than the least mistake: so much do small sizes take away."""
+    nearest = min(abs(end - float(exponent)) for end in one.interval for exponent in _right(one))
+    return one.name.quantity is Quantity.CHANGE and nearest < _LEAST_MISTAKE
+
+
+def _right(one: Judged) -> tuple[Fraction, ...]:
+    return () if one.expected is None else one.expected.alternatives
 
 
 def interval_of(one: Judged) -> Interval:
@@ -72,7 +87,7 @@ def _without_cause(axis: Axis, off: Sequence[Judged]) -> Fault:
             f"{_range(clearest)}, where {_expected_text(clearest)} is right. Every initial value, "
             "multiplier and rate is as it should be by itself."
         ),
-        spoils=labels[:_MOST_SPOILT],
+        spoils=[label for label in labels if label != _label(clearest)][:_MOST_SPOILT],
         mend=None,
         verified=None,
         verification="",

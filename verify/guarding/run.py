@@ -95,7 +95,7 @@ class _Work:
     target: str
     started: float
     found: list[tuple[Fault, dict[str, Powers]]] = field(default_factory=list)
-    right: dict[Name, str] = field(default_factory=dict)
+    after_all: dict[Name, tuple[Verdict, str]] = field(default_factory=dict)
     moves: list[RateMove] = field(default_factory=list)
     stage: Literal["looks", "mends", "rates"] = "looks"
 
@@ -130,13 +130,13 @@ class _Work:
 
     def _find(self) -> None:
         measured = self.looks.measured
-        found, self.right = faults_of(self.looks.judged, list(measured))
+        found, self.after_all = faults_of(self.looks.judged, list(measured))
         self.found = divergences(measured) + unowned(measured) + found
 
     def document(self, interruption: str = "") -> GuardReport:
         """All that was found; ``interruption`` says what is missing."""
         measured, judged = self.looks.measured, self.looks.judged
-        entries = [_entry(one, self.right) for one in judged.values()]
+        entries = [_entry(one, self.after_all) for one in judged.values()]
         faults = [fault for fault, _ in self.found]
         code = _INTERRUPTED if interruption else _exit_code(faults, entries, self.moves)
         notes = [interruption] if interruption else []
@@ -223,10 +223,10 @@ def _other(
     return (min(widths) if widths else _WIDTH_OF_DEPTHS) if subject.takes["width"] else None
 
 
-def _entry(one: Judged, right: Mapping[Name, str]) -> Entry:
+def _entry(one: Judged, after_all: Mapping[Name, tuple[Verdict, str]]) -> Entry:
     verdict, note = one.verdict, one.note
-    if one.name in right:
-        verdict, note = Verdict.ACCEPTED, right[one.name]
+    if one.name in after_all:
+        verdict, note = after_all[one.name]
     elif verdict is Verdict.ACCEPTED and _is_lazy(one):
         note = "lazy inside blocks (alpha = 1/2)"
     sizes = one.series
@@ -247,7 +247,7 @@ def _entry(one: Judged, right: Mapping[Name, str]) -> Entry:
             size: float(np.exp(mean))
             for size, mean in zip(sizes.sizes, one.slope.means, strict=True)
         },
-        seeds_needed=seeds_to_decide(one) if verdict is Verdict.INCONCLUSIVE else None,
+        seeds_needed=seeds_to_decide(one) if one.verdict is Verdict.INCONCLUSIVE else None,
         note=note,
     )
 

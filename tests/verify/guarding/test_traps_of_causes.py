@@ -1,16 +1,19 @@
 """What is off by itself, and what only follows: one cause is named, where it is."""
 
+import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from tests.verify.guarding.small import (
+    INPUTS,
     WIDTHS,
     assert_healthy,
     factory_of,
     guarded,
     linear,
     mlp,
+    readout,
     the_fault,
 )
 from verify.guarding.result import Guard
@@ -68,3 +71,36 @@ def test_a_blurred_change_is_no_rate_beside_an_initial_value() -> None:
 
     assert_healthy(guard_of(0.0), "ends", "middle.weight")
     assert the_fault(guard_of(0.25)) == ("initialization", ["middle.weight"])
+
+
+class Shrunk(nn.Module):
+    """Its output falls with width, and what reads it is normalized: no parameter is off."""
+
+    def __init__(self, power: float) -> None:
+        super().__init__()
+        self.power = power
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.tanh() * float(x.shape[-1]) ** self.power
+
+
+@pytest.mark.parametrize(("power", "is_fault"), [(-0.2, False), (-0.6, True)])
+def test_what_no_parameter_explains_is_a_fault_where_small_sizes_do_not_either(
+    power: float, is_fault: bool
+) -> None:
+    def network(width: int) -> nn.Module:
+        return nn.Sequential(
+            linear(INPUTS, width), Shrunk(power), nn.LayerNorm(width), readout(width)
+        )
+
+    found = guarded(factory_of(network))
+    if is_fault:
+        assert the_fault(found) == ("unexplained", [])
+        assert "change of 1 after 1" not in found.faults[0].spoils
+        return
+    assert_healthy(found, "0.weight")
+    undecided = {(e.module, e.step): e.note for e in found.entries if e.note}
+    assert undecided == dict.fromkeys(
+        [("1", 1), ("1", 2)], "no parameter explains it: take larger sizes"
+    )
+    assert found.document.exit_code == 3
