@@ -113,9 +113,11 @@ class Attribution:
         if not size and is_zero(update):  # squares may be too small for a float
             return _NO_UPDATE
         self.measuring.attributed.add(key)
-        name, group = self.measuring.names[key], self.measuring.owner[key][1]
+        name, (place, group) = self.measuring.names[key], self.measuring.owner[key]
         rate, decay = float(group.get("lr", math.nan)), float(group.get("weight_decay") or 0)
-        decoupled = group.get("decoupled_weight_decay", "betas" not in group)
+        # torch 2.5 does not say so in the group.
+        adamw = isinstance(self.measuring.problem.optimizers[place], torch.optim.AdamW)
+        decoupled = group.get("decoupled_weight_decay", adamw or "betas" not in group)
         key_of = Key(name.rpartition(".")[0], name, 0, "", 0)
         if decay and decoupled:
             self.numbers[key_of._replace(quantity="decay")] = rate * decay
