@@ -22,7 +22,6 @@ from tests.verify.guarding.small import (
 )
 from theory.errors import InputError, UnavailableError
 
-
 LEAVES_COMPILED = pytest.mark.skipif(
     not hasattr(torch.compiler, "set_stance"),
     reason="torch 2.6 can run a compiled model as written",
