@@ -81,7 +81,8 @@ class Shrunk(nn.Module):
         self.power = power
 
     def forward(self, x: Tensor) -> Tensor:
-        return x.tanh() * float(x.shape[-1]) ** self.power
+        shrunk: Tensor = x.tanh() * float(x.shape[-1]) ** self.power
+        return shrunk
 
 
 @pytest.mark.parametrize(("power", "is_fault"), [(-0.2, False), (-0.6, True)])
