@@ -54,8 +54,8 @@ def _git(root: Path, *arguments: str) -> str:
 def write_files(texts: Mapping[Path, str]) -> None:
     """Write each file as a whole: a temporary one beside it takes its place.
 
-    All of them are on the disk before the first takes its place. ``UnavailableError`` where one
-    cannot be written: then every file is as it was.
+    All of them are on the disk before the first takes its place, so that every file stays as it
+    was where one cannot be written: an ``UnavailableError``.
     """
     written: dict[Path, Path] = {}
     try:

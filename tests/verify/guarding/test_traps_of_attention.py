@@ -233,6 +233,15 @@ def test_learned_queries_meet_data_in_the_scores(fused: bool) -> None:
     assert (first.cause, first.parameters) == ("multiplier", ["norm.weight", "q.weight"])
 
 
+def test_a_read_has_no_rate_of_its_own_where_another_one_has_most_of_the_updates() -> None:
+    """The stream moves the latents, so that queries made of them move ever less along theirs."""
+    found = guarded(factory_of(lambda n: Pooled(n, False, -1.0), data=tokens_of), seeds=16)
+    assert_healthy(found, "latents")
+    (own,) = [one for one in found.entries if (one.parameter, one.quantity) == ("latents", "own")]
+    assert own.interval.high < -0.1
+    assert own.note == "another read moves it"
+
+
 def assert_same_attention(query: Tensor, key: Tensor, value: Tensor, **options: Any) -> None:
     """It gives the same where its scores are shown."""
     fused = functional.scaled_dot_product_attention(query, key, value, **options)

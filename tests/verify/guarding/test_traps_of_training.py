@@ -205,21 +205,21 @@ def test_no_network_outlives_its_cell() -> None:
     assert not any(one() for one in made)
 
 
-def test_the_first_steps_of_radam_are_of_another_kind() -> None:
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        (torch.optim.LBFGS, r"LBFGS calls the loss by itself; return step\("),
+        (torch.optim.RAdam, r"RAdam's first five steps .* give Adam in its place"),
+    ],
+)
+def test_optimizers_whose_first_steps_do_not_show_their_rates(
+    kind: Callable[..., torch.optim.Optimizer], said: str
+) -> None:
     def factory(width: int, seed: int) -> Any:
         model = mlp(width)
-        return model, torch.optim.RAdam(model.parameters()), batch_of(seed), cross_entropy
+        return model, kind(model.parameters(), lr=1e-3), batch_of(seed), cross_entropy
 
-    with pytest.raises(InputError, match=r"RAdam's first five steps .* give Adam in its place"):
-        guarded(factory)
-
-
-def test_lbfgs_needs_a_step() -> None:
-    def factory(width: int, seed: int) -> Any:
-        model = mlp(width)
-        return model, torch.optim.LBFGS(model.parameters()), batch_of(seed), cross_entropy
-
-    with pytest.raises(InputError, match=r"LBFGS calls the loss by itself; return step\("):
+    with pytest.raises(InputError, match=said):
         guarded(factory)
 
 
