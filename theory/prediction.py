@@ -161,8 +161,9 @@ class Prediction:
 
     ``twin``: of a reading, the id of the other one.
 
-    Raises ``DomainError`` when the margin is not positive, no control is given, the experiment or
-    the architecture does not have the observable, a reading has no twin, or anything else has one.
+    Raises ``DomainError`` when the margin is not positive, no control is given or one is the claim
+    itself, the experiment or the architecture does not have the observable, a reading has no twin,
+    or anything else has one.
     """
 
     id: str
@@ -182,13 +183,12 @@ class Prediction:
     def __post_init__(self) -> None:
         if self.margin <= 0:
             raise InputError(f"{self.id}: margin {self.margin}; expected a positive number")
-        if not self.controls:
-            raise InputError(f"{self.id}: no negative control; a test that cannot fail is none")
         if (self.standing is Standing.READING) != (self.twin is not None) or self.twin == self.id:
             raise InputError(
                 f"{self.id}: {self.standing} with twin {self.twin}; a reading names the other "
                 "reading, and nothing else has a twin"
             )
+        self._check_controls()
         quantity = self.relation.quantity
         other = quantity.compared_with()
         if isinstance(other, str) or not isinstance(self.relation.axis, Axis):
@@ -209,6 +209,17 @@ class Prediction:
                 raise NoTheoryError(
                     f"{self.id}: {setting.architecture} has no exact recursion, and "
                     f"{self.observable} needs one; give chains or residual networks of vectors"
+                )
+
+    def _check_controls(self) -> None:
+        """Refuse what could not be rejected where the sentence is true."""
+        if not self.controls:
+            raise InputError(f"{self.id}: no negative control; a test that cannot fail is none")
+        for control in (*self.controls, *([] if self.rival is None else [self.rival.control])):
+            if control.setting == self.setting and control.shifted is None:
+                raise InputError(
+                    f"{self.id}: control {control.name!r} is the claim's own setting; give one in "
+                    "which the sentence is false"
                 )
 
 

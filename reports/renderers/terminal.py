@@ -40,6 +40,7 @@ _COLOURS = {
 }
 _RIVAL = f"{_GAP}its rival: "
 _LONGEST_RIVAL = len(_RIVAL) + max(map(len, Verdict))
+_ESTIMATE, _PREDICTED = "estimate [interval]", "predicted"
 _STANDINGS = {Standing.STATED: "s", Standing.READING: "r", Standing.PROJECT: "p"}
 _LEGEND = {
     "s": "s stated",
@@ -67,14 +68,16 @@ def _lines(report: Report, width: int) -> Iterator[Text]:
     columns = _Columns(report, width)
     yield from _wrapped(f"scaleproof, {source_text(report)}", width)
     yield from map(Text, columns.legend())
+    yield Text()
+    yield columns.headings()
     for verdict in WORST_FIRST:
         entries = [entry for entry in report.predictions if entry.verdict is verdict]
         if entries:
-            yield Text()
             yield Text(f"{verdict.upper()} {len(entries)}", _COLOURS[verdict])
         for entry in entries:
             yield from columns.prediction(entry)
-    yield Text()
+        if entries:
+            yield Text()
     intervals = f"Intervals: {family_text(report)}. {report.times.seconds:.0f} s."
     notes = (left_out, of_controls, shifted_controls, tried_again)
     for line in (summary(report), intervals, *(line for note in notes for line in note(report))):
@@ -103,11 +106,16 @@ class _Columns:
         self._width = width
         self._has_record = report.table is None
         self._marks = {mark for entry in entries for mark in self._mark(entry)}
-        self._estimate = max((len(estimate_text(entry)) for entry in entries), default=0)
-        predicted = max((len(predicted_text(entry)) for entry in entries), default=0)
+        self._estimate = max(map(len, (_ESTIMATE, *map(estimate_text, entries))))
+        predicted = max(map(len, (_PREDICTED, *map(predicted_text, entries))))
         used = len(_INDENT) + 2 * len(_GAP) + self._estimate + predicted + _SPARE
         longest = max((len(entry.id) for entry in report.predictions), default=0)
         self._name = min(width - used, max(longest, _LONGEST_RIVAL))
+
+    def headings(self) -> Text:
+        """What stands in the columns."""
+        name = f"{_INDENT}{'prediction':<{self._name}}"
+        return Text(f"{name}{_GAP}{_ESTIMATE:<{self._estimate}}{_GAP}{_PREDICTED}", "dim")
 
     def legend(self) -> Iterator[str]:
         """What the marks before a name mean, those that there are."""

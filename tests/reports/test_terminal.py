@@ -28,6 +28,17 @@ def test_a_line_has_estimate_interval_and_prediction() -> None:
     assert "twin: A7.rate.depth.second" in text
 
 
+def test_headings_stand_above_their_columns() -> None:
+    lines = RENDERERS["terminal"](REPORTS[ORDINARY]).splitlines()
+    (heading,) = (line for line in lines if line.startswith("   prediction "))
+    (line,) = (line for line in lines if "A1.exponent.depth  " in line)
+    assert heading.index("estimate [interval]") == line.index("+0.012 [")
+    assert heading.index("predicted") == line.index("+0 ± 0.1")
+    assert lines.index(heading) < min(lines.index(line) for line in lines if line[:1].isupper())
+    undecided = report(prediction("open", **NOT_MEASURED))
+    assert "estimate [interval]  predicted" in RENDERERS["terminal"](undecided)
+
+
 def test_the_worst_comes_first() -> None:
     entries = [
         prediction("held"),

@@ -13,14 +13,17 @@ from theory import (
     Activation,
     Axis,
     Cell,
+    Control,
     DomainError,
     Grid,
     Observable,
     Optimizer,
+    Power,
     Prediction,
     Profile,
     Regime,
     Relation,
+    Rival,
     Training,
     Verdict,
     am_mup,
@@ -273,6 +276,17 @@ def test_every_verdict_is_on_record(prediction: Prediction, profile: Profile) ->
 def test_a_prediction_without_a_control_is_refused(prediction: Prediction) -> None:
     with pytest.raises(DomainError, match="no negative control"):
         replace(prediction, controls=())
+
+
+def test_a_control_that_is_the_claim_is_refused(prediction: Prediction) -> None:
+    """Where the sentence is true, it would not be rejected either."""
+    itself = Control("itself", prediction.setting)
+    with pytest.raises(DomainError, match="'itself' is the claim's own setting; give one in which"):
+        replace(prediction, controls=(*prediction.controls, itself))
+    with pytest.raises(DomainError, match="'itself' is the claim's own setting"):
+        replace(prediction, rival=Rival("", prediction.relation, prediction.citation, itself))
+    shifted = Control("shifted", prediction.setting, Power(depth=1))
+    replace(prediction, controls=(shifted,))
 
 
 def test_a_protocol_must_measure_the_observable(prediction: Prediction) -> None:

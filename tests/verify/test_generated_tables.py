@@ -189,7 +189,8 @@ def test_the_rest_of_a_page_stays(records: dict[str, dict[str, Recorded]]) -> No
         (
             "<!-- generated: poem -->\n<!-- end of poem -->\n",
             "nothing is generated for 'poem'; the names are rejected-PROFILE, counts-PROFILE, "
-            "claim-PREFIX of ids, campaign-NAME as in the records, published-NAME and seeds",
+            "claim-PREFIX of ids, campaign-NAME as in the records, published-NAME, "
+            "observables and seeds",
         ),
         (
             "<!-- generated: claim-A6 -->\n<!-- end of claim-A6 -->\n",

@@ -4,33 +4,39 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 
 import click
 
 from theory.architecture import residual
-from theory.catalogue import Recorded, find, recorded, select
+from theory.catalogue import Recorded, find, recorded
+from theory.catalogue.records import profile_on_record
 from theory.errors import InputError
 from theory.parameterization import Optimizer
 from theory.prediction import Control, Grid, Prediction, Profile, Standing
 from theory.presets import is_preset, preset
 from theory.verdict import Verdict
 from verify.cli.columns import in_columns, output_width, wrapped
-from verify.cli.options import json_option, patterns_argument
+from verify.cli.options import chosen, from_option, json_option, patterns_argument
 
 
-def _toml(id: str, optimizer: Optimizer) -> str:
-    """A preset in blocks of two layers, or the setting of a prediction."""
+def _preset_as_toml(name: str, optimizer: Optimizer) -> str:
+    """A preset, in blocks of two layers."""
     from verify.documents.variant import variant_text
 
-    if is_preset(id):
-        return variant_text(preset(id, optimizer), residual(2))
-    chosen = select((id,))
-    if len(chosen) > 1:
+    return variant_text(preset(name, optimizer), residual(2))
+
+
+def _setting_as_toml(id: str, predictions: Sequence[Prediction]) -> str:
+    """The setting of the one prediction that the id names."""
+    from verify.documents.variant import variant_text
+
+    if len(predictions) > 1:
         raise InputError(
-            f"--toml {id}: {len(chosen)} predictions begin so; name one of them, such as "
-            f"{chosen[0].id}"
+            f"--toml {id}: {len(predictions)} predictions begin so; name one of them, such as "
+            f"{predictions[0].id}"
         )
-    setting = chosen[0].setting
+    setting = predictions[0].setting
     return variant_text(setting.parameterization, setting.architecture)
 
 
@@ -52,7 +58,8 @@ def _summary(prediction: Prediction) -> dict[str, object]:
 
 def _profile_mark(prediction: Prediction) -> str:
     """Where a verdict is on record that is not one of the standard profile."""
-    return "" if prediction.regime.is_tried(Profile.STANDARD) else f" ({Profile.FULL})"
+    profile = profile_on_record(prediction)
+    return "" if profile is Profile.STANDARD else f" ({profile})"
 
 
 def _grid(grid: Grid | None) -> str:
@@ -110,17 +117,18 @@ def _on_record(profile: Profile, record: Recorded) -> str:
 
 @click.command("list")
 @patterns_argument
+@from_option
 @json_option
-def list_predictions(patterns: tuple[str, ...], as_json: bool) -> None:
+def list_predictions(patterns: tuple[str, ...], place: str | None, as_json: bool) -> None:
     """List the predictions of the catalogue with the verdicts on record."""
-    chosen = select(patterns)
+    predictions = chosen(place, patterns).predictions
     if as_json:
-        click.echo(json.dumps([_summary(prediction) for prediction in chosen], indent=2))
+        click.echo(json.dumps([_summary(prediction) for prediction in predictions], indent=2))
         return
     headings = ("prediction", "on record", "standing", "margin", "relation")
     width = output_width()
-    click.echo("\n".join(in_columns([headings, *map(_row, chosen)], width)))
-    said = _rejections(chosen)
+    click.echo("\n".join(in_columns([headings, *map(_row, predictions)], width)))
+    said = _rejections(predictions)
     click.echo(said if width is None else "\n".join(wrapped(said, width)))
 
 
@@ -156,6 +164,7 @@ def _rejections(predictions: tuple[Prediction, ...]) -> str:
 
 @click.command("show")
 @click.argument("id")
+@from_option
 @click.option("--toml", "as_toml", is_flag=True, help="Print the parameterization as a file.")
 @click.option(
     "--optimizer",
@@ -165,22 +174,27 @@ def _rejections(predictions: tuple[Prediction, ...]) -> str:
     help="Of a preset.",
 )
 @json_option
-def show_prediction(id: str, as_toml: bool, optimizer: str, as_json: bool) -> None:
+def show_prediction(
+    id: str, place: str | None, as_toml: bool, optimizer: str, as_json: bool
+) -> None:
     """Show one prediction, or a claim with the verdicts on record and how to try them again.
 
     ID may be the beginning of ids, such as A1, which is a claim. It may also be a preset, such as
     mup or 'completep(3/4)': its exponents are shown as the file that scaleproof guard takes.
     """
-    if as_toml or is_preset(id):
-        click.echo(_toml(id, Optimizer(optimizer)), nl=False)
+    if place is None and is_preset(id):
+        click.echo(_preset_as_toml(id, Optimizer(optimizer)), nl=False)
         return
-    chosen = select((id,))
-    if chosen[0].id != id:
+    predictions = chosen(place, (id,)).predictions
+    if as_toml:
+        click.echo(_setting_as_toml(id, predictions), nl=False)
+        return
+    if predictions[0].id != id:
         from verify.cli.claim import show_claim
 
-        show_claim(id, chosen, as_json)
+        show_claim(id, predictions, place, as_json)
         return
-    said = details(chosen[0])
+    said = details(predictions[0])
     if as_json:
         click.echo(json.dumps(said, indent=2))
         return

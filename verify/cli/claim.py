@@ -15,10 +15,11 @@ import click
 
 from reports.outcome import WORST_FIRST
 from theory.catalogue import Recorded, recorded
-from theory.catalogue.records import Finding
+from theory.catalogue.records import Finding, profile_on_record
 from theory.prediction import Prediction, Profile, Standing
 from theory.verdict import Verdict
 from verify.cli.columns import output_width, wrapped
+from verify.targets import FROM
 
 _VERDICTS: Mapping[Verdict, str] = {
     Verdict.ACCEPTED: "the whole interval lies within the margin of what is claimed",
@@ -34,8 +35,13 @@ _STANDINGS: Mapping[Standing, str] = {
 _PIPED_WIDTH = 80
 
 
-def show_claim(asked: str, predictions: Sequence[Prediction], as_json: bool) -> None:
-    """Print every prediction of a claim with what is on record, and how to try it again."""
+def show_claim(
+    asked: str, predictions: Sequence[Prediction], place: str | None, as_json: bool
+) -> None:
+    """Print every prediction of a claim with what is on record, and how to try it again.
+
+    ``place``: where the predictions come from, if not from the catalogue.
+    """
     minutes = {profile: _minutes(predictions, profile) for profile in Profile}
     tried = {profile: time for profile, time in minutes.items() if time is not None}
     if as_json:
@@ -47,7 +53,7 @@ def show_claim(asked: str, predictions: Sequence[Prediction], as_json: bool) -> 
         click.echo(json.dumps(document, indent=2))
         return
     width = (output_width() or _PIPED_WIDTH) - 1  # a terminal may write +- instead of one letter
-    for text in _text(asked, predictions, tried):
+    for text in (*_verdicts(predictions), *_lines(asked, predictions, place, tried)):
         click.echo("\n".join(wrapped(text, width)))
 
 
@@ -61,6 +67,7 @@ def _entry(prediction: Prediction) -> dict[str, object]:
         "relation": str(prediction.relation),
         "margin": float(prediction.margin),
         "citation": str(prediction.citation),
+        "profile": profile_on_record(prediction),
         "recorded": _finding(record),
         "rival": None
         if rival is None
@@ -78,10 +85,8 @@ def _finding(finding: Finding | None) -> dict[str, object] | None:
     return {name: getattr(finding, name) for name in names}
 
 
-def _text(
-    asked: str, predictions: Sequence[Prediction], minutes: Mapping[Profile, float]
-) -> Iterator[str]:
-    """The verdicts, the worst first, and what is said about all of them."""
+def _verdicts(predictions: Sequence[Prediction]) -> Iterator[str]:
+    """Predictions with their verdicts, the worst first."""
     groups: dict[Verdict | None, list[Prediction]] = {}
     for prediction in predictions:
         record = recorded(prediction)
@@ -93,7 +98,6 @@ def _text(
         for prediction in groups.get(verdict, ()):
             yield from _verdict(prediction)
             yield ""
-    yield from _lines(asked, predictions, minutes)
 
 
 def _verdict(prediction: Prediction) -> Iterator[str]:
@@ -103,7 +107,7 @@ def _verdict(prediction: Prediction) -> Iterator[str]:
     yield f"    {prediction.sentence}"
     yield f"    claimed: {prediction.relation} ± {float(prediction.margin):g}"
     if found := _found(record):
-        yield f"    found: {found}"
+        yield f"    found: {found}, {profile_on_record(prediction)} profile"
     if rival is not None:
         finding = None if record is None else record.rival
         verdict = "not on record" if finding is None else finding.verdict
@@ -120,8 +124,12 @@ def _found(finding: Finding | None) -> str:
 
 
 def _lines(
-    asked: str, predictions: Sequence[Prediction], minutes: Mapping[Profile, float]
+    asked: str,
+    predictions: Sequence[Prediction],
+    place: str | None,
+    minutes: Mapping[Profile, float],
 ) -> Iterator[str]:
+    """What is said about all of them."""
     records = [recorded(prediction) for prediction in predictions]
     counts = Counter(record.verdict for record in records if record is not None)
     parts = [f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict]]
@@ -133,12 +141,14 @@ def _lines(
         if any(prediction.standing is standing for prediction in predictions):
             yield f"  {standing}: {_STANDINGS[standing]}."
     yield from _sources(predictions, records)
+    origin = "" if place is None else f" {FROM} {place}"
     for profile, time in minutes.items():
         option = "" if profile is Profile.QUICK else f" --profile {profile}"
         takes = f"the first look takes about {_duration(time)} of one core"
-        yield f"Try again: scaleproof verify {asked}{option}  ({takes})"
-    yield f"How one of them is tried: scaleproof show {predictions[0].id}"
-    yield f"What was found, and why: docs/findings/index.md, or the site's page of {asked}."
+        yield f"Try again: scaleproof verify {asked}{origin}{option}  ({takes})"
+    yield f"How one of them is tried: scaleproof show {predictions[0].id}{origin}"
+    if place is None:
+        yield f"What was found, and why: docs/findings/index.md, or the site's page of {asked}."
 
 
 def _sources(

@@ -183,7 +183,7 @@ def processes(workers: int | None, device: str) -> int:
     return cores if device == "cpu" else 1
 
 
-def chosen(place: str | None, patterns: tuple[str, ...], profile: Profile) -> Chosen:
+def chosen(place: str | None, patterns: tuple[str, ...], profile: Profile | None = None) -> Chosen:
     """Predictions of the catalogue, or of ``--from``, that patterns choose."""
     from theory.catalogue import select
 

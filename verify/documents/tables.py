@@ -15,6 +15,7 @@ from pathlib import Path
 from theory.catalogue import find, select
 from theory.catalogue.records import SECOND_SEED, Recorded, Records, parse_records
 from theory.errors import InputError
+from theory.observables import Observable
 from theory.prediction import Prediction, Profile, Standing
 from theory.relations import Relation
 from theory.verdict import Verdict
@@ -88,12 +89,21 @@ def generated(name: str, records: AllRecords) -> list[str]:
         return _table(rows)
     if kind == "published" and (lines := published(what)) is not None:
         return lines
+    if name == "observables":
+        return _observables()
     if name == "seeds" and records[SECOND_SEED]:
         return _seeds(records[Profile.STANDARD], records[SECOND_SEED])
     raise InputError(
         f"nothing is generated for {name!r}; the names are rejected-PROFILE, counts-PROFILE, "
-        "claim-PREFIX of ids, campaign-NAME as in the records, published-NAME and seeds"
+        "claim-PREFIX of ids, campaign-NAME as in the records, published-NAME, observables and "
+        "seeds"
     )
+
+
+def _observables() -> list[str]:
+    """All of them by the experiment that measures them."""
+    rows = [(each, each.experiment.name, each.definition) for each in Observable]
+    return markdown_table(("observable", "experiment", "definition"), rows)
 
 
 def _is_about(id: str, prefix: str) -> bool:

@@ -158,7 +158,7 @@ def test_show_of_a_claim_has_every_sentence_verdict_and_how_to_try_it_again(
     assert record.interval is not None
     low, high = record.interval
     for said in (
-        f"{record.estimate:+.3f} [{low:+.3f}, {high:+.3f}]",
+        f"{record.estimate:+.3f} [{low:+.3f}, {high:+.3f}], standard profile",
         f"A17, {len(chosen)} predictions: ",
         "accepted: the whole interval lies within the margin of what is claimed.",
         "Try again: scaleproof verify A17  (the first look takes about ",

@@ -49,9 +49,9 @@ def test_signs_that_a_terminal_lacks_are_written_otherwise() -> None:
 def test_a_warning_of_a_library_is_not_shown_unless_asked_for() -> None:
     program = (
         "import sys, warnings, logging, scaleproof; sys.argv = ['scaleproof', 'list', 'A1'];"
-        "import verify.cli.catalogue as c; old = c.select;"
+        "import verify.cli.catalogue as c; old = c.chosen;"
         "log = logging.getLogger('library');"
-        "c.select = lambda p: (warnings.warn('loud'), log.warning('loud'), old(p))[2];"
+        "c.chosen = lambda *p: (warnings.warn('loud'), log.warning('loud'), old(*p))[2];"
         "scaleproof.main()"
     )
     quiet = shell(f'{sys.executable} -c "{program}"')

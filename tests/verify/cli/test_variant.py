@@ -101,6 +101,24 @@ def mine(tmp_path: Path) -> str:
     return str(path)
 
 
+def test_predictions_of_a_module_are_listed_and_shown(
+    mine: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = f"{mine}:PREDICTIONS"
+    assert run(["list", "--from", place], monkeypatch) == 0
+    (_, row, *_) = capsys.readouterr().out.splitlines()
+    id = row.split()[0]
+    assert run(["show", id, "--from", place], monkeypatch) == 0
+    assert "setting" in capsys.readouterr().out
+    assert run(["show", id.partition(".")[0], "--from", place], monkeypatch) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"Try again: scaleproof verify {id.partition('.')[0]} --from {place}" in said
+    assert f"How one of them is tried: scaleproof show {id} --from {place}" in said
+    assert "docs/findings" not in said
+    assert run(["show", "A1.forward.depth", "--from", place], monkeypatch) == 2
+    assert "unknown prediction 'A1.forward.depth'" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(("name", "code"), [("PREDICTIONS", 0), ("WRONG", 1)])
 def test_predictions_of_a_module_end_as_they_are_judged(
     mine: str, name: str, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

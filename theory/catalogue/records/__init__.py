@@ -124,7 +124,9 @@ def recorded(prediction: Prediction, profile: Profile | None = None) -> Recorded
     >>> print(recorded(find("C1.rate.depth")).verdict)
     accepted
     """
-    if profile is None:
-        standard = prediction.regime.is_tried(Profile.STANDARD)
-        profile = Profile.STANDARD if standard else Profile.FULL
-    return records_of(profile).get(prediction.id)
+    return records_of(profile or profile_on_record(prediction)).get(prediction.id)
+
+
+def profile_on_record(prediction: Prediction) -> Profile:
+    """The profile whose verdict is shown: the standard one, or the full one where only that is."""
+    return Profile.STANDARD if prediction.regime.is_tried(Profile.STANDARD) else Profile.FULL
