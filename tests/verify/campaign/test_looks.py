@@ -169,10 +169,11 @@ def test_what_was_tried_again_in_the_same_way_is_said_once(
 def test_everything_that_is_fixed_before_the_run_is_in_the_design(prediction: Prediction) -> None:
     sweep = sweep_prediction(SWEEP)
     wider = replace(sweep.relation, quantity=BestRate(widened(SWEEP, 0, 1)))
+    other_setting = replace(prediction.setting, architecture=residual(2))
     variants = [
         (prediction, replace(prediction, regime=replace(prediction.regime, corrections=(ONE,)))),
-        (prediction, replace(prediction, setting=prediction.controls[0].setting)),
-        (prediction, replace(prediction, controls=(Control("other", prediction.setting),))),
+        (prediction, replace(prediction, setting=other_setting)),
+        (prediction, replace(prediction, controls=(Control("other", other_setting),))),
         (sweep, replace(sweep, relation=wider)),
     ]
     for one, other in variants:

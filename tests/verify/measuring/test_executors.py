@@ -43,6 +43,7 @@ def dies_once(marker: str, number: int) -> int:
     return number
 
 
+@pytest.mark.usefixtures("forked")
 def test_a_task_that_kills_its_worker_three_times_is_given_up_and_the_others_are_done() -> None:
     given_up = []
     with Workers(1) as workers:
@@ -58,6 +59,7 @@ def test_a_task_that_kills_its_worker_three_times_is_given_up_and_the_others_are
     assert given_up == [(3, 3)]
 
 
+@pytest.mark.usefixtures("forked")
 def test_tasks_of_a_lost_worker_go_to_another(tmp_path: Path) -> None:
     with Workers(1) as workers:
         workers._started = SpawnPool(1)
@@ -72,6 +74,7 @@ def hangs_once(marker: str, number: int) -> int:
     return number
 
 
+@pytest.mark.usefixtures("forked")
 def test_a_worker_that_hangs_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dealing, "PATIENCE", 1.0)
     monkeypatch.setattr(dealing, "TIMES_SLOWER", 6.0)  # a new one takes as long to start
@@ -83,6 +86,7 @@ def test_a_worker_that_hangs_is_replaced(tmp_path: Path, monkeypatch: pytest.Mon
         assert list(workers.results(function, [1, 7], [2.0, 1.0])) == [(1, 1), (7, 7)]
 
 
+@pytest.mark.usefixtures("forked")
 def test_a_worker_with_other_code_is_refused_before_it_measures(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -151,6 +155,7 @@ def _raises_broken() -> None:
     raise BrokenExecutor
 
 
+@pytest.mark.usefixtures("forked")
 def test_a_campaign_survives_the_death_of_its_workers_with_the_same_numbers(
     prediction: Prediction, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

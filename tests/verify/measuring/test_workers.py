@@ -14,19 +14,20 @@ import pytest
 import torch
 
 from probes.trials import Measurements, run_sweep
+from tests.verify.campaigns import of
 from tests.verify.cli.test_cli import HANGS
-from theory import Profile
-from theory.catalogue import find
-from verify.campaign.design import Campaign
+from theory import Prediction
 from verify.campaign.looks import judge_campaign
 from verify.measuring.executors import TooLittleMemoryError, Workers
 from verify.measuring.loop import measure
 from verify.measuring.store import Store
 
 
-def test_processes_measure_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_processes_measure_the_same(
+    prediction: Prediction, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(Workers, "WORTH_STARTING", 0.0)
-    campaign = Campaign((find("A1.forward.depth"),), Profile.QUICK, seed=4)
+    campaign = of(prediction)
     found = []
     for workers in (1, 2):
         store = Store(tmp_path / f"{workers}.sqlite")
@@ -42,6 +43,7 @@ def test_little_work_starts_no_process() -> None:
     assert found == [(2, (2, os.getpid())), (1, (1, os.getpid()))]
 
 
+@pytest.mark.usefixtures("forked")
 def test_a_worker_that_dies_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Workers, "WORTH_STARTING", 0.0)
     with Workers(2) as workers, pytest.raises(TooLittleMemoryError, match="a worker process died"):
@@ -52,6 +54,7 @@ def _takes_too_much(device: str) -> None:
     raise torch.OutOfMemoryError(f"{device} out of memory")
 
 
+@pytest.mark.usefixtures("forked")
 @pytest.mark.parametrize(
     ("workers", "advice"), [(1, "--device cpu has another"), (2, "fewer --workers take less")]
 )
@@ -67,9 +70,9 @@ def test_too_little_memory_of_a_device_is_one_clear_line(
 
 
 def test_a_group_that_a_device_cannot_hold_is_split_and_gives_the_same_numbers(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    prediction: Prediction, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    campaign = Campaign((find("A1.forward.depth"),), Profile.QUICK, seed=4)
+    campaign = of(prediction)
     sizes, found = list[int](), []
 
     def small(*arguments: Any, **options: Any) -> list[Measurements]:
@@ -89,12 +92,11 @@ def test_a_group_that_a_device_cannot_hold_is_split_and_gives_the_same_numbers(
 
 
 def test_a_campaign_without_memory_says_that_what_was_measured_is_kept(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    prediction: Prediction, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("verify.measuring.loop.run", lambda *_: _takes_too_much("cuda"))
-    campaign = Campaign((find("A1.forward.depth"),), Profile.QUICK, seed=4)
     with pytest.raises(TooLittleMemoryError, match="has another; what was measured is kept"):
-        measure(campaign, Store(tmp_path / "store.sqlite"))
+        measure(of(prediction), Store(tmp_path / "store.sqlite"))
 
 
 # A pool whose workers say who they are, and then do not end by themselves.
