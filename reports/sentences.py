@@ -146,13 +146,23 @@ def verdict_sentence(entry: PredictionEntry | RivalEntry, axis: str) -> str:
     measured = f"{what} is {entry.estimate:+.3f}, between {low:+.3f} and {high:+.3f}"
     accepts = _accepts(entry)
     if entry.verdict is Verdict.ACCEPTED:
-        return f"{said}: {measured}. All of this lies {accepts}."
+        return f"{said}: {measured}. All of this lies {accepts}{_but_not_exactly(entry)}."
     if entry.verdict is Verdict.REJECTED:
         off = abs(entry.estimate - entry.predicted) / entry.margin
         return f"{said}: {measured}. None of this lies {accepts}; {_off(off)}."
     if entry.verdict is Verdict.INCONCLUSIVE:
         return f"{said}: {measured}. Only a part of this lies {accepts}{_needed(entry)}."
     return f"{said}: {entry.reason}. Taken at face value, {measured}."
+
+
+def _but_not_exactly(entry: VerdictEntry) -> str:
+    """What is accepted may be off all the same, by less than the margin."""
+    if entry.interval is None or None in entry.band:
+        return ""
+    low, high = entry.interval
+    if low <= entry.predicted <= high:
+        return ""
+    return f"; {entry.predicted:+.3g} itself is not among it: it is off, by less than the margin"
 
 
 def _off(margins: float) -> str:
@@ -201,7 +211,13 @@ def tally_text(entries: Iterable[VerdictEntry]) -> str:
     return ", ".join(f"{counts[v]} {name}" for v, name in names.items() if counts[v])
 
 
-def trust_text(entry: VerdictEntry) -> str:
-    """What the checks on a fit say against it."""
+def trust_text(entry: PredictionEntry) -> str:
+    """What the checks on a fit say against it, and how many could say nothing."""
     against = [reason for reason in entry.reasons if reason.kind in _OF_THE_FIT]
-    return reason_text(against) or "no check speaks against it"
+    if against or entry.checks is None:
+        return reason_text(against)
+    checks = entry.checks
+    needing_more = (checks.without_smallest, checks.curvature, checks.lack_of_fit)
+    if unmade := needing_more.count(None):
+        return f"{unmade} of 3 checks need more cells or replicates; no other speaks against it"
+    return "no check speaks against it"

@@ -43,6 +43,8 @@ from theory.prediction import (
     Rival,
     Standing,
     on_images,
+    product,
+    ray,
 )
 from theory.presets import (
     am_mup,
@@ -150,7 +152,9 @@ __all__ = [
     "ntk",
     "on_images",
     "predictions_of",
+    "product",
     "rational",
+    "ray",
     "residual",
     "residual_he",
     "standard",

@@ -93,7 +93,7 @@ def test_diagnostics_say_in_a_line_whether_a_fit_deserves_trust() -> None:
     bent = because(Reason(ReasonKind.INSIDE), Reason(ReasonKind.FIT_UNTESTED))
     page = RENDERERS["html"](report(prediction("A1", **bent), prediction("A2")))
     assert "the fit cannot be tested" in cards(page)["A1"].all("summary")[0].content
-    assert "no check speaks against it" in cards(page)["A2"].all("summary")[0].content
+    assert "1 of 3 checks need more cells" in cards(page)["A2"].all("summary")[0].content
 
 
 def test_controls_say_in_a_line_whether_all_were_rejected() -> None:

@@ -12,9 +12,11 @@ from reports.sentences import (
     record_text,
     source_of,
     tally_text,
+    trust_text,
     verdict_sentence,
 )
 from tests.reports.documents import (
+    CHECKS,
     EXACT_CELLS,
     NOT_MEASURED,
     REJECTED,
@@ -81,6 +83,12 @@ def test_the_record_is_compared_where_there_is_one() -> None:
             "All of this lies between -0.1 and +0.1, which accepts.",
         ),
         (
+            {"interval": (0.004, 0.050)},
+            "Accepted: the exponent of L is +0.012, between +0.004 and +0.050. All of this lies "
+            "between -0.1 and +0.1, which accepts; +0 itself is not among it: it is off, by less "
+            "than the margin.",
+        ),
+        (
             REJECTED | {"band": (None, 0.1), "axis": "width"},
             "Rejected: the exponent of n is +0.500, between +0.460 and +0.540. None of this lies "
             "below +0.1, which accepts; the estimate is 5.0 margins from what is predicted.",
@@ -128,3 +136,14 @@ def test_every_verdict_is_in_the_glossary_and_an_unknown_word_is_an_error() -> N
     assert anchor("lack of fit") == "word-lack-of-fit"
     with pytest.raises(KeyError):
         anchor("carrier pigeon")
+
+
+def test_checks_that_could_not_be_made_are_counted() -> None:
+    complete = CHECKS.model_copy(update={"curvature": CHECKS.without_smallest})
+    assert trust_text(prediction("A1", checks=complete)) == "no check speaks against it"
+    few = CHECKS.model_copy(update={"without_smallest": None})
+    assert trust_text(prediction("A1", checks=few)) == (
+        "2 of 3 checks need more cells or replicates; no other speaks against it"
+    )
+    bent = because(Reason(ReasonKind.FIT_UNTESTED))
+    assert "need more" not in trust_text(prediction("A1", checks=few, **bent))

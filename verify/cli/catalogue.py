@@ -75,7 +75,7 @@ def _control(prediction: Prediction, control: Control) -> str:
     if control.shifted is not None:
         of_sweep = prediction.relation.quantity.swept_rates() is not None
         own = "training, its base rates" if of_sweep else "measurement"
-        shifted = f": the claim's own {own} times {control.shifted}"
+        shifted = f": shifted, the claim's own {own} times {control.shifted}"
     return f"{control.name}{shifted} ({control.setting})"
 
 
@@ -96,7 +96,7 @@ def details(prediction: Prediction) -> dict[str, object]:
         "corrections": [str(power) for power in prediction.regime.corrections],
         "quick": _grid(prediction.regime.quick),
         "standard": _grid(prediction.regime.standard),
-        "full": _grid(prediction.regime.grid(Profile.FULL)),
+        "full": _grid(prediction.regime.full) if prediction.regime.full else "as standard",
         "controls": [_control(prediction, control) for control in prediction.controls],
         "rival": None
         if rival is None
@@ -150,6 +150,8 @@ def _recorded_as(verdict: Verdict, prediction: Prediction) -> bool:
 
 def _rejections(predictions: tuple[Prediction, ...]) -> str:
     """How many are rejected, by whose statements they are: only some contradict a source."""
+    if not any(recorded(prediction) for prediction in predictions):
+        return "None is on record."
     rejected = [p for p in predictions if _recorded_as(Verdict.REJECTED, p)]
     counts = Counter(prediction.standing for prediction in rejected)
     twins = [find(prediction.twin) for prediction in rejected if prediction.twin]

@@ -7,6 +7,7 @@ imports torch.
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -105,7 +106,7 @@ def _verdict(prediction: Prediction) -> Iterator[str]:
     record, rival = recorded(prediction), prediction.rival
     yield f"  {prediction.id}  ({prediction.standing})"
     yield f"    {prediction.sentence}"
-    yield f"    claimed: {prediction.relation} ± {float(prediction.margin):g}"
+    yield f"    claimed: {_claimed(prediction)}"
     if found := _found(record):
         yield f"    found: {found}, {profile_on_record(prediction)} profile"
     if rival is not None:
@@ -113,6 +114,13 @@ def _verdict(prediction: Prediction) -> Iterator[str]:
         verdict = "not on record" if finding is None else finding.verdict
         found = _found(finding)
         yield f"    its rival, {verdict}{found and f' ({found})'}: {rival.sentence}"
+
+
+def _claimed(prediction: Prediction) -> str:
+    """The relation with its margin, which may be on one side only."""
+    margin = float(prediction.margin)
+    either_side = all(map(math.isfinite, prediction.relation.band(margin)))
+    return f"{prediction.relation}{' ±' if either_side else ', margin'} {margin:g}"
 
 
 def _found(finding: Finding | None) -> str:

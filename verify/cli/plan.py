@@ -125,7 +125,9 @@ def _remedy(outlook: Outlook) -> str:
 
 def _lines(entries: list[Outlook], profile: str) -> Iterator[str]:
     yield f"profile {profile}, from a pilot of {PILOT_REPLICATES} replicates"
-    yield f"replicates and P(decision): by look; required and detects: for power {TARGET_POWER:g}"
+    yield "replicates and P(decision) of each look; controls: P(all of them are rejected)"
+    power = f"a P(decision) of {TARGET_POWER:g}"
+    yield f"required: replicates for {power}; detects: the least margin for it"
     headings = (
         "prediction",
         "replicates",
@@ -144,10 +146,10 @@ def _row(outlook: Outlook) -> tuple[str, ...]:
     first, last = outlook.seconds
     return (
         _name(outlook),
-        " ".join(map(str, outlook.replicates)),
+        "/".join(map(str, outlook.replicates)),
         f"{outlook.margin:g}",
         f"{outlook.spread:.3g}",
-        " ".join(f"{chance:.2f}" for chance in outlook.decided),
+        "/".join(f"{chance:.2f}" for chance in outlook.decided),
         f"{outlook.controls:.2f}",
         "-" if outlook.required is None else str(outlook.required),
         f"{outlook.detectable:.3g}",

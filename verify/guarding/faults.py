@@ -14,9 +14,10 @@ from reports.guard.document import Fault, Interval, Mend
 from theory.module_scaling import Quantity
 from theory.scaling import Axis
 from theory.verdict import Verdict
-from verify.guarding.causes import Cause, causes_of, folded_names, grouped, quarter, unexplained
+from verify.guarding.causes import causes_of, folded_names, grouped, quarter, unexplained
 from verify.guarding.judge import Judged, Name
 from verify.guarding.measurements import Powers
+from verify.guarding.parameters import Cause
 from verify.guarding.structure import Line
 
 _MOST_SPOILT = 8

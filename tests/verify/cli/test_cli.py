@@ -132,11 +132,13 @@ def test_show_says_whose_statement_it_is_and_what_a_control_can_tell(
     total = shown("A4.total.depth", capsys)
     assert (total["standing"], total["twin"]) == ("reading", "A4.own.depth")
     assert total["shifted"] == {"depth_mup with rates times L^1/2": "L^1/2"}
-    assert ": the claim's own measurement times L^1/2 (" in str(total["controls"])
-    assert ": the claim's own measurement times L^1/2 (" in str(total["rival_control"])
+    assert ": shifted, the claim's own measurement times L^1/2 (" in str(total["controls"])
+    assert ": shifted, the claim's own measurement times L^1/2 (" in str(total["rival_control"])
     best = shown("A11.rate.width.sgd", capsys)
     assert (best["standing"], best["twin"]) == ("stated", None)
-    assert ": the claim's own training, its base rates times n^-1/2 (" in str(best["controls"])
+    assert ": shifted, the claim's own training, its base rates times n^-1/2 (" in str(
+        best["controls"]
+    )
     assert shown("A1.forward.value", capsys)["standing"] == "project"
     assert "own measurement" not in str(shown("A1.forward.depth", capsys)["controls"])
 
@@ -171,6 +173,13 @@ def test_show_of_a_claim_has_every_sentence_verdict_and_how_to_try_it_again(
     assert [entry["id"] for entry in document["predictions"]] == [p.id for p in chosen]
     assert set(document["minutes"]) == {"quick", "standard", "full"}
     assert all(time > 0 for time in document["minutes"].values())
+
+
+def test_a_margin_on_one_side_is_no_plus_minus(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("show", "A9.rate.depth") == 0
+    text = capsys.readouterr().out
+    assert "claimed: the best learning rate rises with L, margin 0.1" in text
+    assert "claimed: exponent of L of the best learning rate = 0 ± 0.1" in text
 
 
 def test_a_file_is_of_one_setting(capsys: pytest.CaptureFixture[str]) -> None:
