@@ -5,13 +5,15 @@ Of ``theory`` it imports errors.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from probes.modules.attention import scaled_scores, visible_attention
 from probes.modules.attribution import Attribution
 from probes.modules.ledger import Ledger
 from probes.modules.operations import rms, tensors_in, widened
@@ -28,7 +30,6 @@ from probes.modules.recorder import Recorder
 from probes.modules.surroundings import (
     Randomness,
     eager,
-    visible_attention,
     without_collections,
 )
 from probes.modules.training import leave_gradients, scalar, use_fused_kernels
@@ -44,23 +45,27 @@ def measure_cell(
     steps: Sequence[int],
     degrees: Mapping[int, int] | None = None,
     mending: Mapping[str, Mending] | None = None,
+    scores: Mapping[str, float] | None = None,
     known: dict[Hashable, ReadFacts] | None = None,
     changes: bool = True,
 ) -> Cell:
     """Measure one network: shape facts and numbers at initialization and at every step.
 
     ``degrees``: of every optimizer by its place (1 where updates follow the length of the
-    gradient, 0 where not). ``mending``: factors by name of parameter. ``known``: facts of reads
-    that were probed before, by ``alike``; further ones are added. Without ``changes``, no module is
-    looked at after the last step. Raises ``InputError`` where the contract is broken.
+    gradient, 0 where not). ``mending``: factors by name of parameter. ``scores``: factors of
+    attention scores by name of module. ``known``: facts of reads that were probed before, by
+    ``alike``; further ones are added. Without ``changes``, no module is looked at after the last
+    step. Raises ``InputError`` where the contract is broken.
     """
     known = {} if known is None else known
     measuring = _Measuring(problem, tuple(steps), degrees or {}, mending or {}, known)
+    measuring.scores = scores or {}
     measuring.looks_at_last = changes
     return measuring.run()
 
 
 class _Measuring(Ledger):
+    scores: Mapping[str, float]
     looks_at_last = True
 
     def run(self) -> Cell:
@@ -78,11 +83,31 @@ class _Measuring(Ledger):
         with eager(model):
             watch = Watch(model)
             try:
-                self._train(watch)
+                with self._mended_scores(watch):
+                    self._train(watch)
             finally:
                 watch.close()
         self._say_what_is_unseen()
         return self.cell
+
+    @contextlib.contextmanager
+    def _mended_scores(self, watch: Watch) -> Iterator[None]:
+        """Scores times the factor of the module that runs; a softmax may be a module in it."""
+        if not self.scores:
+            yield
+            return
+        modules = dict(self.problem.model.named_modules())
+
+        def factor() -> float:
+            name = watch.where()
+            if name not in self.scores and isinstance(modules[name], nn.Softmax):
+                name = name.rpartition(".")[0]
+            if name in self.scores:
+                self.cell.scaled.add(name)
+            return self.scores.get(name, 1.0)
+
+        with scaled_scores(factor):
+            yield
 
     def _check_optimizers(self) -> None:
         """Which parameters no optimizer moves, and which two do."""
@@ -138,7 +163,7 @@ class _Measuring(Ledger):
             looked = step == 1 or (after in self.steps and not self._custom)
             if drawing or looked:
                 state.restore()
-            with watch.looking(looked or attribute):
+            with watch.looking(looked or attribute or bool(self.scores)):
                 if attribute:
                     self._attributed_step(watch, step)
                 else:

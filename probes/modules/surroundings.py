@@ -10,14 +10,13 @@ import functools
 import gc
 import random
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from probes.modules.problem import Problem
 from theory.errors import UnavailableError
@@ -132,51 +131,6 @@ def eager(model: nn.Module) -> Iterator[None]:
         if "torch.utils.checkpoint" in sys.modules:
             stack.enter_context(_without_reentrant_checkpoints())
         yield
-
-
-@contextlib.contextmanager
-def visible_attention(is_learned: Callable[[Tensor], bool]) -> Iterator[None]:
-    """Attention with learned queries or keys shows its scores: there its parameters meet data.
-
-    A fused kernel would show the output alone, in which nothing of theirs is aligned at first.
-    """
-    fused = functional.scaled_dot_product_attention
-
-    def attention(query: Tensor, key: Tensor, value: Tensor, *args: Any, **options: Any) -> Tensor:
-        if not (is_learned(query) or is_learned(key)):
-            return fused(query, key, value, *args, **options)
-        return _attention(query, key, value, *args, **options)
-
-    vars(functional)["scaled_dot_product_attention"] = attention
-    try:
-        yield
-    finally:
-        vars(functional)["scaled_dot_product_attention"] = fused
-
-
-def _attention(
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    attn_mask: Tensor | None = None,
-    dropout_p: float = 0.0,
-    is_causal: bool = False,
-    scale: float | None = None,
-    enable_gqa: bool = False,
-) -> Tensor:
-    """``torch.nn.functional.scaled_dot_product_attention``, as its documentation writes it."""
-    if enable_gqa:
-        groups = query.shape[-3] // key.shape[-3]
-        key, value = (one.repeat_interleave(groups, -3) for one in (key, value))
-    scores = query @ key.transpose(-2, -1)
-    scores = scores * (query.shape[-1] ** -0.5 if scale is None else scale)
-    if is_causal:
-        attn_mask = scores.new_ones(scores.shape[-2:], dtype=torch.bool).tril()
-    if attn_mask is not None and attn_mask.dtype is torch.bool:
-        scores = scores.masked_fill(~attn_mask, -torch.inf)
-    elif attn_mask is not None:
-        scores = scores + attn_mask
-    return functional.dropout(scores.softmax(-1), dropout_p) @ value
 
 
 @contextlib.contextmanager

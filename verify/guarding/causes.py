@@ -23,6 +23,7 @@ from verify.guarding.parameters import (
     by_itself,
     cause_of,
     is_alone,
+    is_around,
     is_aside,
     parameters_of,
 )
@@ -90,24 +91,12 @@ def _without_consequences(causes: Sequence[Cause], here: Mapping[Name, Judged]) 
     made = []
     multipliers = [cause for cause in multipliers if not _by_epsilon(cause, here)]
     for cause in causes:
-        around = next((m for m in multipliers if _is_around(m, cause)), None)
+        around = next((m for m in multipliers if is_around(m, cause)), None)
         if around is not None:
             made.append(replace(cause, kind=around.kind))
         elif not _by_epsilon(cause, here) and not (earlier and _is_blurred(cause)):
             made.append(cause)
     return made
-
-
-def _is_around(multiplier: Cause, cause: Cause) -> bool:
-    """Whether the factor of a matrix is one of the bias that is added to its output, too."""
-    if cause.kind not in ("rate", "depth rate") or cause.line is None or multiplier.line is None:
-        return False
-    power = 2 if cause.line.role.follows_gradient else 1
-    return (
-        cause.line.role.additive
-        and cause.module == multiplier.module
-        and abs(cause.departure - power * multiplier.departure) <= ALIKE
-    )
 
 
 def _is_blurred(cause: Cause) -> bool:

@@ -17,13 +17,14 @@ from theory.verdict import Verdict
 from verify.guarding.causes import causes_of, folded_names, grouped, quarter, unexplained
 from verify.guarding.judge import Judged, Name
 from verify.guarding.measurements import Powers
-from verify.guarding.parameters import Cause
+from verify.guarding.parameters import ALIKE, Cause
 from verify.guarding.structure import Line
 
 _MOST_SPOILT = 8
 _SAME_RATE = 0.05
 _LEAST_MISTAKE = 0.25
 _OF_SMALL_SIZES = "no parameter explains it: take larger sizes"
+_THROUGH_BRANCHES = "no parameter explains it: it may reach the loss through branches alone"
 
 
 def faults_of(
@@ -41,17 +42,38 @@ def faults_of(
         spoilt = [_label(one) for one in off if one.name not in own]
         for place, group in enumerate(groups):
             made.append(_fault(axis, group, judged, spoilt if place == 0 else []))
-        if off and not groups and all(map(_may_be_of_small_sizes, off)):
-            after_all |= {one.name: (Verdict.INCONCLUSIVE, _OF_SMALL_SIZES) for one in off}
-        elif off and not groups:
-            made.append((_without_cause(axis, off), {}))
+        if off and not groups:
+            if note := _perhaps(axis, off):
+                after_all |= {one.name: (Verdict.INCONCLUSIVE, note) for one in off}
+            else:
+                made.append((_without_cause(axis, off), {}))
     return made, after_all
+
+
+def _perhaps(axis: Axis, off: Sequence[Judged]) -> str:
+    """What may be behind it, where every parameter is right; nothing where it is a fault."""
+    if all(map(_may_be_of_small_sizes, off)):
+        return _OF_SMALL_SIZES
+    if axis is Axis.DEPTH and all(map(_may_act_through_branches, off)):
+        return _THROUGH_BRANCHES
+    return ""
 
 
 def _may_be_of_small_sizes(one: Judged) -> bool:
     """Whether a change is off by less than the least mistake: so much do small sizes take away."""
     nearest = min(abs(end - float(exponent)) for end in one.interval for exponent in _right(one))
     return one.name.quantity is Quantity.CHANGE and nearest < _LEAST_MISTAKE
+
+
+def _may_act_through_branches(one: Judged) -> bool:
+    """Whether a share falls as that of tokens may which no readout reads: those mix in branches.
+
+    Where branches are multiplied by L^-1, what reaches the loss through their sum alone is a sum of
+    L terms of random signs, and goes as L^-1/2 until training aligns them.
+    """
+    line = one.series.line
+    outside = line is not None and not line.role.in_block
+    return outside and one.name.quantity is Quantity.SHARE and -0.5 - ALIKE < one.departure < 0
 
 
 def _right(one: Judged) -> tuple[Fraction, ...]:
@@ -138,7 +160,7 @@ def _fault(
             "verification": "",
         }
     )
-    return fault, _powers(group, power, judged)
+    return fault, _powers(group, power)
 
 
 def _joined(names: Sequence[str]) -> str:
@@ -225,14 +247,12 @@ def _mend(axis: Axis, kind: str, power: Fraction, names: Sequence[str]) -> Mend:
     )
 
 
-def _powers(
-    group: Sequence[Cause], power: Fraction, judged: Mapping[Name, Judged]
-) -> dict[str, Powers]:
-    """What applies the mend from outside, by name of parameter."""
+def _powers(group: Sequence[Cause], power: Fraction) -> dict[str, Powers]:
+    """What applies the mend from outside, by name of parameter, or of the module of scores."""
     made: dict[str, Powers] = {}
     for cause in group:
         if cause.kind == "attention scale":
-            made |= _by_queries(cause, power, judged)
+            made[cause.module] = Powers(scores=float(power))
         elif cause.line is not None:
             follows = cause.line.role.follows_gradient
             made[cause.line.parameter_itself] = _power_of(cause, float(power), follows)
@@ -250,22 +270,3 @@ def _power_of(cause: Cause, power: float, follows_gradient: bool) -> Powers:
     if cause.kind == "epsilon":
         return Powers(small_epsilon=True)
     return Powers(decay=power)
-
-
-def _by_queries(cause: Cause, power: Fraction, judged: Mapping[Name, Judged]) -> dict[str, Powers]:
-    """A factor of the scores is a factor of the queries: of the first parameter that makes them."""
-    feeding = [
-        line
-        for name, one in judged.items()
-        if (line := one.series.line) is not None
-        and name.parameter is not None
-        and cause.module in line.scores
-    ]
-    return {
-        line.parameter_itself: Powers(
-            initial=float(power),
-            update=float(power) * (2 if line.role.follows_gradient else 1),
-        )
-        for line in feeding
-        if line.module == feeding[0].module
-    }

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from theory.module_scaling import Quantity
 from theory.scaling import Axis
-from verify.guarding.parameters import ALIKE, Cause, Parameter, by_itself, cause_of
+from verify.guarding.parameters import ALIKE, Cause, Parameter, by_itself, cause_of, is_around
 from verify.guarding.structure import Line
 
 _ALPHAS = (0.5, 1.0)
@@ -33,8 +33,11 @@ def in_depth(parameters: Sequence[Parameter], rescaled: list[Cause]) -> list[Cau
 
 
 def _before_explosion(causes: Sequence[Cause]) -> list[Cause]:
-    """Where branches are too large the stream explodes, and nothing else can be read off."""
-    return [
+    """Where branches are too large the stream explodes, and nothing else can be read off.
+
+    But a bias that is added at the end of a branch is multiplied with it.
+    """
+    ends = [
         cause
         for cause in causes
         if cause.kind in ("depth multiplier", "initialization")
@@ -42,6 +45,9 @@ def _before_explosion(causes: Sequence[Cause]) -> list[Cause]:
         and cause.line.role.ends_branch
         and cause.evidence.interval[0] > -0.3
     ]
+    multipliers = [cause for cause in ends if cause.kind == "depth multiplier"]
+    biases = [cause for cause in causes if any(is_around(one, cause) for one in multipliers)]
+    return ends + biases
 
 
 def _outside_blocks(one: Parameter, rescaled: list[Cause]) -> list[Cause]:

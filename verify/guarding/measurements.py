@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -38,12 +39,16 @@ _OF_MODULES = (Quantity.SIZE, Quantity.CHANGE, Quantity.SCORES)
 
 @dataclass(frozen=True, slots=True)
 class Powers:
-    """A mend: powers of the size for a parameter's initial value, its updates, and its group."""
+    """A mend: powers of the size for a parameter's initial value, its updates, and its group.
+
+    ``scores`` is the power of a module's attention scores.
+    """
 
     initial: float = 0.0
     update: float = 0.0
     small_epsilon: bool = False
     decay: float = 0.0
+    scores: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,13 +162,29 @@ class Measurements:
             name: Mending(ratio**powers.initial, ratio**powers.update)
             for name, powers in _spread(self.mends, names).items()
         }
+        modules = dict(problem.model.named_modules())
+        scores = {
+            name: ratio**powers.scores
+            for name, powers in _spread(self.mends, modules).items()
+            if powers.scores
+        }
         if not self.degree_of:
             self.degree_of = _degree_of(problem, self.degrees)
+        measured = partial(
+            measure_cell, problem, steps, self.degrees, mending, scores, self._known, changes
+        )
         with threads_for(problem):
-            return guarded(
-                lambda: measure_cell(problem, steps, self.degrees, mending, self._known, changes),
-                f"{self.plan.axis} {size}, seed {seed}",
-            )
+            return guarded(measured, f"{self.plan.axis} {size}, seed {seed}")
+
+    @property
+    def unreached(self) -> list[str]:
+        """Modules whose scores were to be mended, and where no softmax was seen that we know."""
+        reached = set[str]().union(*(cell.scaled for cell in self.cells.values()))
+        return [
+            pattern
+            for pattern, powers in self.mends.items()
+            if powers.scores and not any(_matches(pattern, name) for name in reached)
+        ]
 
     def _check_seeds(self) -> None:
         """A factory whose networks are the same at every seed shows no spread."""

@@ -37,7 +37,11 @@ def mended(
             continue
         one = Measurements(subject, plan, mends=powers)
         judged = Looks({plan.axis: one}, looks.demand, seeds, looks.ticks).take()
-        others = _without_mended(judged, powers, {f.cause for f, _ in found})
+        if one.unreached:
+            scores = f"the scores of {one.unreached[0] or 'the model itself'}"
+            still[plan.axis] = set(), {f"The guard cannot reach {scores}: mend them in the code."}
+            continue
+        others = _without_mended(judged, powers)
         again, _ = faults_of(others, [plan.axis])
         again = divergences({plan.axis: one}) + again
         still[plan.axis] = {fault.sentence for fault, _ in again}, _undecided(others)
@@ -47,28 +51,26 @@ def mended(
 def _undecided(judged: Mapping[Name, Judged]) -> set[str]:
     """What names causes and is open: nothing is verified as long as it is."""
     return {
-        f"The {name.quantity} of {name.parameter or name.module} is undecided."
+        f"The {name.quantity} of {name.parameter or name.module} is undecided; more --seeds may "
+        "decide it."
         for name, one in judged.items()
         if one.verdict is Verdict.INCONCLUSIVE and name.quantity not in CONSEQUENCES
     }
 
 
 def _without_mended(
-    judged: Mapping[Name, Judged], powers: Mapping[str, Powers], causes: set[str]
+    judged: Mapping[Name, Judged], powers: Mapping[str, Powers]
 ) -> dict[Name, Judged]:
     """What a mend from outside may be judged by.
 
-    A multiplier is mended in the weight, so the module's own output is another one; the factor of
-    scores is mended in the queries, which are other ones themselves.
+    A multiplier is mended in the weight, so the module's own output is another one.
     """
     names = {name for name, one in powers.items() if one.initial and one.update}
     modules = {name.rpartition(".")[0] for name in names}
-    by_queries = "attention scale" in causes
     return {
         name: one
         for name, one in judged.items()
         if not (name.parameter is None and name.module in modules)
-        and not (by_queries and one.series.line is not None and one.series.line.scores)
     }
 
 
@@ -80,6 +82,7 @@ def _both(first: Powers | None, second: Powers) -> Powers:
         first.update + second.update,
         first.small_epsilon or second.small_epsilon,
         first.decay + second.decay,
+        first.scores + second.scores,
     )
 
 

@@ -170,3 +170,15 @@ def _healthy_signal(one: Parameter, signal: float, axis: Axis) -> float:
     if one.makes_both:  # and perhaps the values, whose signal is the larger one
         return min((-1.0, -0.5), key=lambda healthy: abs(signal - healthy))
     return -1.0 if role.feeds_scores and role.output_grows else -0.5
+
+
+def is_around(multiplier: Cause, cause: Cause) -> bool:
+    """Whether the factor of a matrix is one of the bias that is added to its output, too."""
+    if cause.kind not in ("rate", "depth rate") or cause.line is None or multiplier.line is None:
+        return False
+    power = 2 if cause.line.role.follows_gradient else 1
+    return (
+        cause.line.role.additive
+        and cause.module == multiplier.module
+        and abs(cause.departure - power * multiplier.departure) <= ALIKE
+    )

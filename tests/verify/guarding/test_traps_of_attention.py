@@ -3,12 +3,13 @@
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from probes.modules.surroundings import visible_attention
+from probes.modules.attention import visible_attention
 from tests.verify.guarding.small import (
     WIDTHS,
     assert_healthy,
@@ -20,9 +21,14 @@ from tests.verify.guarding.small import (
     the_fault,
     tokens_of,
 )
+from theory.module_scaling import Quantity
+from theory.scaling import Axis
+from verify.guarding.measurements import Measurements, Plan, Powers
 from verify.guarding.result import Guard
+from verify.guarding.subject import Subject
 
 HEAD = 8
+ATTENTION = functional.scaled_dot_product_attention
 
 
 def embedding(width: int, entries: int = 16, **options: Any) -> nn.Embedding:
@@ -129,9 +135,9 @@ def test_heads_of_a_fixed_size_keep_their_scale() -> None:
 class OneProjection(Attention):
     """Queries, keys and values are one matrix, whose deviation goes with a power of the width."""
 
-    def __init__(self, width: int, power: float) -> None:
-        super().__init__(width, "safe")
-        self.qkv = linear(width, 3 * width)
+    def __init__(self, width: int, power: float, how: str = "softmax", scale: str = "1/d") -> None:
+        super().__init__(width, how, scale)
+        self.qkv, self.softmax = linear(width, 3 * width), nn.Softmax(-1)
         del self.q, self.k, self.v
         with torch.no_grad():
             self.qkv.weight *= (width / WIDTHS[0]) ** power
@@ -139,8 +145,46 @@ class OneProjection(Attention):
     def forward(self, tokens: Tensor) -> Any:
         x = self.tokens(tokens)
         q, k, v = (self.heads_of(part, 2) for part in self.qkv(x).chunk(3, -1))
-        mixed = (q @ k.transpose(-1, -2) * self.scale).softmax(-1) @ v
+        if self.how == "fused":
+            mixed = functional.scaled_dot_product_attention(q, k, v, scale=self.scale)
+        elif self.how == "kept by name":
+            mixed = ATTENTION(q, k, v, scale=self.scale)
+        else:
+            scores = q @ k.transpose(-1, -2) * self.scale
+            if self.how == "module":
+                weights = self.softmax(scores)
+            elif self.how == "function":
+                weights = functional.softmax(scores, -1)
+            else:
+                weights = scores.softmax(-1) if self.how == "softmax" else torch.softmax(scores, -1)
+            mixed = weights @ v
         return self.last((x + self.o(mixed.transpose(1, 2).flatten(2))).mean(1))
+
+
+@pytest.mark.parametrize("how", ["softmax", "torch", "function", "module", "fused"])
+def test_the_scores_of_one_projection_are_mended_once(how: str) -> None:
+    """A factor of the queries alone, which are a part of the matrix."""
+    wrong = factory_of(lambda width: OneProjection(width, 0.0, how, "1/sqrt d"), data=tokens_of)
+    found = guarded(wrong, mend=True)
+    assert the_fault(found) == ("attention scale", [])
+    assert found.faults[0].verified is not False, found.faults[0].verification
+    mended = Measurements(
+        Subject.of(wrong), Plan(Axis.WIDTH, WIDTHS, None, (1,)), {"": Powers(scores=-0.5)}
+    )
+    mended.add(range(4), lambda: None)
+    assert not mended.unreached
+    (scores,) = (one for one in mended.series(mended.lines()) if one.quantity is Quantity.SCORES)
+    slope = np.polyfit(np.log(WIDTHS), scores.logs.mean(axis=0), 1)[0]
+    assert slope == pytest.approx(-0.5, abs=0.1)
+
+
+def test_scores_that_a_mend_cannot_reach_leave_it_undecided() -> None:
+    wrong = factory_of(
+        lambda width: OneProjection(width, 0.0, "kept by name", "1/sqrt d"), data=tokens_of
+    )
+    (fault,) = guarded(wrong, mend=True).faults
+    assert (fault.cause, fault.verified) == ("attention scale", None)
+    assert "cannot reach the scores of the model itself: mend them" in fault.verification
 
 
 @pytest.mark.parametrize("power", [-0.25, 0.25])

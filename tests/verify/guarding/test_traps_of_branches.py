@@ -77,7 +77,13 @@ class Stream(nn.Module):
         return h + self.multiplier * branch
 
 
-def found(body: type[nn.Module], alpha: float, how: str = "multiplied", wrong: str = "-") -> Guard:
+def found(
+    body: type[nn.Module],
+    alpha: float,
+    how: str = "multiplied",
+    wrong: str = "-",
+    **options: Any,
+) -> Guard:
     def factory(depth: int, seed: int) -> Any:
         model = Stream(body, depth, alpha, how)
         groups = [
@@ -91,7 +97,7 @@ def found(body: type[nn.Module], alpha: float, how: str = "multiplied", wrong: s
         ]
         return model, torch.optim.Adam(groups, eps=1e-12), batch_of(seed), cross_entropy
 
-    return guarded(factory, widths=None, depths=DEPTHS)
+    return guarded(factory, widths=None, depths=DEPTHS, **options)
 
 
 @pytest.mark.parametrize("alpha", [0.5, 1.0])
@@ -119,3 +125,55 @@ def test_what_passes_by_inside_a_branch_is_not_its_end(alpha: float) -> None:
     assert_healthy(found(Skipping, alpha), "blocks.*.passed", "blocks.*.end.weight")
     wrong = the_fault(found(Skipping, alpha, wrong="passed"))
     assert wrong == ("rate", ["blocks.*.passed"])
+
+
+class WithBiases(nn.Module):
+    """The end of the branch has a bias, which is multiplied with it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm, self.first = nn.LayerNorm(WIDTH), linear(WIDTH, WIDTH)
+        self.end = linear(WIDTH, WIDTH, bias=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        ends: Tensor = self.end(self.first(self.norm(x)).tanh())
+        return ends
+
+
+def test_a_bias_at_the_end_of_a_branch_is_mended_with_it() -> None:
+    fault = found(WithBiases, 0.5, "missing", mend=True).faults[0]
+    assert fault.cause == "depth multiplier"
+    assert fault.parameters == ["blocks.*.end.weight", "blocks.*.end.bias"]
+    assert fault.verified is not False, fault.verification
+
+
+class Classified(nn.Module):
+    """A token of its own is read out, and the others are seen by branches alone."""
+
+    def __init__(self, depth: int) -> None:
+        super().__init__()
+        self.first, self.last = linear(INPUTS, WIDTH), readout(WIDTH)
+        self.token = nn.Parameter(torch.randn(1, 1, WIDTH))
+        self.norm = nn.LayerNorm(WIDTH)
+        self.blocks = nn.ModuleList(Skipping() for _ in range(depth))
+
+    def forward(self, x: Tensor) -> Any:
+        h = torch.cat([self.first(x), self.token.expand(len(x), 1, -1)], 1)
+        for block in self.blocks:
+            h = h + block(h) / len(self.blocks)
+        return self.last(self.norm(h[:, -1]))
+
+
+def test_what_reaches_the_loss_through_branches_alone_is_no_fault() -> None:
+    """Its share falls with depth until training aligns the branches."""
+
+    def factory(depth: int, seed: int) -> Any:
+        model = Classified(depth)
+        adam = torch.optim.Adam(model.parameters(), RATE, eps=1e-12)
+        return model, adam, batch_of(seed, 16, 5, INPUTS), cross_entropy
+
+    result = guarded(factory, widths=None, depths=(4, 8, 16, 32), seeds=4)
+    assert not result.faults
+    (share,) = (o for o in result.entries if (o.parameter, o.quantity) == ("first.weight", "share"))
+    assert share.verdict == "inconclusive"
+    assert "it may reach the loss through branches alone" in share.note
