@@ -86,7 +86,9 @@ def share_of(report: GuardReport, axis: Axis, module: str, modules: Sequence[str
 
 
 def _titled(module: str) -> str:
-    return "the network" if module == NETWORK else f"module {module}"
+    if module == NETWORK:
+        return "the network"
+    return f"module {module}" if module else "the model itself"
 
 
 def _owns(module: str, modules: Sequence[str]) -> Callable[[str], bool]:

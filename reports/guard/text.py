@@ -97,11 +97,16 @@ def remarks(row: Row) -> list[str]:
     """What to say of a row below it: where it is, what would decide, and what was found."""
     said = []
     if len(row.worst) < len(row.members) and len(row.worst) <= 2:
-        said.append("that is " + " and ".join(e.parameter or e.module for e in row.worst))
+        said.append("that is " + " and ".join(map(_with_its_number, row.worst)))
     if row.verdict is Verdict.INCONCLUSIVE and (needed := needed_text(row.worst)):
         said.append(needed)
     said.extend(dict.fromkeys(entry.note for entry in row.worst if entry.note))
     return said
+
+
+def _with_its_number(entry: Entry) -> str:
+    name, found = entry.parameter or entry.module, entry.interval
+    return f"{name}, {found.estimate:+.2f} [{found.low:+.2f}, {found.high:+.2f}]"
 
 
 def listed(names: Sequence[str]) -> str:

@@ -44,7 +44,7 @@ _MOST = 1_000_000  # a width, a depth or a number of steps
     type=click.IntRange(2, 10_000),
     default=4,
     show_default=True,
-    help="Networks of each size at the first look; two more looks may double them.",
+    help="Networks of each size at the first look; each of two more looks may double them.",
 )
 @click.option("--steps", default=_STEPS, show_default=True, help="When changes are judged.")
 @click.option(

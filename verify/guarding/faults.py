@@ -24,6 +24,7 @@ _MOST_SPOILT = 8
 _SAME_RATE = 0.05
 _LEAST_MISTAKE = 0.25
 _OF_SMALL_SIZES = "no parameter explains it: take larger sizes"
+_NAMED = "right by itself; with the others, a fault names it"
 _THROUGH_BRANCHES = "no parameter explains it: it may reach the loss through branches alone"
 
 
@@ -39,6 +40,11 @@ def faults_of(
         off = unexplained(judged, axis, right)
         groups = grouped(causes)
         own = {cause.evidence.name for cause in causes}
+        after_all |= {
+            cause.evidence.name: (Verdict.REJECTED, _NAMED)
+            for cause in causes
+            if cause.evidence.verdict is Verdict.ACCEPTED
+        }
         spoilt = [_label(one) for one in off if one.name not in own]
         for place, group in enumerate(groups):
             made.append(_fault(axis, group, judged, spoilt if place == 0 else []))

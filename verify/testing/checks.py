@@ -114,7 +114,9 @@ def parametrize(metafunc: pytest.Metafunc) -> None:
     metafunc.parametrize(
         "scaling_check",
         [
-            pytest.param((parts, axis, module), id=f"{axis}-{module}", marks=pytest.mark.scaling)
+            pytest.param(
+                (parts, axis, module), id=f"{axis}-{module or '(model)'}", marks=pytest.mark.scaling
+            )
             for axis, module in parts.modules
         ],
         indirect=True,

@@ -112,3 +112,10 @@ def test_what_is_undecided_says_how_many_seeds_would_decide() -> None:
     text = undecided_text(part)
     assert text.startswith("undecided: head.weight, own after 1 step: +0.09 [+0.07, +0.11]")
     assert "about 12 seeds would decide" in text
+
+
+def test_a_parameter_of_no_module_is_of_the_model_itself() -> None:
+    report = guard_report([rejected("token")])
+    share = share_of(report, Axis.WIDTH, "", [""])
+    assert share.title == "the model itself does not scale with width"
+    assert [one.parameter for one in share.entries] == ["token"]

@@ -112,7 +112,7 @@ def test_the_worst_block_gives_the_verdict_and_is_named() -> None:
     entries[3] = rejected("blocks.3.q.weight")
     text = render(guard_report(entries))
     assert text.index("REJECTED") < text.index("blocks.*.q.weight (1 of 5)")
-    assert "that is blocks.3.q.weight" in text
+    assert "that is blocks.3.q.weight, +0.50 [+0.48, +0.52]" in text
     assert "ACCEPTED" not in text
 
 
