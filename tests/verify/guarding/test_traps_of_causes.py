@@ -32,6 +32,11 @@ def test_a_readout_that_starts_too_large_is_named_and_not_what_it_spoils() -> No
     assert the_fault(found) == ("initialization", ["4.weight"])
     assert found.faults[0].exponent > 0.4
     assert found.faults[0].spoils
+    (gain,) = (o for o in found.entries if (o.parameter, o.quantity) == ("4.weight", "gain"))
+    assert (gain.verdict, gain.note) == (
+        "rejected",
+        "right by itself; with the others, a fault names it",
+    )
 
 
 class TiedAutoencoder(nn.Module):
