@@ -51,12 +51,22 @@ class Grid:
 
 
 def product(widths: tuple[int, ...], depths: tuple[int, ...]) -> tuple[Cell, ...]:
-    """Every width with every depth, in ascending order."""
+    """Every width with every depth, in ascending order.
+
+    >>> from scaleproof import product
+    >>> [str(cell) for cell in product((64, 128), (8,))]
+    ['n=64, L=8', 'n=128, L=8']
+    """
     return tuple(Cell(width, depth) for width in widths for depth in depths)
 
 
 def ray(width_per_layer: int, depths: tuple[int, ...]) -> tuple[Cell, ...]:
-    """Cells with n = ``width_per_layer`` L: corrections in L/n are constant along it."""
+    """Cells with n = ``width_per_layer`` L: corrections in L/n are constant along it.
+
+    >>> from scaleproof import ray
+    >>> [str(cell) for cell in ray(16, (4, 8))]
+    ['n=64, L=4', 'n=128, L=8']
+    """
     return tuple(Cell(width_per_layer * depth, depth) for depth in depths)
 
 
