@@ -109,7 +109,8 @@ class _Answers:
         gram = _gram(rest)
         squares = np.diagonal(gram, axis1=1, axis2=2)
         if known.shape[2]:
-            squares = squares + np.square(_small(known)).sum(-1)
+            with np.errstate(over="ignore"):  # such a scale is not in range
+                squares = squares + np.square(_small(known)).sum(-1)
         return _Parts(known, rest, gram, np.sqrt(squares))
 
     def without_known(self, rows: Tensor) -> tuple[Tensor, Tensor]:

@@ -86,11 +86,20 @@ def test_the_materialised_matrix_gave_every_answer(
         assert float((answer.total - expected).abs().max()) <= allowed
 
 
-@pytest.mark.parametrize("size", [1e-36, 1e-24, 1e19, 1e30])
-def test_answers_are_linear_where_squares_leave_the_range_of_float32(size: float) -> None:
-    x = torch.randn(40, 3, generator=torch.Generator().manual_seed(0))
-    answers = [GaussianMatrix(30, 40, 7).matmul(x * factor).total for factor in (1.0, size)]
-    torch.testing.assert_close(answers[1] / size, answers[0], rtol=1e-5, atol=1e-6)
+@pytest.mark.parametrize(
+    ("size", "dtype"),
+    [(size, torch.float32) for size in (1e-36, 1e-24, 1e19, 1e30)] + [(1e166, torch.float64)],
+)
+def test_answers_are_linear_where_squares_leave_the_range_of_the_type(
+    size: float, dtype: torch.dtype
+) -> None:
+    earlier, x = torch.randn(2, 40, 3, generator=torch.Generator().manual_seed(0)).to(dtype)
+    answers = []
+    for factor in (1.0, size):
+        matrix = GaussianMatrix(30, 40, 7, dtype)
+        matrix.matmul(earlier)
+        answers.append(matrix.matmul(x * factor).total / factor)
+    torch.testing.assert_close(answers[1], answers[0], rtol=1e-5, atol=1e-6)
 
 
 @given(st.integers(0, 2**32), st.integers(5, 18), st.integers(4, 20))

@@ -143,7 +143,9 @@ def test_what_pillow_warns_of_is_the_error_and_nothing_beside_it(tmp_path: Path)
     path.write_bytes(whole[: rows + 7] + b"\x01" + whole[rows + 8 :])
     with warnings.catch_warnings(record=True) as beside:
         warnings.simplefilter("always")
-        with pytest.raises(DomainError, match=r"z.tif' is no .* \(Tag data larger than file.* 278"):
+        # Pillow 10 does not say which tag it is.
+        said = r"\((Tag data larger than file.* 278|Truncated File Read)"
+        with pytest.raises(DomainError, match=rf"z.tif' is no .* {said}"):
             read_folder(tmp_path)
     assert not beside
 

@@ -247,5 +247,6 @@ FAMILIES: dict[str, Family] = {
     **zoo.at_each_alpha("post_norm", post_norm, inert=("blocks.*.attention.key.bias",)),
     **zoo.at_each_alpha("resnet", resnet, widths=NARROW),
     **zoo.at_each_alpha("gated", gated),
-    **zoo.at_each_alpha("muon", muon, widths=NARROW),
 }
+if hasattr(torch.optim, "Muon"):  # from torch 2.9 on
+    FAMILIES |= zoo.at_each_alpha("muon", muon, widths=NARROW)
