@@ -2,12 +2,17 @@
 
 import re
 
+import matplotlib as mpl
 import pytest
+from packaging.version import Version
 
 from tests.end_to_end.code_blocks import DOCS, ROOT
 from tools.pictures import FOLDER, PICTURES, picture
 
 
+@pytest.mark.skipif(
+    Version(mpl.__version__) < Version("3.10"), reason="older matplotlib writes fonts otherwise"
+)
 @pytest.mark.parametrize("name", PICTURES)
 def test_a_picture_is_committed_as_it_is_drawn(name: str) -> None:
     """To a tenth of a point: the last digits are those of the processor."""

@@ -51,7 +51,7 @@ def test_without_axes_a_figure_is_made() -> None:
 
     axes = judgement().plot()
     assert isinstance(axes, Axes)
-    pyplot.close(axes.get_figure(root=True))
+    pyplot.close("all")
 
 
 def test_what_could_not_be_summed_up_is_not_drawn() -> None:
