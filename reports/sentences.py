@@ -214,9 +214,9 @@ def tally_text(entries: Iterable[VerdictEntry]) -> str:
 def trust_text(entry: PredictionEntry) -> str:
     """What the checks on a fit say against it, and how many could say nothing."""
     against = [reason for reason in entry.reasons if reason.kind in _OF_THE_FIT]
-    if against or entry.checks is None:
-        return reason_text(against)
     checks = entry.checks
+    if against or checks is None:
+        return reason_text(against) or "no check was made"
     needing_more = (checks.without_smallest, checks.curvature, checks.lack_of_fit)
     if unmade := needing_more.count(None):
         return f"{unmade} of 3 checks need more cells or replicates; no other speaks against it"

@@ -13,18 +13,24 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+_SOFTMAX = Tensor.softmax  # which functional.softmax calls
+
 
 @contextlib.contextmanager
-def visible_attention(is_learned: Callable[[Tensor], bool]) -> Iterator[None]:
+def visible_attention(
+    is_learned: Callable[[Tensor], bool], factor: Callable[[], float] = lambda: 1.0
+) -> Iterator[None]:
     """Attention with learned queries or keys shows its scores: there its parameters meet data.
 
     A fused kernel would show the output alone, in which nothing of theirs is aligned at first.
+    Scores are multiplied by ``factor()``, as ``scaled_scores`` does elsewhere.
     """
     fused = functional.scaled_dot_product_attention
 
     def attention(query: Tensor, key: Tensor, value: Tensor, *args: Any, **options: Any) -> Tensor:
         if not (is_learned(query) or is_learned(key)):
             return fused(query, key, value, *args, **options)
+        options["scale"] = _times(factor(), options.get("scale"), query)
         return _attention(query, key, value, *args, **options)
 
     vars(functional)["scaled_dot_product_attention"] = attention
@@ -56,7 +62,15 @@ def _attention(
         scores = scores.masked_fill(~attn_mask, -torch.inf)
     elif attn_mask is not None:
         scores = scores + attn_mask
-    return functional.dropout(scores.softmax(-1), dropout_p) @ value
+    weights = _SOFTMAX(scores, -1)  # whose scores are multiplied already
+    return functional.dropout(weights, dropout_p) @ value
+
+
+def _times(factor: float, scale: float | None, query: Tensor) -> float | None:
+    """The scale of an attention times a factor; ``None`` is its default."""
+    if factor == 1.0:
+        return scale
+    return factor * (query.shape[-1] ** -0.5 if scale is None else scale)
 
 
 @contextlib.contextmanager
@@ -65,21 +79,15 @@ def scaled_scores(factor: Callable[[], float]) -> Iterator[None]:
 
     Kernels get it as part of their own scale. Every softmax is asked about; 1 leaves it alone.
     """
-    fused, plain, method = (
-        functional.scaled_dot_product_attention,
-        torch.softmax,
-        Tensor.softmax,  # which functional.softmax calls
-    )
+    fused, plain = functional.scaled_dot_product_attention, torch.softmax
 
     def attention(query: Tensor, *args: Any, scale: float | None = None, **options: Any) -> Tensor:
-        by = factor()
-        if by != 1.0:
-            scale = by * (query.shape[-1] ** -0.5 if scale is None else scale)
+        scale = _times(factor(), scale, query)
         return fused(query, *args, scale=scale, **options)  # type: ignore[misc]
 
-    def softmax(scores: Tensor, *args: Any, **options: Any) -> Tensor:
+    def softmax(input: Tensor, *args: Any, **options: Any) -> Tensor:
         by = factor()
-        made: Tensor = method(scores if by == 1.0 else scores * by, *args, **options)
+        made: Tensor = _SOFTMAX(input if by == 1.0 else input * by, *args, **options)
         return made
 
     vars(functional)["scaled_dot_product_attention"] = attention

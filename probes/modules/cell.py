@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import math
 import re
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -66,6 +66,7 @@ def measure_cell(
 
 class _Measuring(Ledger):
     scores: Mapping[str, float]
+    _factor: Callable[[], float]
     looks_at_last = True
 
     def run(self) -> Cell:
@@ -92,21 +93,29 @@ class _Measuring(Ledger):
 
     @contextlib.contextmanager
     def _mended_scores(self, watch: Watch) -> Iterator[None]:
-        """Scores times the factor of the module that runs; a softmax may be a module in it."""
-        if not self.scores:
-            yield
-            return
+        """Scores times the factor of the module that runs; a softmax may be a module in it.
+
+        A module that makes weights more than once in a forward pass may have a router, too, and
+        what runs again in a backward pass does not say where it is: these are not mended.
+        """
         modules = dict(self.problem.model.named_modules())
+        last: dict[str, int] = {}  # the forward pass in which a module made weights
 
         def factor() -> float:
-            name = watch.where()
+            name, again = watch.where(), torch._C._current_graph_task_id() != -1
+            if not watch.running and (again or not watch.is_inside):
+                self.cell.unclear |= self.scores.keys() if again else set()
+                return 1.0  # such as in a loss
             if name not in self.scores and isinstance(modules[name], nn.Softmax):
                 name = name.rpartition(".")[0]
-            if name in self.scores:
-                self.cell.scaled.add(name)
+            if name in self.scores and not again:
+                several = last.get(name) == watch.passes
+                (self.cell.unclear if several else self.cell.scaled).add(name)
+                last[name] = watch.passes
             return self.scores.get(name, 1.0)
 
-        with scaled_scores(factor):
+        self._factor = factor
+        with scaled_scores(factor) if self.scores else contextlib.nullcontext():
             yield
 
     def _check_optimizers(self) -> None:
@@ -235,7 +244,7 @@ class _Measuring(Ledger):
         )
         self._zero()
         watch.recorder = recorder
-        with recorder, visible_attention(recorder.is_chain):
+        with recorder, visible_attention(recorder.is_chain, self._factor):
             loss = self._loss(watch, step - 1)
         watch.recorder = None
         loss.backward()  # type: ignore[no-untyped-call]

@@ -110,6 +110,7 @@ class Cell:
     # By what constant a module's output is multiplied next, outside of it.
     factors: dict[str, float] = field(default_factory=dict)
     scaled: set[str] = field(default_factory=set)  # modules whose scores a mend multiplied
+    unclear: set[str] = field(default_factory=set)  # and where it may be something else
     device: str = "cpu"
     untrained: list[str] = field(default_factory=list)  # parameters in no optimizer
     twice: list[str] = field(default_factory=list)  # and in two

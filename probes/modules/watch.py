@@ -32,6 +32,7 @@ class Watch:
         self.values: dict[str, int] = {}  # of the same, by number of the recorder
         self.centre: list[Any] = []
         self.recorder: Recorder | None = None
+        self.passes, self.is_inside = 0, False  # forward passes of the root, and one that runs
         self._calls = 0
         self._seen: dict[int, Tensor] = {}
         self._looking = False
@@ -104,6 +105,7 @@ class Watch:
         return self.running[-1] if self.running else ""
 
     def _given(self, _module: nn.Module, args: Any, kwargs: Any) -> None:
+        self.passes, self.is_inside = self.passes + 1, True
         if self.recorder is not None:
             self.recorder.is_given(tensors_in((args, kwargs)))
 
@@ -129,6 +131,7 @@ class Watch:
         self._look(name, output)
 
     def _leave_root(self, _module: nn.Module, _args: Any, output: Any) -> Any:
+        self.is_inside = False
         self._look(OUTPUT, output)
         return self._less_first(output)
 

@@ -59,6 +59,11 @@ class Row:
         return min(estimates), max(estimates)
 
 
+def titled(module: str) -> str:
+    """The name of a module, as a sentence has it."""
+    return module or "the model itself"
+
+
 def named(entry: Entry) -> str:
     """What an entry is about: a parameter, or a module."""
     return entry.module if entry.parameter is None else entry.parameter

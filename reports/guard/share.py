@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from reports.assertion import assertion_text
 from reports.guard.document import Change, Entry, Fault, GuardReport, RateMove
-from reports.guard.rows import named
+from reports.guard.rows import named, titled
 from reports.guard.text import (
     changes_lines,
     expected_text,
@@ -88,7 +88,7 @@ def share_of(report: GuardReport, axis: Axis, module: str, modules: Sequence[str
 def _titled(module: str) -> str:
     if module == NETWORK:
         return "the network"
-    return f"module {module}" if module else "the model itself"
+    return f"module {module}" if module else titled(module)
 
 
 def _owns(module: str, modules: Sequence[str]) -> Callable[[str], bool]:

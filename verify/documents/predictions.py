@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from theory.catalogue import PREDICTIONS
 from theory.errors import InputError
 from theory.prediction import Prediction
 from theory.variants import predictions_of
@@ -17,7 +18,8 @@ from verify.targets import load_target
 def predictions_from(place: str) -> tuple[Prediction, ...]:
     """Those of ``variant.toml``, ``FILE.py:NAME`` or ``package.module:NAME``.
 
-    Raises ``InputError`` where NAME is not one or several predictions with ids of their own.
+    Raises ``InputError`` where NAME is not one or several predictions with ids of their own, which
+    those of the catalogue may keep.
     """
     if place.endswith(".toml"):
         variant = read_variant(Path(place))
@@ -29,6 +31,13 @@ def predictions_from(place: str) -> tuple[Prediction, ...]:
         raise InputError(
             f"{place} is a {type(found).__name__}; expected one or several of scaleproof.Prediction"
         )
+    known = {each.id: each for each in PREDICTIONS}
+    for each in predictions:
+        if known.get(each.id, each) != each:
+            raise InputError(
+                f"{place}: {each.id} is another prediction in the catalogue, with a verdict on "
+                "record; give yours an id of its own"
+            )
     ids = [each.id for each in predictions]
     twice = sorted({id for id in ids if ids.count(id) > 1})
     if twice:

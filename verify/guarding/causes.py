@@ -93,7 +93,8 @@ def _without_consequences(causes: Sequence[Cause], here: Mapping[Name, Judged]) 
     for cause in causes:
         around = next((m for m in multipliers if is_around(m, cause)), None)
         if around is not None:
-            made.append(replace(cause, kind=around.kind))
+            # The factor acts on the rate of SGD twice.
+            made.append(replace(cause, kind=around.kind, departure=around.departure))
         elif not _by_epsilon(cause, here) and not (earlier and _is_blurred(cause)):
             made.append(cause)
     return made

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
 from reports.guard.document import Fault, Interval, Mend
+from reports.guard.rows import titled
 from theory.module_scaling import Quantity
 from theory.scaling import Axis
 from theory.verdict import Verdict
@@ -49,20 +50,30 @@ def faults_of(
         for place, group in enumerate(groups):
             made.append(_fault(axis, group, judged, spoilt if place == 0 else []))
         if off and not groups:
-            if note := _perhaps(axis, off):
+            if note := _perhaps(axis, off, judged):
                 after_all |= {one.name: (Verdict.INCONCLUSIVE, note) for one in off}
             else:
                 made.append((_without_cause(axis, off), {}))
     return made, after_all
 
 
-def _perhaps(axis: Axis, off: Sequence[Judged]) -> str:
+def _perhaps(axis: Axis, off: Sequence[Judged], judged: Mapping[Name, Judged]) -> str:
     """What may be behind it, where every parameter is right; nothing where it is a fault."""
     if all(map(_may_be_of_small_sizes, off)):
         return _OF_SMALL_SIZES
-    if axis is Axis.DEPTH and all(map(_may_act_through_branches, off)):
-        return _THROUGH_BRANCHES
-    return ""
+    small = axis is Axis.DEPTH and _has_small_branches(judged)
+    return _THROUGH_BRANCHES if small and all(map(_may_act_through_branches, off)) else ""
+
+
+def _has_small_branches(judged: Mapping[Name, Judged]) -> bool:
+    """Whether every branch is multiplied by about L^-1, and not by L^-1/2."""
+    gains = [
+        one.estimate
+        for name, one in judged.items()
+        if name.axis is Axis.DEPTH and name.quantity is Quantity.GAIN
+        if one.series.line is not None and one.series.line.role.ends_branch
+    ]
+    return bool(gains) and max(gains) < -0.75
 
 
 def _may_be_of_small_sizes(one: Judged) -> bool:
@@ -78,7 +89,7 @@ def _may_act_through_branches(one: Judged) -> bool:
     L terms of random signs, and goes as L^-1/2 until training aligns them.
     """
     line = one.series.line
-    outside = line is not None and not line.role.in_block
+    outside = line is not None and not (line.role.in_block or line.role.to_fixed_outputs)
     return outside and one.name.quantity is Quantity.SHARE and -0.5 - ALIKE < one.departure < 0
 
 
@@ -95,7 +106,7 @@ def interval_of(one: Judged) -> Interval:
 def _label(one: Judged) -> str:
     name = one.name
     step = f" after {name.step}" if name.quantity is Quantity.CHANGE else ""
-    return f"{name.quantity} of {name.parameter or name.module}{step}"
+    return f"{name.quantity} of {name.parameter or titled(name.module)}{step}"
 
 
 def _without_cause(axis: Axis, off: Sequence[Judged]) -> Fault:
@@ -146,6 +157,7 @@ def _fault(
     modules = folded_names(
         [cause.module for cause in group], [n.module for n in judged if n.axis is axis]
     )
+    subjects = parameters or [titled(module) for module in modules]
     power = -quarter(clearest.departure)
     fault = Fault.model_validate(
         {
@@ -157,11 +169,11 @@ def _fault(
             "exponent": clearest.departure,
             "interval": interval_of(clearest.evidence),
             "expected": f"{clearest.expected:+g}",
-            "sentence": _sentence(axis, clearest, parameters or modules)
+            "sentence": _sentence(axis, clearest, subjects)
             + _of_the_optimizer(axis, clearest, judged),
             "spoils": list(spoilt[:_MOST_SPOILT])
             + ([f"{len(spoilt) - _MOST_SPOILT} more"] if len(spoilt) > _MOST_SPOILT else []),
-            "mend": _mend(axis, clearest.kind, power, parameters or modules),
+            "mend": _mend(axis, clearest.kind, power, subjects),
             "verified": None,
             "verification": "",
         }

@@ -168,8 +168,8 @@ class Measurements:
             for name, powers in _spread(self.mends, modules).items()
             if powers.scores
         }
-        if not self.degree_of:
-            self.degree_of = _degree_of(problem, self.degrees)
+        if not names.keys() <= self.degree_of.keys():  # deeper networks have more of them
+            self.degree_of |= _degree_of(problem, self.degrees)
         measured = partial(
             measure_cell, problem, steps, self.degrees, mending, scores, self._known, changes
         )
@@ -178,8 +178,9 @@ class Measurements:
 
     @property
     def unreached(self) -> list[str]:
-        """Modules whose scores were to be mended, and where no softmax was seen that we know."""
+        """Modules whose scores were to be mended, and where no softmax was surely that of them."""
         reached = set[str]().union(*(cell.scaled for cell in self.cells.values()))
+        reached -= set[str]().union(*(cell.unclear for cell in self.cells.values()))
         return [
             pattern
             for pattern, powers in self.mends.items()

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from reports.guard.document import Fault
+from reports.guard.rows import titled
 from theory.module_scaling import CONSEQUENCES
 from theory.scaling import Axis
 from theory.verdict import Verdict
@@ -38,7 +39,7 @@ def mended(
         one = Measurements(subject, plan, mends=powers)
         judged = Looks({plan.axis: one}, looks.demand, seeds, looks.ticks).take()
         if one.unreached:
-            scores = f"the scores of {one.unreached[0] or 'the model itself'}"
+            scores = f"the scores of {titled(one.unreached[0])}"
             still[plan.axis] = set(), {f"The guard cannot reach {scores}: mend them in the code."}
             continue
         others = _without_mended(judged, powers)
@@ -51,8 +52,8 @@ def mended(
 def _undecided(judged: Mapping[Name, Judged]) -> set[str]:
     """What names causes and is open: nothing is verified as long as it is."""
     return {
-        f"The {name.quantity} of {name.parameter or name.module} is undecided; more --seeds may "
-        "decide it."
+        f"The {name.quantity} of {name.parameter or titled(name.module)} is undecided; more "
+        "--seeds may decide it."
         for name, one in judged.items()
         if one.verdict is Verdict.INCONCLUSIVE and name.quantity not in CONSEQUENCES
     }

@@ -19,11 +19,13 @@ initialization = {width = "-1/2"}
 MINE = """
 from dataclasses import replace
 
-from scaleproof import Axis, ExponentEquals, depth_mup, predictions_of, residual
+from scaleproof import Axis, ExponentEquals, depth_mup, find, predictions_of, residual
 
 PREDICTIONS = predictions_of(residual(1), depth_mup(), Axis.WIDTH)[:2]
 WRONG = replace(PREDICTIONS[0], id="wrong", relation=ExponentEquals(Axis.WIDTH, "1", "mine"))
 NOTHING = 3
+KNOWN = find("A1.forward.depth")
+CHANGED = replace(KNOWN, margin=3 * KNOWN.margin)
 """
 
 
@@ -140,6 +142,7 @@ def test_predictions_of_a_module_end_as_they_are_judged(
     [
         ("MISSING", "has no 'MISSING'"),
         ("NOTHING", "is a int; expected one or several of scaleproof.Prediction"),
+        ("CHANGED", "A1.forward.depth is another prediction in the catalogue, with a verdict on"),
     ],
 )
 def test_what_is_no_prediction_is_one_line(

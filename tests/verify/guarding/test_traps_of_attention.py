@@ -10,10 +10,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from probes.modules.attention import visible_attention
+from probes.modules.cell import measure_cell
+from probes.modules.problem import Problem
 from tests.verify.guarding.small import (
     WIDTHS,
     assert_healthy,
     check,
+    cross_entropy,
     factory_of,
     guarded,
     linear,
@@ -135,7 +138,7 @@ def test_heads_of_a_fixed_size_keep_their_scale() -> None:
 class OneProjection(Attention):
     """Queries, keys and values are one matrix, whose deviation goes with a power of the width."""
 
-    def __init__(self, width: int, power: float, how: str = "softmax", scale: str = "1/d") -> None:
+    def __init__(self, width: int, power: float, how: str = "method", scale: str = "1/d") -> None:
         super().__init__(width, how, scale)
         self.qkv, self.softmax = linear(width, 3 * width), nn.Softmax(-1)
         del self.q, self.k, self.v
@@ -155,13 +158,17 @@ class OneProjection(Attention):
                 weights = self.softmax(scores)
             elif self.how == "function":
                 weights = functional.softmax(scores, -1)
+            elif self.how == "method":
+                weights = scores.softmax(-1)
             else:
-                weights = scores.softmax(-1) if self.how == "softmax" else torch.softmax(scores, -1)
+                weights = torch.softmax(input=scores, dim=-1)
             mixed = weights @ v
+            if self.how == "and a gate":
+                mixed = mixed * torch.softmax(mixed.mean(-1, keepdim=True), 2)
         return self.last((x + self.o(mixed.transpose(1, 2).flatten(2))).mean(1))
 
 
-@pytest.mark.parametrize("how", ["softmax", "torch", "function", "module", "fused"])
+@pytest.mark.parametrize("how", ["method", "torch", "function", "module", "fused"])
 def test_the_scores_of_one_projection_are_mended_once(how: str) -> None:
     """A factor of the queries alone, which are a part of the matrix."""
     wrong = factory_of(lambda width: OneProjection(width, 0.0, how, "1/sqrt d"), data=tokens_of)
@@ -178,12 +185,29 @@ def test_the_scores_of_one_projection_are_mended_once(how: str) -> None:
     assert slope == pytest.approx(-0.5, abs=0.1)
 
 
-def test_scores_that_a_mend_cannot_reach_leave_it_undecided() -> None:
-    wrong = factory_of(
-        lambda width: OneProjection(width, 0.0, "kept by name", "1/sqrt d"), data=tokens_of
-    )
+def test_a_softmax_of_the_loss_is_no_attention() -> None:
+    """Where the model itself has the scores, nothing but its forward pass is mended."""
+
+    def trained(loss: Any) -> float:
+        torch.manual_seed(0)
+        model = OneProjection(WIDTHS[0], 0.0)
+        optimizers = (torch.optim.SGD(model.parameters(), 0.1),)
+        problem = Problem(model, optimizers, tokens_of(0), loss)
+        return measure_cell(problem, (1, 2), scores={"": 0.25}).losses[2]
+
+    def by_softmax(model: nn.Module, batch: Any) -> Tensor:
+        chosen = torch.softmax(model(batch[0]), -1).gather(1, batch[1][:, None])
+        return -chosen.log().mean()
+
+    assert trained(by_softmax) == pytest.approx(trained(cross_entropy), rel=1e-5)
+
+
+@pytest.mark.parametrize("how", ["kept by name", "and a gate"])
+def test_scores_that_a_mend_cannot_reach_leave_it_undecided(how: str) -> None:
+    wrong = factory_of(lambda width: OneProjection(width, 0.0, how, "1/sqrt d"), data=tokens_of)
     (fault,) = guarded(wrong, mend=True).faults
     assert (fault.cause, fault.verified) == ("attention scale", None)
+    assert fault.sentence.startswith("The attention scores of the model itself go as")
     assert "cannot reach the scores of the model itself: mend them" in fault.verification
 
 

@@ -147,6 +147,27 @@ def test_a_bias_at_the_end_of_a_branch_is_mended_with_it() -> None:
     assert fault.verified is not False, fault.verification
 
 
+@pytest.mark.parametrize("how", ["multiplied", "missing"])
+def test_sgd_is_known_in_blocks_that_only_deeper_networks_have(how: str) -> None:
+    """Its rates do not depend on depth at alpha = 1/2, and a multiplier acts on them twice."""
+
+    def factory(depth: int, seed: int) -> Any:
+        model = Stream(WithBiases, depth, 0.5, how)
+        return model, torch.optim.SGD(model.parameters(), 0.05), batch_of(seed), cross_entropy
+
+    result = guarded(factory, widths=None, depths=(4, 8, 16, 32), mend=True)
+    if how == "multiplied":
+        assert_healthy(result, "blocks.*.end.weight")
+        return
+    (fault,) = result.faults
+    assert (fault.cause, fault.parameters) == (
+        "depth multiplier",
+        ["blocks.*.end.weight", "blocks.*.end.bias"],
+    )
+    assert fault.exponent == pytest.approx(0.5, abs=0.1)
+    assert fault.verified is not False, fault.verification
+
+
 class Classified(nn.Module):
     """A token of its own is read out, and the others are seen by branches alone."""
 
